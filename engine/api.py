@@ -1,0 +1,318 @@
+"""The one surface the window (and the command line) calls. Nothing heavy is imported until a function needs it.
+
+All arrays in and out are NumPy; torch never crosses this line. Long functions take a :class:`engine.core.jobs.Reporter`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.core.jobs import Reporter, silent
+from engine.core.requests import MaskRequest, ReconRequest
+from engine.core.types import Complex, Float, ImageSeries, KSpaceSeries, Reconstruction, Region, SamplingMask, Score
+
+if TYPE_CHECKING:
+    from engine.bench.contract import BenchResult
+    from engine.io.contract import OpenOptions
+    from engine.io.samples import Sample
+    from engine.phantom.acquire import PhantomRequest
+    from engine.sampling.contract import MaskSpec
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+def open_series(path: str | Path, options: OpenOptions | None = None) -> KSpaceSeries | ImageSeries:
+    """Open a file lazily; the format is recognised. See :func:`engine.io.contract.open_series`."""
+    from engine.io import open_series as read
+
+    return read(path, options)
+
+
+def open_options(**settings: Any) -> OpenOptions:
+    """Return what a person says about a file: ``axes``, ``key``, ``times_ms``, ``kind``. See ``engine.io.contract.OpenOptions``."""
+    from engine.io.contract import OpenOptions
+
+    return OpenOptions(**settings)
+
+
+def formats() -> list[dict[str, Any]]:
+    """Return all registered formats: name, title, file patterns ("*.h5"), description."""
+    from engine.io.contract import FORMATS
+
+    return [
+        {"name": f.name, "title": f.title, "suffixes": list(f.suffixes), "description": f.description} for _, f in FORMATS.items()
+    ]
+
+
+def samples() -> list[Sample]:
+    """Return the data that ship with the program, each with licence and source."""
+    from engine.io.samples import samples as listing
+
+    return listing()
+
+
+def open_sample(name: str) -> KSpaceSeries | ImageSeries:
+    """Open a sample by name; raise ``UnknownNameError`` with the nearest names."""
+    from engine.io.samples import open_sample as read
+
+    return read(name)
+
+
+def describe(series: KSpaceSeries | ImageSeries) -> dict[str, Any]:
+    """Return what `myoscope info --json` prints for a series."""
+    from engine.io.describe import describe as info
+
+    return info(series)
+
+
+def save_series(series: KSpaceSeries, path: str | Path, report: Reporter | None = None) -> None:
+    """Write k-space in our own HDF5 layout."""
+    from engine.io.myoscope_h5 import write_kspace
+
+    write_kspace(path, series, report=report or silent())
+
+
+def save_reconstruction(reconstruction: Reconstruction, path: str | Path) -> None:
+    """Write a reconstruction in our own HDF5 layout."""
+    from engine.io.myoscope_h5 import write_reconstruction
+
+    write_reconstruction(path, reconstruction)
+
+
+def open_reconstruction(path: str | Path) -> Reconstruction:
+    """Read a reconstruction written by :func:`save_reconstruction`."""
+    from engine.io.myoscope_h5 import read_reconstruction
+
+    return read_reconstruction(path)
+
+
+def open_mask(path: str | Path) -> SamplingMask:
+    """Read a sampling mask from h5, npz, npy or mat."""
+    from engine.io.masks import read_mask
+
+    return read_mask(path)
+
+
+# --- sampling ---------------------------------------------------------------------------------------------------------
+
+
+def mask_patterns() -> list[MaskSpec]:
+    """Return all registered patterns, in alphabetical order."""
+    from engine.sampling import MASKS
+
+    return [spec for _, spec in MASKS.items()]
+
+
+def make_mask(request: MaskRequest, shape: Sequence[int]) -> SamplingMask:
+    """Make a mask for k-space of ``shape`` (slice, frame, coil, ky, kx)."""
+    from engine.sampling import make_mask as make
+
+    return make(request, frames=shape[-4], ky=shape[-2], kx=shape[-1])
+
+
+def point_spread(mask: SamplingMask, frame: int = 0) -> Float:
+    """Return the magnitude of the mask's point-spread function, float32 (y, x or 1), peak 1 in the centre."""
+    from engine.sampling.psf import point_spread as psf
+
+    return psf(mask, frame)
+
+
+# --- reconstruction ---------------------------------------------------------------------------------------------------
+
+
+def methods() -> list[dict[str, Any]]:
+    """Return what `myoscope models --json` prints: one record for each method."""
+    from engine.reconstruction.catalogue import methods as listing
+
+    return listing()
+
+
+def reconstruct(request: ReconRequest, report: Reporter | None = None) -> Reconstruction:
+    """Undersample, reconstruct and return images on the data's own scale. See :mod:`engine.reconstruction.reconstruct`."""
+    from engine.reconstruction.reconstruct import reconstruct as run
+
+    return run(request, report or silent())
+
+
+def reference(
+    series: KSpaceSeries,
+    slices: Sequence[int] | None = None,
+    frames: Sequence[int] | None = None,
+    report: Reporter | None = None,
+) -> Complex:
+    """Return the fully sampled, coil-combined image complex64 (slice, frame, y, x) of a fully sampled series."""
+    from engine.reconstruction.reconstruct import reference_image
+
+    return reference_image(series, slices, frames, report or silent())
+
+
+def preview(series: KSpaceSeries, mask: SamplingMask | None, slice_index: int, frame: int) -> Complex:
+    """Return the zero-filled image of one frame, complex64 (y, x), fast enough to follow a slider."""
+    from engine.reconstruction.preview import preview as run
+
+    return run(series, mask, slice_index, frame)
+
+
+def kspace_frame(series: KSpaceSeries, mask: SamplingMask | None, slice_index: int, frame: int) -> Float:
+    """Return the root sum of squares over coils of (masked) k-space of one frame, float32 (ky, kx)."""
+    from engine.reconstruction.preview import kspace_frame as run
+
+    return run(series, mask, slice_index, frame)
+
+
+# --- evaluation -------------------------------------------------------------------------------------------------------
+
+
+def metrics() -> list[dict[str, Any]]:
+    """Return all registered metrics: name, title, unit, direction, source."""
+    from engine.metrics import METRICS
+
+    return [
+        {"name": m.name, "title": m.title, "unit": m.unit, "higher_is_better": m.higher_is_better, "source": m.source}
+        for _, m in METRICS.items()
+    ]
+
+
+def evaluate(
+    estimate: Complex,
+    reference_images: Complex,
+    metric_names: Sequence[str] = ("psnr", "ssim", "nmse"),
+    region: Region | None = None,
+    protocol: str = "myoscope",
+    report: Reporter | None = None,
+) -> list[Score]:
+    """Score an estimate against a reference, both (slice, frame, y, x). See :mod:`engine.evaluation.score`."""
+    from engine.evaluation.score import score
+
+    return score(estimate, reference_images, metric_names, region, protocol, report or silent())
+
+
+def dynamic_region(reference_images: Complex, percentile: float = 90.0) -> Region:
+    """Return the dynamic region of CRUNet-MR (section 3.4): temporal standard deviation above its percentile, per slice."""
+    from engine.evaluation.regions import dynamic_region as find
+
+    return find(reference_images, percentile)
+
+
+def static_region(reference_images: Complex, percentile: float = 90.0) -> Region:
+    """Return the complement of the dynamic region."""
+    from engine.evaluation.regions import static_region as find
+
+    return find(reference_images, percentile)
+
+
+def region_from_file(path: str | Path, shape: Sequence[int]) -> Region:
+    """Read a region from a mask file; ``shape`` is that of the images, (slice, frame, y, x)."""
+    from engine.evaluation.region_files import read_region
+
+    return read_region(path, shape)
+
+
+# --- making data ------------------------------------------------------------------------------------------------------
+
+
+def phantom_request(**settings: Any) -> PhantomRequest:
+    """Return a phantom to make: ``kind``, ``matrix``, ``coils`` ... See :class:`engine.phantom.acquire.PhantomRequest`."""
+    from engine.phantom.acquire import PhantomRequest
+
+    return PhantomRequest(**settings)
+
+
+def make_phantom(request: PhantomRequest, report: Reporter | None = None) -> tuple[KSpaceSeries, Mapping[str, Any]]:
+    """Make a numerical phantom series and its truth maps. See :mod:`engine.phantom.acquire`."""
+    from engine.phantom.acquire import make_phantom as make
+
+    return make(request, report or silent())
+
+
+def simulate(
+    images: ImageSeries, coils: int = 10, snr: float = 40.0, seed: int = 0, report: Reporter | None = None
+) -> KSpaceSeries:
+    """Make multi-coil k-space from images, lazily, slice by slice; the result says "simulated coils"."""
+    from engine.phantom.simulate import simulate as make
+
+    return make(images, coils, snr, seed, report or silent())
+
+
+# --- weights, benchmarks, machine -------------------------------------------------------------------------------------
+
+
+def weights() -> list[dict[str, Any]]:
+    """Return every set of weights at hand with its model card."""
+    from engine.weights.library import listing
+
+    return listing()
+
+
+def import_weights(path: str | Path, source: str, name: str | None = None) -> str:
+    """Import published weights and return their id; every key and shape is checked."""
+    from engine.reconstruction.weights import import_weights as run
+
+    return run(path, source, name)
+
+
+def weights_card(name: str) -> dict[str, Any]:
+    """Return the model card of one set of weights."""
+    from engine.weights.library import card
+
+    return card(name)
+
+
+def verify_weights() -> dict[str, bool]:
+    """Check every weight file against the hash in its card."""
+    from engine.weights.library import verify
+
+    return verify()
+
+
+def remove_weights(name: str) -> None:
+    """Remove imported or fine-tuned weights; those that ship stay."""
+    from engine.weights.library import remove
+
+    remove(name)
+
+
+def benchmarks() -> list[str]:
+    """Return the names of all benchmarks."""
+    from engine.bench import BENCHES
+
+    return BENCHES.names()
+
+
+def bench(names: Sequence[str], quick: bool = False, report: Reporter | None = None) -> list[BenchResult]:
+    """Run benchmarks: ratios against named alternatives, one thread, in one run."""
+    from engine.bench.contract import run
+
+    return run(names, quick, report or silent())
+
+
+def doctor() -> dict[str, Any]:
+    """Return versions, devices, memory and weights: what a bug report needs."""
+    from engine.reconstruction.doctor import doctor as run
+
+    return run()
+
+
+def memory() -> tuple[float, float]:
+    """Return (used, total) memory of the machine in MiB. Cheap; torch is not loaded."""
+    from engine.core.device import memory as probe
+
+    found = probe()
+    return found.total_mib - found.free_mib, found.total_mib
+
+
+def device_label(name: str = "auto") -> str:
+    """Return the device in words. Loads torch: call it from a job."""
+    from engine.core import device
+
+    return device.label(device.choose(name))
+
+
+def warm_up() -> None:
+    """Load torch and what reconstructions need, and leave one core to the window. Call it from a job after the window is up."""
+    from engine.core import device
+
+    device.use_polite_threads()
+    import engine.reconstruction.reconstruct  # noqa: F401

@@ -1,0 +1,5 @@
+"""The benchmarks behind ``myoscope bench``: one file each, self-registering."""
+
+from engine.bench.contract import BENCHES, BenchResult, BenchSpec
+
+__all__ = ["BENCHES", "BenchResult", "BenchSpec"]

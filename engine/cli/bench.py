@@ -1,0 +1,53 @@
+"""The bench command: ratios in one run, with the quality of both sides beside."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from typing import Any
+
+from engine import api
+from engine.cli.output import add_common, print_json, print_table, reporter
+
+Commands = Any
+
+
+def add(commands: Commands) -> None:
+    """Add the command of this module."""
+    command = commands.add_parser("bench", help="ratios against simple and peer implementations, measured now")
+    command.add_argument("names", nargs="*", metavar="NAME", help="which (default all)")
+    command.add_argument("--list", action="store_true", help="print the names")
+    command.add_argument("--quick", action="store_true", help="smaller problems")
+    add_common(command)
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run and print the table."""
+    if options.list:
+        for name in api.benchmarks():
+            print(name)
+        return 0
+    results = api.bench(options.names, options.quick, reporter(options))
+    if options.json:
+        print_json([asdict(result) for result in results])
+        return 0
+    print_table(
+        ("benchmark", "case", "ours s", "other", "other s", "ratio", "ours", "other's", "difference", "threads"),
+        [
+            (
+                r.benchmark,
+                r.case,
+                r.ours_s,
+                r.other,
+                r.other_s,
+                r.ratio,
+                r.quality_ours,
+                r.quality_other,
+                r.difference or "-",
+                r.threads,
+            )
+            for r in results
+        ],
+    )
+    return 0

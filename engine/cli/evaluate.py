@@ -1,0 +1,120 @@
+"""The evaluate command."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine import api
+from engine.cli.output import add_common, print_json, print_table, reporter
+from engine.core.errors import InputError, ShapeError
+from engine.core.files import replacing
+from engine.core.jobs import Reporter
+from engine.core.types import Complex, ImageSeries, Reconstruction, Region, Score
+
+Commands = Any
+FIELDS = ("metric", "value", "unit", "region", "slice", "data_range", "n_pixels", "protocol")
+
+
+def add(commands: Commands) -> None:
+    """Add the command of this module."""
+    command = commands.add_parser("evaluate", help="score a reconstruction against a reference")
+    command.add_argument("estimate", help="a reconstruction (.h5) or images")
+    command.add_argument("reference", help="fully sampled k-space, a reconstruction or images")
+    command.add_argument("--region", default="whole", help="whole, dynamic, static, or a mask file")
+    command.add_argument("--percentile", type=float, default=90.0, help="of the dynamic region (default 90)")
+    command.add_argument("--metrics", default="psnr,ssim,nmse", help="`myoscope metrics` lists them")
+    command.add_argument("--protocol", default="myoscope", help="myoscope, cmrxrecon or fastmri")
+    command.add_argument("--csv", metavar="FILE", help="write the scores as CSV")
+    add_common(command)
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Score and print; per slice and over all slices."""
+    report = reporter(options)
+    estimate, slices, frames = _estimate(options.estimate)
+    reference = _reference(options.reference, slices, frames, report.part(0, 0.5))
+    if estimate.shape != reference.shape:
+        raise ShapeError(
+            f"estimate and reference differ (expected {reference.shape} / found {estimate.shape}, axes slice, frame, y, x)",
+            "Compare files of the same series, slices and frames.",
+        )
+    region = _region(options, reference)
+    names = [name.strip() for name in options.metrics.split(",") if name.strip()]
+    scores = api.evaluate(estimate, reference, names, region, options.protocol, report.part(0.5, 0.5))
+    rows = [{**{field: getattr(score, field) for field in FIELDS}} for score in scores]
+    if options.csv:
+        _write_csv(options.csv, rows)
+    if options.json:
+        print_json(rows)
+    else:
+        _print(scores)
+    return 0
+
+
+def _estimate(path: str) -> tuple[Complex, tuple[int, ...] | None, tuple[int, ...] | None]:
+    """Return the images and, for a reconstruction, which slices and frames of its series they are."""
+    opened = api.open_series(path)
+    if not isinstance(opened, ImageSeries):
+        raise InputError(
+            f"{path} holds k-space (expected a reconstruction or images)", "Reconstruct it first: `myoscope reconstruct`."
+        )
+    images = np.asarray(opened.images, dtype=np.complex64)
+    if opened.format == "reconstruction":
+        made: Reconstruction = api.open_reconstruction(path)
+        return made.image, made.slices, made.frames
+    return images, None, None
+
+
+def _reference(path: str, slices: tuple[int, ...] | None, frames: tuple[int, ...] | None, report: Reporter) -> Complex:
+    opened = api.open_series(path)
+    if not isinstance(opened, ImageSeries):
+        if not opened.fully_sampled:
+            raise InputError(
+                f"{path} is undersampled (expected fully sampled k-space)", "Only fully sampled data can be a reference."
+            )
+        _check_within(path, slices, opened.shape[0], "slice")
+        _check_within(path, frames, opened.shape[1], "frame")
+        return api.reference(opened, slices, frames, report)
+    if opened.format == "reconstruction":
+        made = api.open_reconstruction(path)
+        return made.image
+    images = np.asarray(opened.images, dtype=np.complex64)
+    if slices is not None and images.shape[0] > max(slices):
+        images = images[list(slices)]
+    if frames is not None and images.shape[1] > max(frames):
+        images = images[:, list(frames)]
+    return images
+
+
+def _check_within(path: str, chosen: tuple[int, ...] | None, size: int, name: str) -> None:
+    if chosen is not None and max(chosen) >= size:
+        raise ShapeError(f"{path} has no {name} {max(chosen)} (expected fewer than {size})", "Is this the series it was made from?")
+
+
+def _region(options: argparse.Namespace, reference: Complex) -> Region | None:
+    if options.region == "whole":
+        return None
+    if options.region == "dynamic":
+        return api.dynamic_region(reference, options.percentile)
+    if options.region == "static":
+        return api.static_region(reference, options.percentile)
+    return api.region_from_file(options.region, reference.shape)
+
+
+def _write_csv(path: str, rows: list[dict[str, Any]]) -> None:
+    with replacing(Path(path)) as temporary, temporary.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, FIELDS)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _print(scores: list[Score]) -> None:
+    rows = [(s.metric, s.value, s.unit or "-", s.region, s.slice, s.data_range, s.n_pixels) for s in scores]
+    print_table(("metric", "value", "unit", "region", "slice", "data range", "pixels"), rows)
+    print(f"protocol: {scores[0].protocol}" if scores else "no scores")

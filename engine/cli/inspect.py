@@ -1,0 +1,166 @@
+"""Commands that look: info, models, masks, metrics, formats, doctor."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from engine import api
+from engine.cli import parse
+from engine.cli.output import add_common, print_json, print_table
+
+Commands = Any
+
+
+def add(commands: Commands) -> None:
+    """Add the commands of this module."""
+    info = commands.add_parser("info", help="axes, kind, times, sampling of a file")
+    info.add_argument("file")
+    add_reading(info)
+    add_common(info, quiet=False)
+    info.set_defaults(run=run_info)
+    for name, run, text in (
+        ("models", run_models, "reconstruction methods"),
+        ("masks", run_masks, "sampling patterns"),
+        ("metrics", run_metrics, "image quality metrics"),
+        ("formats", run_formats, "file formats"),
+        ("doctor", run_doctor, "versions, devices, memory: to paste in a report"),
+    ):
+        command = commands.add_parser(name, help=text)
+        add_common(command, quiet=False)
+        command.set_defaults(run=run)
+
+
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """Add what a person may have to say about a file."""
+    parser.add_argument("--axes", help="letters of the stored axes in order: s slice, f frame, c coil, y, x")
+    parser.add_argument("--key", help="name of the variable in the file")
+    parser.add_argument("--times", help="inversion or echo times in ms, separated by commas")
+    parser.add_argument("--kind", choices=("cine", "molli", "t2prep"), help="what the frames are")
+
+
+def open_file(options: argparse.Namespace) -> Any:
+    """Open ``options.file`` with the reading options."""
+    from engine.io.contract import OpenOptions
+
+    reading = OpenOptions(axes=options.axes, key=options.key, times_ms=parse.numbers(options.times, "times"), kind=options.kind)
+    return api.open_series(options.file, reading)
+
+
+def run_info(options: argparse.Namespace) -> int:
+    """Print what a file holds."""
+    found = api.describe(open_file(options))
+    if options.json:
+        print_json(found)
+        return 0
+    for key, value in found.items():
+        print(f"{key:16} {_words(value)}")
+    return 0
+
+
+def _words(value: Any) -> str:
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {_words(v)}" for k, v in value.items()) or "-"
+    if isinstance(value, (list, tuple)):
+        if len(value) > 1 and all(row == value[0] for row in value) and isinstance(value[0], list):
+            return f"{_words(value[0])} (the same in all {len(value)} slices)"
+        return (", " if not value or not isinstance(value[0], list) else "; ").join(_words(v) for v in value) or "-"
+    return str(value)
+
+
+def run_models(options: argparse.Namespace) -> int:
+    """Print the registered methods."""
+    found = api.methods()
+    if options.json:
+        print_json(found)
+        return 0
+    rows = [
+        (m["name"], preset, p["parameters"], _giga(p["macs"]), p["macs_shape"], ", ".join(m["weights"]) or "-", m["paper"])
+        for m in found
+        for preset, p in m["presets"].items()
+    ]
+    print_table(("name", "preset", "parameters", "GMACs", "at", "weights", "paper"), rows)
+    return 0
+
+
+def _giga(macs: float | None) -> str:
+    return "-" if macs is None else f"{macs / 1e9:.2f}"
+
+
+def run_masks(options: argparse.Namespace) -> int:
+    """Print the registered patterns."""
+    found = [
+        {
+            "name": m.name,
+            "title": m.title,
+            "description": m.description,
+            "per_frame": m.per_frame,
+            "cartesian_1d": m.cartesian_1d,
+            "options": {o.name: {"default": o.default, "help": o.help} for o in m.options},
+            "source": m.source,
+        }
+        for m in api.mask_patterns()
+    ]
+    if options.json:
+        print_json(found)
+        return 0
+    rows = [
+        (
+            m["name"],
+            "per frame" if m["per_frame"] else "static",
+            "lines" if m["cartesian_1d"] else "2D",
+            m["description"],
+            "; ".join(f"{k} ({v['default']})" for k, v in m["options"].items()) or "-",  # type: ignore[attr-defined]
+        )
+        for m in found
+    ]
+    print_table(("name", "frames", "kind", "what", "options (default)"), rows)
+    return 0
+
+
+def run_metrics(options: argparse.Namespace) -> int:
+    """Print the registered metrics."""
+    found = api.metrics()
+    if options.json:
+        print_json(found)
+        return 0
+    rows = [(m["name"], m["unit"] or "-", "higher" if m["higher_is_better"] else "lower", m["source"]) for m in found]
+    print_table(("name", "unit", "better", "definition"), rows)
+    return 0
+
+
+def run_formats(options: argparse.Namespace) -> int:
+    """Print the formats that can be read."""
+    from engine.io import FORMATS
+
+    found = [
+        {"name": f.name, "title": f.title, "suffixes": list(f.suffixes), "writes": f.writes, "description": f.description}
+        for _, f in FORMATS.items()
+    ]
+    if options.json:
+        print_json(found)
+        return 0
+    print_table(
+        ("name", "files", "writes", "what"),
+        [(f["name"], " ".join(f["suffixes"]), "yes" if f["writes"] else "no", f["description"] or f["title"]) for f in found],  # type: ignore[arg-type]
+    )
+    return 0
+
+
+def run_doctor(options: argparse.Namespace) -> int:
+    """Print the state of the machine."""
+    found = api.doctor()
+    if options.json:
+        print_json(found)
+        return 0
+    for section, entries in found.items():
+        print(f"{section}:")
+        for key, value in entries.items() if isinstance(entries, dict) else enumerate(entries):
+            print(f"  {key!s:16} {_words(value)}")
+    return 0

@@ -1,0 +1,104 @@
+"""Parser, dispatch, and what a user sees when something goes wrong."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Any, NoReturn
+
+from engine import __version__
+from engine.cli import bench, evaluate, inspect, make, reconstruct, weights
+from engine.core.errors import Cancelled, EngineError, InputError
+from engine.core.jobs import CancelToken
+
+log = logging.getLogger("myoscope")
+
+WINDOW_COMMANDS = "  (no command), demo, open FILE...   the window"
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are ours: two lines, exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise ``InputError`` instead of printing the usage and leaving."""
+        raise InputError(message, f"`{self.prog} --help` shows what is expected.")
+
+
+def parser() -> Parser:
+    """Return the whole command line."""
+    top = Parser(
+        prog="myoscope",
+        description="Review and improve accelerated cardiac MRI. Research use only.",
+        epilog="In the window:\n" + WINDOW_COMMANDS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"myoscope {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+    for module in (inspect, make, reconstruct, evaluate, weights, bench):
+        module.add(commands)
+    return top
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Parse and run; print errors as two lines (or one JSON document) on stderr."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in given
+    token = CancelToken()
+    previous = _cancel_on_interrupt(token)
+    try:
+        options = parser().parse_args(given)
+        options.token = token
+        action: Callable[[argparse.Namespace], int] = options.run
+        return action(options)
+    except Cancelled:
+        _complain("cancelled", "Nothing was written.", as_json)
+        return 130
+    except EngineError as error:
+        _complain(error.message, error.hint, as_json)
+        return 2
+    except BrokenPipeError:
+        # The reader of our output left (`myoscope models | head`): not our error. Keep the interpreter from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        log.debug("defect", exc_info=True)
+        if os.environ.get("MYOSCOPE_DEBUG"):
+            raise
+        _complain(
+            f"a defect in Myoscope: {type(error).__name__}: {error}",
+            "Please report it with the output of `myoscope doctor`; MYOSCOPE_DEBUG=1 shows the traceback.",
+            as_json,
+        )
+        return 1
+    finally:
+        if previous is not None:
+            signal.signal(signal.SIGINT, previous)
+
+
+def _cancel_on_interrupt(token: CancelToken) -> Any:
+    """Let the first Ctrl+C ask the job to stop at its next step; the second one interrupts at once."""
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        if token.cancelled:
+            raise Cancelled
+        token.cancel()
+
+    try:
+        return signal.signal(signal.SIGINT, handler)
+    except ValueError:  # not in the main thread (tests)
+        return None
+
+
+def _complain(message: str, hint: str, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"error": message, "hint": hint}), file=sys.stderr)
+        return
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"hint: {' '.join(hint.split())}", file=sys.stderr)

@@ -1,0 +1,116 @@
+"""The reconstruct command."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from engine import api
+from engine.cli import parse
+from engine.cli.inspect import add_reading, open_file
+from engine.cli.output import add_common, print_json, reporter
+from engine.core.errors import InputError, OutputError
+from engine.core.files import check_writable
+from engine.core.requests import MaskRequest, ReconRequest
+from engine.core.types import KSpaceSeries, SamplingMask
+
+Commands = Any
+
+
+def add(commands: Commands) -> None:
+    """Add the command of this module."""
+    command = commands.add_parser("reconstruct", help="undersample and reconstruct a k-space file")
+    command.add_argument("file")
+    command.add_argument("--method", required=True, help="`myoscope models` lists them")
+    command.add_argument("--weights", help="id from `myoscope weights list`, or a file")
+    command.add_argument("--mask", metavar="PATTERN", help="undersample with a pattern (`myoscope masks` lists them)")
+    command.add_argument("-R", dest="acceleration", type=float, default=None, help="nominal acceleration (default 8)")
+    command.add_argument("--acs", type=int, default=None, help="fully sampled centre lines (default 24)")
+    command.add_argument("--seed", type=int, default=0)
+    frames = command.add_mutually_exclusive_group()
+    frames.add_argument("--per-frame", action="store_true", default=None, help="another mask for every frame")
+    frames.add_argument("--same-frame", dest="per_frame", action="store_false", help="one mask for all frames")
+    command.add_argument("--mask-option", action="append", metavar="NAME=VALUE", help="a further option of the pattern")
+    command.add_argument("--mask-file", help="take the mask from a file")
+    command.add_argument("--slices", help="0:2, 3 or 0,2,5 (default all)")
+    command.add_argument("--frames", help="0:6 (default all)")
+    command.add_argument("--device", default="auto", help="auto, cpu, cuda:0")
+    command.add_argument("--stages", action="store_true", help="keep what each cascade produced")
+    command.add_argument("--no-reference", action="store_true", help="do not store the fully sampled image")
+    command.add_argument("--option", action="append", metavar="NAME=VALUE", help="a setting of the method")
+    command.add_argument("--out", required=True)
+    add_reading(command)
+    add_common(command)
+    command.set_defaults(run=run)
+
+
+def sampling(options: argparse.Namespace, series: KSpaceSeries) -> SamplingMask | None:
+    """Return the mask that the options ask for, None for the data as measured."""
+    words = [options.acceleration is not None, options.acs is not None, options.per_frame is not None, bool(options.mask_option)]
+    if options.mask_file:
+        if options.mask or any(words):
+            raise InputError("--mask-file and --mask, -R, --acs exclude each other", "Give the file, or a pattern, not both.")
+        return api.open_mask(options.mask_file)
+    if options.mask is None:
+        if any(words):
+            raise InputError(
+                "-R, --acs and the other mask options need --mask PATTERN", "For example --mask equispaced -R 8 --acs 24."
+            )
+        return None
+    request = MaskRequest(
+        pattern=options.mask,
+        acceleration=8.0 if options.acceleration is None else options.acceleration,
+        acs=24 if options.acs is None else options.acs,
+        seed=options.seed,
+        per_frame=options.per_frame,
+        options=parse.assignments(options.mask_option, "mask-option"),
+    )
+    return api.make_mask(request, series.shape)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Reconstruct and write; nothing is written on failure."""
+    if Path(options.out).exists() and Path(options.file).exists() and Path(options.out).samefile(options.file):
+        raise OutputError("--out is the input file itself", "Choose another name; the measured data are never overwritten.")
+    series = open_file(options)
+    if not isinstance(series, KSpaceSeries):
+        raise InputError(
+            f"{options.file} holds images (expected k-space)",
+            "Make k-space from them first: `myoscope simulate IMAGES --out F.h5`.",
+        )
+    check_writable(options.out)
+    request = ReconRequest(
+        series=series,
+        method=options.method,
+        mask=sampling(options, series),
+        weights=options.weights,
+        slices=parse.indices(options.slices, series.shape[0], "slices"),
+        frames=parse.indices(options.frames, series.shape[1], "frames"),
+        device=options.device,
+        stages=options.stages,
+        reference=not options.no_reference,
+        options=parse.assignments(options.option, "option"),
+    )
+    result = api.reconstruct(request, reporter(options))
+    api.save_reconstruction(result, options.out)
+    summary = {
+        "out": str(options.out),
+        "method": result.method,
+        "acceleration": {"nominal": result.mask.nominal_acceleration, "effective": round(result.mask.effective_acceleration, 4)},
+        "seconds": round(result.seconds, 3),
+        "device": result.provenance["device"],
+        "notes": list(result.notes),
+    }
+    if options.json:
+        print_json(summary)
+    else:
+        nominal = result.mask.nominal_acceleration
+        rate = f"R {nominal:g} nominal, " if nominal is not None else ""
+        print(
+            f"{options.out}: {result.method}, {rate}{result.mask.effective_acceleration:.2f} effective, "
+            f"{result.seconds:.2f} s on {result.provenance['device']}"
+        )
+        for note in result.notes:
+            print(f"note: {note}")
+    return 0

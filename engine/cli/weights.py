@@ -1,0 +1,87 @@
+"""The weights commands: list, show, verify, import, remove."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from engine import api
+from engine.cli.output import add_common, print_json, print_table
+
+Commands = Any
+
+
+def add(commands: Commands) -> None:
+    """Add the command of this module."""
+    top = commands.add_parser("weights", help="trained weights at hand")
+    actions = top.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=type(top))
+    listing = actions.add_parser("list", help="all weights")
+    listing.set_defaults(run=run_list)
+    show = actions.add_parser("show", help="the model card")
+    show.add_argument("id")
+    show.set_defaults(run=run_show)
+    verify = actions.add_parser("verify", help="check the files against their hashes")
+    verify.set_defaults(run=run_verify)
+    importer = actions.add_parser("import", help="published weights, in their authors' format")
+    importer.add_argument("file")
+    importer.add_argument("--source", required=True, help="whose format it is, for example jotlasnet-tf")
+    importer.add_argument("--name", help="id to give it (default: from the source and the file)")
+    importer.set_defaults(run=run_import)
+    remove = actions.add_parser("remove", help="remove imported or fine-tuned weights")
+    remove.add_argument("id")
+    remove.set_defaults(run=run_remove)
+    for action in (listing, show, verify, importer, remove):
+        add_common(action, quiet=False)
+
+
+def run_list(options: argparse.Namespace) -> int:
+    """Print all weights."""
+    found = api.weights()
+    if options.json:
+        print_json(found)
+    elif not found:
+        print("No weights are installed. `myoscope weights import FILE --source NAME` takes published ones.")
+    else:
+        print_table(("id", "network", "licence", "source"), [(w["id"], w["network"], w["licence"], w["source"]) for w in found])
+    return 0
+
+
+def run_show(options: argparse.Namespace) -> int:
+    """Print a model card."""
+    card = api.weights_card(options.id)
+    if options.json:
+        print_json(card)
+    else:
+        for key, value in card.items():
+            print(f"{key:16} {value}")
+    return 0
+
+
+def run_verify(options: argparse.Namespace) -> int:
+    """Check every file against its hash; exit 2 if one is damaged."""
+    found = api.verify_weights()
+    if options.json:
+        print_json(found)
+    else:
+        print_table(("id", "state"), [(name, "ok" if good else "damaged") for name, good in found.items()])
+    return 0 if all(found.values()) else 2
+
+
+def run_import(options: argparse.Namespace) -> int:
+    """Import published weights."""
+    name = api.import_weights(options.file, options.source, options.name)
+    if options.json:
+        print_json({"id": name})
+    else:
+        print(f"imported as {name}; `myoscope weights show {name}` prints its card")
+    return 0
+
+
+def run_remove(options: argparse.Namespace) -> int:
+    """Remove weights (those that ship cannot be removed)."""
+    api.remove_weights(options.id)
+    if options.json:
+        print_json({"removed": options.id})
+    else:
+        print(f"removed {options.id}")
+    return 0

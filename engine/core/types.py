@@ -1,0 +1,341 @@
+"""Public records: frozen, checked when made, NumPy arrays read-only. None of them holds a patient's name or identifier."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.core import axes
+from engine.core.errors import InputError, ShapeError
+
+Complex = NDArray[np.complex64]
+Float = NDArray[np.float32]
+Bool = NDArray[np.bool_]
+
+
+class Kind(StrEnum):
+    """What the frames of a series are."""
+
+    CINE = "cine"
+    MOLLI = "molli"
+    T2PREP = "t2prep"
+    UNKNOWN = "unknown"
+
+
+def frozen(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
+    """Return ``array`` as a read-only view of ``dtype`` (copied only when the type differs)."""
+    view = np.asarray(array, dtype=dtype).view()
+    view.flags.writeable = False
+    return view
+
+
+def check_times(times_ms: NDArray[Any] | None, slices: int, frames: int) -> Float | None:
+    """Return times as read-only float32 ``(slice, frame)``; one row is repeated for all slices; raise on another shape."""
+    if times_ms is None:
+        return None
+    times = np.atleast_2d(np.asarray(times_ms, dtype=np.float32))
+    if times.shape[0] == 1:
+        times = np.repeat(times, slices, axis=0)
+    if times.shape != (slices, frames):
+        raise ShapeError(
+            f"times do not fit the series (expected slice {slices}, frame {frames} / found {times.shape})",
+            "Give one time in milliseconds for each frame.",
+        )
+    if not np.all(np.isfinite(times)) or np.any(times < 0):
+        raise InputError("times must be finite and not negative", "Give times in milliseconds.")
+    return frozen(times, np.float32)
+
+
+class KSpaceReader(Protocol):
+    """Reads one slice at a time; opening it costs milliseconds."""
+
+    @property
+    def shape(self) -> tuple[int, int, int, int, int]:
+        """Sizes of (slice, frame, coil, ky, kx)."""
+
+    def read(self, slice_index: int) -> Complex:
+        """Return one slice, complex64 (frame, coil, ky, kx)."""
+
+    def read_frame(self, slice_index: int, frame: int) -> Complex:
+        """Return one frame of one slice, complex64 (coil, ky, kx)."""
+
+
+class ArrayReader:
+    """A :class:`KSpaceReader` over an array in memory, complex64 (slice, frame, coil, ky, kx)."""
+
+    def __init__(self, kspace: NDArray[Any]) -> None:
+        axes.check_axes(kspace, axes.KSPACE_AXES, "k-space")
+        self.array: Complex = frozen(kspace, np.complex64)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int, int]:
+        """Sizes of (slice, frame, coil, ky, kx)."""
+        s, f, c, y, x = self.array.shape
+        return s, f, c, y, x
+
+    def read(self, slice_index: int) -> Complex:
+        """Return one slice, complex64 (frame, coil, ky, kx)."""
+        return self.array[slice_index]
+
+    def read_frame(self, slice_index: int, frame: int) -> Complex:
+        """Return one frame of one slice, complex64 (coil, ky, kx)."""
+        return self.array[slice_index, frame]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SamplingMask:
+    """Which k-space samples are (or would be) measured.
+
+    Parameters
+    ----------
+    lines
+        bool (frame or 1, ky, kx or 1). A length-1 kx axis means the readout is full wherever a line is measured.
+    pattern
+        Name of the pattern in the mask registry, or ``"file"``, or ``"acquired"`` (found in the data).
+    nominal_acceleration
+        What the user asked for or the protocol says; the ACS lines are not counted. None when unknown.
+    acs
+        First and one-past-last ky line of the fully sampled centre, or None.
+    seed
+        Seed of the pattern, None when it has none.
+    """
+
+    lines: Bool
+    pattern: str
+    nominal_acceleration: float | None = None
+    acs: tuple[int, int] | None = None
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        axes.check_axes(self.lines, axes.MASK_AXES, "mask")
+        object.__setattr__(self, "lines", frozen(self.lines, np.bool_))
+        if not self.lines.any():
+            raise InputError(
+                "the mask measures nothing (expected at least one sampled line / found none)", "Choose a lower acceleration."
+            )
+
+    @property
+    def effective_acceleration(self) -> float:
+        """Samples of full k-space divided by measured samples, ACS counted."""
+        return float(self.lines.size / np.count_nonzero(self.lines))
+
+    @property
+    def is_cartesian_1d(self) -> bool:
+        """Whether every measured line has its full readout."""
+        return bool(self.lines.shape[-1] == 1 or (self.lines == self.lines[..., :1]).all())
+
+    @property
+    def is_static(self) -> bool:
+        """Whether all frames share one mask."""
+        return bool(self.lines.shape[0] == 1 or (self.lines == self.lines[:1]).all())
+
+    def check_fits(self, shape: tuple[int, ...]) -> None:
+        """Raise ``ShapeError`` unless the mask can be applied to k-space of ``shape`` (..., frame, coil, ky, kx)."""
+        frames, ky, kx = shape[-4], shape[-2], shape[-1]
+        f, y, x = self.lines.shape
+        if f not in (1, frames) or y != ky or x not in (1, kx):
+            raise ShapeError(
+                f"the mask does not fit the data (expected frame {frames} or 1, ky {ky}, kx {kx} or 1 / "
+                f"found {axes.describe(self.lines.shape, axes.MASK_AXES)})",
+                "Make the mask for this matrix size, or choose a pattern instead of a file.",
+            )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KSpaceSeries:
+    """Multi-coil k-space of one series, read slice by slice.
+
+    Parameters
+    ----------
+    reader
+        Source of the samples, (slice, frame, coil, ky, kx) complex64, not yet checked for NaN.
+    kind, times_ms, voxel_mm
+        What frames are; times (slice, frame) in ms or None; voxel size (z, y, x) in mm or None.
+    acquired
+        The mask the data were measured with, or None when fully sampled.
+    name, source, format
+        Short name for the screen, path it came from ("" when made here), format name.
+    notes
+        Sentences that must travel with the data ("simulated coils", "single-coil data").
+    unknown
+        What the file does not tell ("orientation", "voxel size").
+    attributes
+        Anything else worth keeping in results (plain JSON values, no identifiers).
+    """
+
+    reader: KSpaceReader
+    kind: Kind = Kind.UNKNOWN
+    times_ms: Float | None = None
+    voxel_mm: tuple[float, float, float] | None = None
+    acquired: SamplingMask | None = None
+    name: str = ""
+    source: str = ""
+    format: str = ""
+    notes: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        s, f, _, _, _ = self.reader.shape
+        object.__setattr__(self, "times_ms", check_times(self.times_ms, s, f))
+        if self.acquired is not None:
+            self.acquired.check_fits(self.reader.shape)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int, int]:
+        """Sizes of (slice, frame, coil, ky, kx)."""
+        return self.reader.shape
+
+    @property
+    def fully_sampled(self) -> bool:
+        """Whether a reference image can be made from it."""
+        return self.acquired is None
+
+    def read(self, slice_index: int) -> Complex:
+        """Return one slice, complex64 (frame, coil, ky, kx); raise ``InputError`` on NaN or infinity."""
+        data = self.reader.read(slice_index)
+        # A sum is NaN or infinite as soon as one term is: one pass, no temporary of the data's size.
+        with np.errstate(over="ignore", invalid="ignore"):
+            suspicious = not np.isfinite(np.add.reduce(data, axis=None))
+        if suspicious and not np.isfinite(data).all():
+            bad = int(np.count_nonzero(~np.isfinite(data)))
+            raise InputError(
+                f"k-space of slice {slice_index} holds {bad} values that are NaN or infinite (expected none)",
+                "Repair or leave out this slice: choose others with --slices.",
+            )
+        return data
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageSeries:
+    """Images without k-space: a magnitude (or complex) series read from npz, npy, mat and the like.
+
+    ``images`` is float32 or complex64 (slice, frame, y, x); the other fields are those of :class:`KSpaceSeries`.
+    """
+
+    images: NDArray[Any]
+    kind: Kind = Kind.UNKNOWN
+    times_ms: Float | None = None
+    voxel_mm: tuple[float, float, float] | None = None
+    name: str = ""
+    source: str = ""
+    format: str = ""
+    notes: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        axes.check_axes(self.images, axes.IMAGE_AXES, "image series")
+        dtype = np.complex64 if np.iscomplexobj(self.images) else np.float32
+        object.__setattr__(self, "images", frozen(self.images, dtype))
+        object.__setattr__(self, "times_ms", check_times(self.times_ms, self.images.shape[0], self.images.shape[1]))
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Sizes of (slice, frame, y, x)."""
+        s, f, y, x = self.images.shape
+        return s, f, y, x
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CoilMaps:
+    """Coil sensitivities, complex64 (slice, frame or 1, coil, y, x), sum of squared magnitudes over coils 1 (or 0 outside)."""
+
+    maps: Complex
+    method: str
+    acs: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        axes.check_axes(self.maps, ("slice", "frame or 1", "coil", "y", "x"), "coil maps")
+        object.__setattr__(self, "maps", frozen(self.maps, np.complex64))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reconstruction:
+    """Images a method made, on the scale of the data it was given.
+
+    ``image`` complex64 (slice, frame, y, x); ``slices`` are the indices into the series; ``reference`` is the fully sampled
+    image of the same slices when there is one; ``stages`` maps a name to complex64 (stage, slice, frame, y, x);
+    ``provenance`` is JSON-able (see command-line documentation).
+    """
+
+    image: Complex
+    method: str
+    slices: tuple[int, ...]
+    frames: tuple[int, ...]
+    mask: SamplingMask
+    kind: Kind = Kind.UNKNOWN
+    times_ms: Float | None = None
+    voxel_mm: tuple[float, float, float] | None = None
+    reference: Complex | None = None
+    stages: Mapping[str, Complex] = field(default_factory=dict)
+    weights: str | None = None
+    seconds: float = 0.0
+    peak_mib: float | None = None
+    notes: tuple[str, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        axes.check_axes(self.image, axes.IMAGE_AXES, "reconstruction")
+        object.__setattr__(self, "image", frozen(self.image, np.complex64))
+        if self.reference is not None:
+            if self.reference.shape != self.image.shape:
+                raise ShapeError(
+                    f"reference and reconstruction differ (expected {self.image.shape} / found {self.reference.shape})",
+                    "Reconstruct the same slices and frames as the reference.",
+                )
+            object.__setattr__(self, "reference", frozen(self.reference, np.complex64))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ParameterMap:
+    """A fitted quantity, float32 (slice, y, x), with its unit. ``valid`` says where it holds; NaN never means invalid."""
+
+    values: Float
+    quantity: str
+    unit: str
+    valid: Bool
+    sd: Float | None = None
+    residual: Float | None = None
+
+    def __post_init__(self) -> None:
+        axes.check_axes(self.values, axes.MAP_AXES, self.quantity)
+        object.__setattr__(self, "values", frozen(self.values, np.float32))
+        object.__setattr__(self, "valid", frozen(self.valid, np.bool_))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Region:
+    """Pixels that a score or a statistic is taken over, bool (slice, y, x), and how they were chosen."""
+
+    pixels: Bool
+    name: str
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        axes.check_axes(self.pixels, axes.MAP_AXES, f"region {self.name}")
+        object.__setattr__(self, "pixels", frozen(self.pixels, np.bool_))
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One number with all that is needed to read it.
+
+    ``slice`` is an index or ``"all"`` (mean over slices); ``data_range`` the reference maximum used; ``n_pixels`` counts
+    pixels times frames.
+    """
+
+    metric: str
+    value: float
+    unit: str
+    region: str
+    slice: int | str
+    data_range: float
+    n_pixels: int
+    higher_is_better: bool
+    protocol: str = "myoscope"

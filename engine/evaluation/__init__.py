@@ -1,0 +1,1 @@
+"""Regions, scores and their protocols."""

@@ -1,0 +1,121 @@
+"""What a reconstruction method is: one input record, one call, one spec."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from engine.core.jobs import Reporter, silent
+from engine.core.registry import Registry
+from engine.physics.operator import SenseOperator
+
+KINDS = ("cine", "molli", "t2prep")
+
+
+class StageSink(Protocol):
+    """Receives what a cascade produced: ``sink(stage index, part name, tensor)``. ``"image"`` is the cascade's image."""
+
+    def __call__(self, index: int, part: str, value: Tensor) -> None:
+        """Take one part of one stage."""
+
+
+def no_stages(index: int, part: str, value: Tensor) -> None:
+    """Ignore a stage."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReconInput:
+    """All that a method may use, on one device.
+
+    Parameters
+    ----------
+    kspace
+        Measured samples, zero elsewhere, scaled for networks, complex64 (batch, frame, coil, ky, kx).
+    operator
+        The SENSE operator of the same data: mask, maps, FFTs, Gram matrices (:class:`engine.physics.operator.SenseOperator`).
+    times_ms
+        (batch, frame) or None.
+    reference
+        Second sequence for methods that need one, complex64 (batch, frame, y, x), or None.
+    report
+        Progress and cancellation.
+    stages
+        Where unrolled networks leave each cascade's image and parts.
+    """
+
+    kspace: Tensor
+    operator: SenseOperator
+    times_ms: Tensor | None = None
+    reference: Tensor | None = None
+    report: Reporter = field(default_factory=silent)
+    stages: StageSink = no_stages
+
+
+class Method(Protocol):
+    """A built method: an ``nn.Module`` or a plain callable."""
+
+    def __call__(self, data: ReconInput) -> Tensor:
+        """Return the image, complex64 (batch, frame, y, x)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """A method as the registry knows it.
+
+    Parameters
+    ----------
+    name, title, paper
+        Registry name, name on screen, where it comes from.
+    config
+        Frozen dataclass of its settings; every field has a default and ``metadata={"help": ...}``.
+    build
+        ``build(config)`` gives the method (an ``nn.Module`` when trainable).
+    presets
+        Name -> settings; the first is the default.
+    kinds
+        Series kinds it serves.
+    trainable
+        Whether it has weights, without which it must not be run.
+    paper_macs, macs_shape
+        The paper's own figure, and the shape it holds for.
+    needs_reference
+        Whether it needs a second sequence.
+    max_coils
+        1 for methods that work on coil-combined single-coil data only, else None.
+    normalise
+        How k-space is scaled before the method sees it: a name in :mod:`engine.physics.scaling`.
+    notes
+        Deviations and limits, in sentences.
+    """
+
+    name: str
+    title: str
+    paper: str
+    config: type[Any]
+    build: Callable[[Any], Method]
+    presets: Mapping[str, Any]
+    kinds: tuple[str, ...] = KINDS
+    trainable: bool = False
+    paper_macs: float | None = None
+    macs_shape: str = ""
+    needs_reference: bool = False
+    max_coils: int | None = None
+    normalise: str = "zero_filled_p99"
+    notes: tuple[str, ...] = ()
+
+    def parameters(self, preset: str | None = None) -> int:
+        """Return the number of trainable parameters of a preset, without allocating them."""
+        if not self.trainable:
+            return 0
+        chosen = self.presets[preset] if preset else next(iter(self.presets.values()))
+        with torch.device("meta"):
+            module = self.build(chosen)
+        assert isinstance(module, torch.nn.Module)
+        return sum(p.numel() for p in module.parameters() if p.requires_grad)
+
+
+MODELS: Registry[ModelSpec] = Registry("method", "engine.models", "models")

@@ -1,0 +1,1 @@
+"""From a request to a reconstruction: mask, scale, coil maps, method, scale back, provenance."""

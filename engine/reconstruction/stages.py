@@ -1,0 +1,43 @@
+"""What each cascade of an unrolled network produced, gathered while it runs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.core.types import Complex
+from engine.models.contract import StageSink, no_stages
+
+
+class StageRecorder:
+    """Collects images of stages, slice by slice, on the CPU.
+
+    Parts whose values are images (batch 1, frame, y, x) are kept; others are left to a viewer of that network.
+    """
+
+    def __init__(self, *, enabled: bool) -> None:
+        self._enabled = enabled
+        self._current: dict[str, dict[int, Tensor]] = defaultdict(dict)
+        self._slices: dict[str, list[Complex]] = defaultdict(list)
+
+    def sink(self) -> StageSink:
+        """Return where a method leaves its stages."""
+        return self._take if self._enabled else no_stages
+
+    def _take(self, index: int, part: str, value: Tensor) -> None:
+        if value.ndim == 4:
+            self._current[part][index] = value[0].detach().to("cpu", torch.complex64)
+
+    def finish_slice(self, scale: float) -> None:
+        """Close a slice: its stages are put on the data's own scale."""
+        for part, stages in self._current.items():
+            ordered = torch.stack([stages[i] for i in sorted(stages)])
+            self._slices[part].append((ordered * scale).numpy())
+        self._current.clear()
+
+    def arrays(self) -> dict[str, Complex]:
+        """Return complex64 (stage, slice, frame, y, x) for each part."""
+        return {part: np.stack(slices, axis=1) for part, slices in self._slices.items()}

@@ -1,0 +1,5 @@
+"""Sampling masks: one file per family, each registers its patterns. NumPy only."""
+
+from engine.sampling.contract import MASKS, MaskSpec, Option, make_mask
+
+__all__ = ["MASKS", "MaskSpec", "Option", "make_mask"]

@@ -1,0 +1,1 @@
+"""Weights at hand: library, model cards, importers of published checkpoints."""
