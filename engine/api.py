@@ -207,7 +207,8 @@ def region_from_file(path: str | Path, shape: Sequence[int]) -> Region:
     """Read a region from a mask file; ``shape`` is that of the images, (slice, frame, y, x)."""
     from engine.evaluation.region_files import read_region
 
-    return read_region(path, shape)
+    slices, _, height, width = shape
+    return read_region(path, (slices, height, width))
 
 
 # --- making data ------------------------------------------------------------------------------------------------------
@@ -244,6 +245,15 @@ def weights() -> list[dict[str, Any]]:
     from engine.weights.library import listing
 
     return listing()
+
+
+def weight_sources() -> list[dict[str, str]]:
+    """Return the sources that published weights can be imported from: name, title, network, licence, address."""
+    from engine.weights.published import PUBLISHED
+
+    return [
+        {"name": s.name, "title": s.title, "network": s.network, "licence": s.licence, "url": s.url} for _, s in PUBLISHED.items()
+    ]
 
 
 def import_weights(path: str | Path, source: str, name: str | None = None) -> str:

@@ -26,12 +26,17 @@ def add(commands: Commands) -> None:
     phantom.add_argument("--coils", type=int, default=10)
     phantom.add_argument("--slices", type=int, default=1)
     phantom.add_argument("--frames", type=int, default=None, help="cardiac phases of a cine (default 12)")
-    phantom.add_argument("--field", type=float, default=3.0, help="field strength in tesla (1.5 or 3)")
+    phantom.add_argument("--field", type=float, default=3.0, help="field strength in tesla, 1.5 to 3 (default 3)")
     phantom.add_argument("--scheme", default=None, help='MOLLI scheme, for example "5(3)3"')
     phantom.add_argument("--rr-ms", type=float, default=900.0)
     phantom.add_argument("--snr", type=float, default=40.0, help="in the myocardium of the image")
     phantom.add_argument("--seed", type=int, default=0)
     phantom.add_argument("--analytic", action="store_true", help="signal models with exact truth instead of the Bloch simulation")
+    phantom.add_argument("--motion-mm", type=float, default=None, help="breathing drift between the first and the last frame")
+    phantom.add_argument("--echo-times", default=None, help="T2-preparation times in ms (default 0,35,55)")
+    phantom.add_argument(
+        "--ordering", choices=("linear", "centric"), default=None, help="order of the lines in a shot (default linear)"
+    )
     phantom.add_argument("--layout", choices=("myoscope", "cmrxrecon2023"), default="myoscope")
     add_common(phantom)
     phantom.set_defaults(run=run_phantom)
@@ -56,7 +61,13 @@ def run_phantom(options: argparse.Namespace) -> int:
     as_file = options.layout == "myoscope"
     if as_file:
         check_writable(options.out)
-    given = {"scheme": options.scheme, "frames": options.frames}
+    given = {
+        "scheme": options.scheme,
+        "frames": options.frames,
+        "motion_mm": options.motion_mm,
+        "echo_times_ms": parse.numbers(options.echo_times, "echo-times"),
+        "ordering": options.ordering,
+    }
     request = PhantomRequest(
         kind=Kind(options.kind),
         matrix=parse.matrix(options.matrix),

@@ -80,11 +80,13 @@ class ArrayReader:
 
     def read(self, slice_index: int) -> Complex:
         """Return one slice, complex64 (frame, coil, ky, kx)."""
-        return self.array[slice_index]
+        data: Complex = self.array[slice_index]
+        return data
 
     def read_frame(self, slice_index: int, frame: int) -> Complex:
         """Return one frame of one slice, complex64 (coil, ky, kx)."""
-        return self.array[slice_index, frame]
+        data: Complex = self.array[slice_index, frame]
+        return data
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,6 +6,7 @@ import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -151,8 +152,16 @@ def coil_maps(
     series: KSpaceSeries, index: int, frames: tuple[int, ...], mask: SamplingMask, kspace: Tensor, lines: Tensor
 ) -> Tensor:
     """Return coil maps complex64 (1, coil, y, x) of masked k-space (frame, coil, ky, kx), from the cache when asked before."""
+    acs = _reference_acs(series) if mask.lines.all() else mask.acs
     question = ("maps", index, frames, mask_digest(mask), COIL_MAPS_METHOD)
-    return _maps.get(series, question, lambda: estimate(kspace, lines, mask.acs, method=COIL_MAPS_METHOD))
+    return _maps.get(series, question, lambda: estimate(kspace, lines, acs, method=COIL_MAPS_METHOD))
+
+
+def _reference_acs(series: KSpaceSeries) -> tuple[int, int]:
+    """Return the centre lines that the reference's coil maps come from."""
+    ky = series.shape[-2]
+    centre = centre_lines(ky, min(REFERENCE_ACS, ky))
+    return centre.start, centre.stop
 
 
 def reference_image(series: KSpaceSeries, slices: Sequence[int] | None, frames: Sequence[int] | None, report: Reporter) -> Complex:
@@ -177,16 +186,14 @@ def reference_image(series: KSpaceSeries, slices: Sequence[int] | None, frames: 
         report.check()
         if len(chosen) > 1:
             report.step(position, len(chosen), "reference")
-        images.append(_references.get(series, ("reference", index, shown), lambda i=index: _reference_slice(series, i, shown)))
+        images.append(_references.get(series, ("reference", index, shown), partial(_reference_slice, series, index, shown)))
     return np.stack(images)
 
 
 def _reference_slice(series: KSpaceSeries, index: int, frames: tuple[int, ...]) -> Complex:
     kspace = torch.from_numpy(np.ascontiguousarray(series.read(index)[list(frames)]))
-    ky = series.shape[-2]
-    centre = centre_lines(ky, min(REFERENCE_ACS, ky))
-    everything = torch.ones((1, ky, 1), dtype=torch.bool)
-    maps = estimate(kspace, everything, (centre.start, centre.stop), method=COIL_MAPS_METHOD)
+    everything = torch.ones((1, series.shape[-2], 1), dtype=torch.bool)
+    maps = estimate(kspace, everything, _reference_acs(series), method=COIL_MAPS_METHOD)
     image: Complex = combine(ifft2c(kspace), maps).numpy()
     return image
 

@@ -1,0 +1,291 @@
+"""The command line as a person types it: the whole way, and every kind of bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+import pytest
+
+from engine.cli import main
+
+
+@pytest.fixture(scope="module")
+def phantom(tmp_path_factory):
+    """Return a small fully sampled cine made by the command itself."""
+    path = tmp_path_factory.mktemp("cine") / "c.h5"
+    assert main(["phantom", "cine", "--out", str(path), "--matrix", "96x80", "--coils", "6", "--frames", "6"]) == 0
+    return path
+
+
+def run(capsys, *words):
+    """Run a command; return exit code, stdout, stderr."""
+    capsys.readouterr()
+    code = main([str(word) for word in words])
+    out = capsys.readouterr()
+    return code, out.out, out.err
+
+
+def psnr(capsys, estimate, reference, region="whole"):
+    code, out, _ = run(capsys, "evaluate", estimate, reference, "--json", "--region", region)
+    assert code == 0
+    return next(s["value"] for s in json.loads(out) if s["metric"] == "psnr" and s["slice"] == "all")
+
+
+@pytest.mark.slow
+def test_the_documented_way_works_as_typed(tmp_path):
+    """The issue's own three commands, at their own size, in a fresh process each."""
+
+    def typed(words):
+        return subprocess.run(
+            [sys.executable, "-m", "engine", *words.split()], cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout
+
+    typed("phantom cine --out c.h5")
+    values = {}
+    for method in ("zero_filled", "cg_sense", "l1_wavelet"):
+        typed(f"reconstruct c.h5 --method {method} --mask equispaced -R 4 --acs 24 --out r.h5")
+        scores = json.loads(typed("evaluate r.h5 c.h5 --json"))
+        values[method] = next(s["value"] for s in scores if s["metric"] == "psnr" and s["slice"] == "all")
+    assert values["cg_sense"] >= values["zero_filled"] + 4
+    assert values["l1_wavelet"] > values["cg_sense"]
+
+
+def test_info_tells_axes_and_sampling(phantom, capsys):
+    code, out, _ = run(capsys, "info", phantom, "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert found["axes"] == {"slice": 1, "frame": 6, "coil": 6, "ky": 96, "kx": 80}
+    assert found["kind"] == "cine"
+    assert found["fully_sampled"] is True
+    assert set(found) >= {"kind", "axes", "times_ms", "fully_sampled", "acceleration", "voxel_mm", "unknown", "format"}
+
+
+def test_reconstruction_file_opens_without_our_code(phantom, tmp_path, capsys):
+    out = tmp_path / "r.h5"
+    words = ("--method", "cg_sense", "--mask", "equispaced", "-R", "4", "--acs", "16", "--frames", "1:4", "--out", out)
+    code, _, _ = run(capsys, "reconstruct", phantom, *words)
+    assert code == 0
+    with h5py.File(out) as file:
+        assert file["image"].shape == (1, 3, 96, 80)
+        assert file["image"].dtype == np.complex64
+        assert file["reference"].shape == (1, 3, 96, 80)
+        assert file["mask"].shape == (1, 96, 1)
+        record = json.loads(file.attrs["provenance"])
+    assert record["mask"]["nominal_acceleration"] == 4
+    assert record["mask"]["effective_acceleration"] == pytest.approx(96 / (24 + 16 - 4))
+    assert record["normalisation"]["undone"] is True
+    assert record["use"] == "research use only"
+    assert {"software", "command", "device", "seconds", "peak_memory_mib", "weights"} <= set(record)
+
+
+def test_scale_of_the_data_is_kept(phantom, tmp_path, capsys):
+    """A full mask gives the reference back, on the data's own scale."""
+    out = tmp_path / "r.h5"
+    assert run(capsys, "reconstruct", phantom, "--method", "cg_sense", "--out", out)[0] == 0
+    with h5py.File(out) as file:
+        error = np.abs(file["image"][()] - file["reference"][()]).max() / np.abs(file["reference"][()]).max()
+    assert error < 0.02
+
+
+def test_mask_from_file_is_the_mask(phantom, tmp_path, capsys):
+    lines = np.zeros((96, 80), dtype=bool)
+    lines[::3] = True
+    lines[40:56] = True
+    np.savez(tmp_path / "mask.npz", mask=lines)
+    out = tmp_path / "r.h5"
+    words = ("--method", "zero_filled", "--mask-file", tmp_path / "mask.npz", "--out", out)
+    assert run(capsys, "reconstruct", phantom, *words)[0] == 0
+    with h5py.File(out) as file:
+        assert json.loads(file.attrs["provenance"])["mask"]["effective_acceleration"] == pytest.approx(96 / lines[:, 0].sum())
+
+
+def test_regions_and_csv(phantom, tmp_path, capsys):
+    out = tmp_path / "r.h5"
+    run(capsys, "reconstruct", phantom, "--method", "zero_filled", "--mask", "equispaced", "-R", "6", "--acs", "12", "--out", out)
+    whole, dynamic, static = (psnr(capsys, out, phantom, region) for region in ("whole", "dynamic", "static"))
+    assert len({round(v, 3) for v in (whole, dynamic, static)}) == 3
+    code, _, _ = run(capsys, "evaluate", out, phantom, "--csv", tmp_path / "s.csv", "--metrics", "psnr,hfen")
+    assert code == 0
+    assert (tmp_path / "s.csv").read_text().startswith("metric,value,unit,region,slice,data_range,n_pixels,protocol")
+
+
+def test_simulate_says_simulated_coils(tmp_path, capsys):
+    yy, xx = np.mgrid[-1:1:48j, -1:1:40j]
+    images = np.stack([np.exp(-(xx**2 + yy**2) * (3 + t)) for t in range(4)])
+    np.savez(tmp_path / "images.npz", images=images.astype(np.float32))
+    out = tmp_path / "k.h5"
+    code, text, _ = run(
+        capsys, "simulate", tmp_path / "images.npz", "--axes", "fyx", "--kind", "cine", "--coils", "4", "--out", out
+    )
+    assert code == 0
+    assert "simulated coils" in text
+    code, text, _ = run(capsys, "info", out, "--json")
+    assert json.loads(text)["axes"] == {"slice": 1, "frame": 4, "coil": 4, "ky": 48, "kx": 40}
+
+
+@pytest.mark.parametrize("command", ["models", "masks", "metrics", "formats", "doctor", "weights list"])
+def test_listings_are_json(command, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("MYOSCOPE_WEIGHTS", str(tmp_path))
+    code, out, _ = run(capsys, *command.split(), "--json")
+    assert code == 0
+    assert isinstance(json.loads(out), (list, dict))
+    code, out, _ = run(capsys, *command.split())
+    assert code == 0
+    assert len(out.splitlines()) >= 1
+
+
+def test_models_json_shape(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("MYOSCOPE_WEIGHTS", str(tmp_path))
+    found = {m["name"]: m for m in json.loads(run(capsys, "models", "--json")[1])}
+    assert {"zero_filled", "cg_sense", "grappa", "l1_wavelet", "low_rank_sparse", "jotlasnet"} <= set(found)
+    jotlas = found["jotlasnet"]
+    assert jotlas["trainable"] is True
+    assert jotlas["presets"]["paper"]["parameters"] == 708_075
+    assert jotlas["presets"]["paper"]["macs"] == pytest.approx(138.0e9, rel=0.01)
+    assert jotlas["presets"]["paper"]["macs_shape"] == "12x10x128x128"
+    assert set(jotlas) >= {"name", "title", "paper", "kinds", "presets", "weights", "trainable"}
+
+
+# --- bad input: two lines, exit 2, nothing written -------------------------------------------------------------------------
+
+
+def bad_files(folder):
+    """Write one file of each kind that users bring by mistake."""
+    (folder / "text.mat").write_text("this is no MATLAB file")
+    (folder / "three.npz").write_bytes(b"")
+    np.savez(folder / "three.npz", kspace=np.ones((4, 5, 6), dtype=np.complex64))
+    with h5py.File(folder / "wrong_key.h5", "w") as file:
+        file["something"] = np.ones((2, 3))
+
+
+RECONSTRUCT = ("--method", "cg_sense", "--mask", "equispaced", "-R", "4", "--acs", "24", "--out", "OUT")
+
+
+def words_with(changes):
+    words = dict(zip(RECONSTRUCT[::2], RECONSTRUCT[1::2], strict=True)) | changes
+    return [w for pair in words.items() for w in pair if w is not None]
+
+
+@pytest.mark.parametrize(
+    ("file", "changes", "message"),
+    [
+        ("missing.h5", {}, "does not exist"),
+        ("text.mat", {}, "text.mat"),
+        ("truncated.h5", {}, "truncated.h5"),
+        ("wrong_key.h5", {}, "wrong_key.h5"),
+        ("three.npz", {}, "three.npz|axes"),
+        ("nan.h5", {}, "NaN"),
+        ("c.h5", {"-R": "0"}, "R = 0 is not possible"),
+        ("c.h5", {"-R": "nan"}, "not possible"),
+        ("c.h5", {"--acs": "200"}, "200 ACS lines do not fit"),
+        ("c.h5", {"--method": "cg_sence"}, "unknown method 'cg_sence'"),
+        ("c.h5", {"--mask": "equispacd"}, "unknown mask pattern 'equispacd'"),
+        ("c.h5", {"--slices": "3"}, "slices '3' does not exist"),
+        ("c.h5", {"--frames": "a"}, "frames 'a' cannot be read"),
+        ("c.h5", {"--device": "tpu"}, "device"),
+        ("c.h5", {"--weights": "x"}, "takes no weights"),
+        ("c.h5", {"--option": "iteration=3"}, "has no option 'iteration'"),
+        ("c.h5", {"--method": "jotlasnet"}, "weights"),
+        ("c.h5", {"--method": "jotlasnet", "--weights": "other.safetensors"}, "other.safetensors|weights"),
+        ("c.h5", {"--out": "no/such/folder/r.h5"}, "does not exist"),
+        ("c.h5", {"--out": "c.h5"}, "input file itself"),
+        ("images.npz", {}, "holds images"),
+    ],
+)
+def test_bad_input_gives_two_lines_and_writes_nothing(file, changes, message, phantom, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MYOSCOPE_WEIGHTS", str(tmp_path / "weights"))
+    bad_files(tmp_path)
+    shutil.copy(phantom, "c.h5")
+    (tmp_path / "truncated.h5").write_bytes(phantom.read_bytes()[:4000])
+    shutil.copy(phantom, "nan.h5")
+    with h5py.File("nan.h5", "r+") as broken:
+        broken["kspace"][0, 0, 0, 3, 3] = np.nan
+    np.savez("images.npz", images=np.ones((1, 4, 96, 80), dtype=np.float32))
+    import safetensors.numpy
+
+    safetensors.numpy.save_file({"some.weight": np.ones(3, dtype=np.float32)}, "other.safetensors")
+    before = sorted(os.listdir()), (tmp_path / "c.h5").read_bytes()
+    words = words_with({"--out": "r.h5"} | changes)
+    reading = ["--axes", "sfyx"] if file == "images.npz" else []
+    code, out, err = run(capsys, "reconstruct", file, *words, *reading)
+    assert code == 2
+    assert out == ""
+    lines = err.strip().splitlines()
+    assert len(lines) == 2, err
+    assert lines[0].startswith("error: ")
+    assert lines[1].startswith("hint: ")
+    assert len(lines[1]) > 12
+    assert any(part in lines[0] for part in message.split("|")), lines[0]
+    assert (sorted(os.listdir()), (tmp_path / "c.h5").read_bytes()) == before
+
+
+def test_mask_of_another_shape(phantom, tmp_path, capsys):
+    np.savez(tmp_path / "m.npz", mask=np.ones((50, 60), dtype=bool))
+    words = ("--method", "zero_filled", "--mask-file", tmp_path / "m.npz", "--out", tmp_path / "r.h5")
+    code, _, err = run(capsys, "reconstruct", phantom, *words)
+    assert code == 2
+    assert "does not fit the data" in err
+    assert not (tmp_path / "r.h5").exists()
+
+
+def test_unknown_method_names_the_nearest(phantom, tmp_path, capsys):
+    _, _, err = run(capsys, "reconstruct", phantom, "--method", "cg_sence", "--out", tmp_path / "r.h5")
+    assert "Did you mean cg_sense" in err
+
+
+def test_errors_as_json(capsys):
+    code, _, err = run(capsys, "info", "missing.h5", "--json")
+    assert code == 2
+    assert set(json.loads(err)) == {"error", "hint"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full")
+def test_disk_full(phantom, tmp_path, capsys, monkeypatch):
+    """The write fails as on a full disk; the old file stays."""
+    import errno
+
+    out = tmp_path / "r.h5"
+    out.write_bytes(b"old result")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    code, _, err = run(capsys, "reconstruct", phantom, "--method", "zero_filled", "--out", out)
+    assert code == 2
+    assert "the disk is full" in err
+    assert out.read_bytes() == b"old result"
+    assert os.listdir(tmp_path) == ["r.h5"]
+
+
+def test_wrong_options_say_so(capsys):
+    code, _, err = run(capsys, "reconstruct", "x.h5")
+    assert code == 2
+    assert "--method" in err
+    code, _, err = run(capsys, "frobnicate")
+    assert code == 2
+    assert len(err.strip().splitlines()) == 2
+
+
+def test_cancel_ends_with_130(phantom, tmp_path, capsys, monkeypatch):
+    import engine.cli.main as command_line
+
+    original = command_line.CancelToken
+
+    def already():
+        token = original()
+        token.cancel()
+        return token
+
+    monkeypatch.setattr(command_line, "CancelToken", already)
+    code, _, err = run(capsys, "reconstruct", phantom, "--method", "cg_sense", "--out", tmp_path / "r.h5")
+    assert code == 130
+    assert err.startswith("error: cancelled")
+    assert not (tmp_path / "r.h5").exists()
