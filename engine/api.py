@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.core.jobs import Reporter, silent
 from engine.core.requests import MaskRequest, ReconRequest
-from engine.core.types import Complex, Float, ImageSeries, KSpaceSeries, Reconstruction, Region, SamplingMask, Score
+from engine.core.types import Complex, Float, ImageSeries, Kind, KSpaceSeries, Reconstruction, Region, SamplingMask, Score
 
 if TYPE_CHECKING:
     from engine.bench.contract import BenchResult
@@ -170,7 +170,14 @@ def metrics() -> list[dict[str, Any]]:
     from engine.metrics import METRICS
 
     return [
-        {"name": m.name, "title": m.title, "unit": m.unit, "higher_is_better": m.higher_is_better, "source": m.source}
+        {
+            "name": m.name,
+            "title": m.title,
+            "unit": m.unit,
+            "higher_is_better": m.higher_is_better,
+            "takes_region": m.takes_region,
+            "source": m.source,
+        }
         for _, m in METRICS.items()
     ]
 
@@ -182,11 +189,12 @@ def evaluate(
     region: Region | None = None,
     protocol: str = "myoscope",
     report: Reporter | None = None,
+    kind: Kind = Kind.UNKNOWN,
 ) -> list[Score]:
     """Score an estimate against a reference, both (slice, frame, y, x). See :mod:`engine.evaluation.score`."""
     from engine.evaluation.score import score
 
-    return score(estimate, reference_images, metric_names, region, protocol, report or silent())
+    return score(estimate, reference_images, metric_names, region, protocol, report or silent(), kind)
 
 
 def dynamic_region(reference_images: Complex, percentile: float = 90.0) -> Region:
@@ -203,12 +211,11 @@ def static_region(reference_images: Complex, percentile: float = 90.0) -> Region
     return find(reference_images, percentile)
 
 
-def region_from_file(path: str | Path, shape: Sequence[int]) -> Region:
-    """Read a region from a mask file; ``shape`` is that of the images, (slice, frame, y, x)."""
-    from engine.evaluation.region_files import read_region
+def region_by_name(name: str, reference_images: Complex, percentile: float = 90.0) -> Region | None:
+    """Return the region called whole (None), dynamic or static, or the one in a mask file of that path."""
+    from engine.evaluation.regions import region_by_name as find
 
-    slices, _, height, width = shape
-    return read_region(path, (slices, height, width))
+    return find(name, reference_images, percentile)
 
 
 # --- making data ------------------------------------------------------------------------------------------------------
@@ -325,4 +332,10 @@ def warm_up() -> None:
     from engine.core import device
 
     device.use_polite_threads()
+    import numpy as np
+
     import engine.reconstruction.reconstruct  # noqa: F401
+
+    # The first SSIM of a machine compiles its kernel: do it before somebody waits for a score.
+    tiny = np.linspace(0, 1, 256, dtype=np.complex64).reshape(1, 1, 16, 16)
+    evaluate(tiny, tiny, ["ssim"])

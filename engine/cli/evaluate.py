@@ -14,7 +14,7 @@ from engine.cli.output import add_common, print_json, print_table, reporter
 from engine.core.errors import InputError, ShapeError
 from engine.core.files import replacing
 from engine.core.jobs import Reporter
-from engine.core.types import Complex, ImageSeries, Reconstruction, Region, Score
+from engine.core.types import Complex, ImageSeries, Kind, Reconstruction, Score
 
 Commands = Any
 FIELDS = ("metric", "value", "unit", "region", "slice", "data_range", "n_pixels", "protocol")
@@ -28,7 +28,9 @@ def add(commands: Commands) -> None:
     command.add_argument("--region", default="whole", help="whole, dynamic, static, or a mask file")
     command.add_argument("--percentile", type=float, default=90.0, help="of the dynamic region (default 90)")
     command.add_argument("--metrics", default="psnr,ssim,nmse", help="`myoscope metrics` lists them")
-    command.add_argument("--protocol", default="myoscope", help="myoscope, cmrxrecon or fastmri")
+    command.add_argument(
+        "--protocol", default="myoscope", help="whose definitions: myoscope (default), cmrxrecon, cmrxrecon_mapping, fastmri"
+    )
     command.add_argument("--csv", metavar="FILE", help="write the scores as CSV")
     add_common(command)
     command.set_defaults(run=run)
@@ -37,38 +39,38 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Score and print; per slice and over all slices."""
     report = reporter(options)
-    estimate, slices, frames = _estimate(options.estimate)
+    estimate, slices, frames, kind = _estimate(options.estimate)
     reference = _reference(options.reference, slices, frames, report.part(0, 0.5))
     if estimate.shape != reference.shape:
         raise ShapeError(
             f"estimate and reference differ (expected {reference.shape} / found {estimate.shape}, axes slice, frame, y, x)",
             "Compare files of the same series, slices and frames.",
         )
-    region = _region(options, reference)
+    region = api.region_by_name(options.region, reference, options.percentile)
     names = [name.strip() for name in options.metrics.split(",") if name.strip()]
-    scores = api.evaluate(estimate, reference, names, region, options.protocol, report.part(0.5, 0.5))
-    rows = [{**{field: getattr(score, field) for field in FIELDS}} for score in scores]
+    scores = api.evaluate(estimate, reference, names, region, options.protocol, report.part(0.5, 0.5), kind)
+    rows = [{field: getattr(score, field) for field in FIELDS} for score in scores]
     if options.csv:
         _write_csv(options.csv, rows)
     if options.json:
-        print_json(rows)
+        # JSON knows no infinity: the PSNR of identical images is null.
+        print_json([{**row, "value": row["value"] if np.isfinite(row["value"]) else None} for row in rows])
     else:
         _print(scores)
     return 0
 
 
-def _estimate(path: str) -> tuple[Complex, tuple[int, ...] | None, tuple[int, ...] | None]:
-    """Return the images and, for a reconstruction, which slices and frames of its series they are."""
+def _estimate(path: str) -> tuple[Complex, tuple[int, ...] | None, tuple[int, ...] | None, Kind]:
+    """Return the images, for a reconstruction which slices and frames of its series they are, and the kind."""
     opened = api.open_series(path)
     if not isinstance(opened, ImageSeries):
         raise InputError(
             f"{path} holds k-space (expected a reconstruction or images)", "Reconstruct it first: `myoscope reconstruct`."
         )
-    images = np.asarray(opened.images, dtype=np.complex64)
     if opened.format == "reconstruction":
         made: Reconstruction = api.open_reconstruction(path)
-        return made.image, made.slices, made.frames
-    return images, None, None
+        return made.image, made.slices, made.frames, made.kind
+    return np.asarray(opened.images, dtype=np.complex64), None, None, opened.kind
 
 
 def _reference(path: str, slices: tuple[int, ...] | None, frames: tuple[int, ...] | None, report: Reporter) -> Complex:
@@ -95,16 +97,6 @@ def _reference(path: str, slices: tuple[int, ...] | None, frames: tuple[int, ...
 def _check_within(path: str, chosen: tuple[int, ...] | None, size: int, name: str) -> None:
     if chosen is not None and max(chosen) >= size:
         raise ShapeError(f"{path} has no {name} {max(chosen)} (expected fewer than {size})", "Is this the series it was made from?")
-
-
-def _region(options: argparse.Namespace, reference: Complex) -> Region | None:
-    if options.region == "whole":
-        return None
-    if options.region == "dynamic":
-        return api.dynamic_region(reference, options.percentile)
-    if options.region == "static":
-        return api.static_region(reference, options.percentile)
-    return api.region_from_file(options.region, reference.shape)
 
 
 def _write_csv(path: str, rows: list[dict[str, Any]]) -> None:

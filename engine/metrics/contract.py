@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
+from engine.core.axes import X, Y
+from engine.core.errors import InputError, ShapeError
 from engine.core.registry import Registry
 from engine.core.types import Bool, Float
 
@@ -25,6 +29,8 @@ class MetricSpec:
         the whole series of the slice. No metric rescales the estimate.
     source
         Paper, with the parameters used.
+    takes_region
+        Whether it can be restricted to a region. One that cannot raises ``InputError`` when a region is given.
     """
 
     name: str
@@ -33,6 +39,25 @@ class MetricSpec:
     higher_is_better: bool
     compute: Callable[[Float, Float, Bool | None, float], float]
     source: str
+    takes_region: bool = True
 
 
 METRICS: Registry[MetricSpec] = Registry("metric", "engine.metrics", "metrics")
+
+
+def check_pair(estimate: Float, reference: Float, region: Bool | None) -> None:
+    """Raise ``ShapeError`` unless the arrays belong together, ``InputError`` when the region is empty."""
+    if estimate.shape != reference.shape or reference.ndim != 3:
+        raise ShapeError(
+            f"estimate and reference differ (expected (frame, y, x) {reference.shape} / found {estimate.shape})",
+            "Compare the same frames at the same matrix size.",
+        )
+    if region is None:
+        return
+    if region.shape != reference.shape[Y:]:
+        raise ShapeError(
+            f"the region does not fit the images (expected y {reference.shape[Y]}, x {reference.shape[X]} / found {region.shape})",
+            "Draw the region on images of this matrix size.",
+        )
+    if not np.any(region):
+        raise InputError("the region is empty (expected at least one pixel / found none)", "Choose another region.")

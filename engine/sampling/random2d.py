@@ -1,0 +1,60 @@
+"""Single samples drawn at random from a density over the (ky, kx) plane."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.core.types import Bool
+from engine.sampling import draw
+from engine.sampling.acs import centre_lines
+from engine.sampling.contract import MASKS, MaskSpec, Option
+
+
+def radius(ky: int, kx: int) -> NDArray[np.float64]:
+    """Return the distance from the zero frequency, (ky, kx), 1 on the ellipse inscribed in the matrix, above 1 in the corners."""
+    y = (np.arange(ky) - ky // 2) / max(ky / 2, 1)
+    x = (np.arange(kx) - kx // 2) / max(kx / 2, 1)
+    return np.asarray(np.sqrt(y[:, None] ** 2 + x[None, :] ** 2))
+
+
+def budget(ky: int, kx: int, acceleration: float, acs: int) -> int:
+    """Return the number of samples outside the ACS square: round((ky kx - acs^2) / R), at least one when there is no ACS."""
+    count = int((ky * kx - acs * acs) / acceleration + 0.5)
+    return max(count, 1) if acs == 0 else count
+
+
+def build(
+    frames: int, ky: int, kx: int, acceleration: float, acs: int, rng: np.random.Generator, power: float = 2.0, floor: float = 0.02
+) -> Bool:
+    """Return bool (frames, ky, kx): samples drawn from the density (1 - r)^power, and the ACS square.
+
+    r is 0 in the centre and 1 on the inscribed ellipse; ``floor`` is added to the density (peak 1), also in the corners.
+    *Budget*: exactly round((ky kx - acs^2) / R) samples outside the ACS square, which is not counted.
+    """
+    density = (np.maximum(1 - radius(ky, kx), 0) ** power + floor) / (1 + floor)
+    weights = draw.quantised(density)
+    square = (centre_lines(ky, acs), centre_lines(kx, acs))
+    weights[square] = 0
+    grid = np.zeros((frames, ky, kx), dtype=bool)
+    for frame in range(frames):
+        grid[frame].flat[draw.weighted(rng, weights.ravel(), budget(ky, kx, acceleration, acs))] = True
+    grid[:, *square] = True
+    return grid
+
+
+MASKS.register(
+    "random2d",
+    MaskSpec(
+        name="random2d",
+        title="Random 2D",
+        description="Single samples drawn from a density that falls with the distance from the centre, and a full central square.",
+        build=build,
+        cartesian_1d=False,
+        options=(
+            Option("power", 2.0, "power of the density (1 - r)^power; 0 is uniform", 0.0, 20.0),
+            Option("floor", 0.02, "share of the peak density that every sample has at least", 0.0, 1.0),
+        ),
+        source="Lustig et al., Magn Reson Med 2007;58:1182",
+    ),
+)
