@@ -67,7 +67,7 @@ def _estimate(path: str) -> tuple[Complex, tuple[int, ...] | None, tuple[int, ..
         raise InputError(
             f"{path} holds k-space (expected a reconstruction or images)", "Reconstruct it first: `myoscope reconstruct`."
         )
-    if opened.format == "reconstruction":
+    if "method" in opened.attributes:  # one of our reconstruction files
         made: Reconstruction = api.open_reconstruction(path)
         return made.image, made.slices, made.frames, made.kind
     return np.asarray(opened.images, dtype=np.complex64), None, None, opened.kind
@@ -83,7 +83,7 @@ def _reference(path: str, slices: tuple[int, ...] | None, frames: tuple[int, ...
         _check_within(path, slices, opened.shape[0], "slice")
         _check_within(path, frames, opened.shape[1], "frame")
         return api.reference(opened, slices, frames, report)
-    if opened.format == "reconstruction":
+    if "method" in opened.attributes:  # one of our reconstruction files
         made = api.open_reconstruction(path)
         return made.image
     images = np.asarray(opened.images, dtype=np.complex64)

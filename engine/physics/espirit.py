@@ -1,0 +1,179 @@
+"""ESPIRiT's matrices as trigonometric polynomials; dominant coil vectors and their phase over the field of view.
+
+ESPIRiT finds the coil sensitivities at r as the eigenvector (eigenvalue 1) of a coil-by-coil matrix M(r). With kernels of
+``w`` x ``w`` samples, M(r) is a trigonometric polynomial of order ``w - 1``: its coefficients are the sums along the
+diagonals of the projector onto the signal space of the calibration matrix, (2w - 1)^2 numbers for each pair of coils. So M can be
+evaluated anywhere, and a coarse grid does: coil sensitivities are smooth. No kernel is ever transformed to full size.
+"""
+
+from __future__ import annotations
+
+from math import pi
+
+import torch
+from torch import Tensor
+
+_SQUARINGS = 6  # M^64: a second eigenvalue of 0.9 has fallen to 1e-3
+# Measured over image SNR 5 to 1000 and 6 to 20 coils: the angle error is lowest between 10 and 40 times the noise, and at a fixed
+# 0.02 (or BART's 0.03) of the largest singular value up to three times higher once the SNR is good.
+_NOISE_FACTOR = 20.0
+_MIN_THRESHOLD = 1e-3  # below it a single-precision Gram matrix holds rounding
+
+
+def calibration_matrix(block: Tensor, kernel: tuple[int, int]) -> Tensor:
+    """Return the calibration matrix, whose columns are all windows of the block.
+
+    Parameters
+    ----------
+    block
+        Calibration samples, complex (component, coil, ky, kx); the windows of all components are columns.
+    kernel
+        Window size (ky, kx), not larger than the block.
+
+    Returns
+    -------
+    Tensor
+        Complex (coil * ky * kx of the kernel, component * positions).
+    """
+    windows = block.unfold(2, kernel[0], 1).unfold(3, kernel[1], 1)  # (component, coil, position y, position x, ky, kx)
+    return windows.permute(1, 4, 5, 0, 2, 3).reshape(block.shape[1] * kernel[0] * kernel[1], -1)
+
+
+def signal_projector(windows: Tensor, threshold: float | None) -> Tensor:
+    """Return the projector onto the signal space, the span of what windows look like.
+
+    Parameters
+    ----------
+    windows
+        Of :func:`calibration_matrix`, complex (element, window).
+    threshold
+        Singular values above this share of the largest are signal. None: those above the noise, which is told by the weaker
+        half of the eigenvalues that can differ from zero.
+    """
+    few = windows.shape[1] < windows.shape[0]  # fewer windows than elements: the smaller eigenproblem has the same values
+    values, vectors = torch.linalg.eigh(windows.mH @ windows if few else windows @ windows.mH)
+    floor = (_MIN_THRESHOLD if threshold is None else threshold) ** 2 * values[-1]
+    if threshold is None:
+        floor = torch.maximum(floor, _NOISE_FACTOR * values[: (len(values) + 1) // 2].mean())
+    kept = max(1, int((values > floor).sum()))  # values ascend; pure noise still has a strongest direction
+    signal: Tensor = vectors[:, -kept:]
+    if few:
+        signal = torch.linalg.qr(windows @ signal)[0]
+    return signal @ signal.mH
+
+
+def polynomial(projector: Tensor, coils: int, kernel: tuple[int, int]) -> Tensor:
+    """Return the coefficients of M, complex (2 ky - 1, 2 kx - 1, coil, coil'): sums along the projector's diagonals.
+
+    Source: Uecker et al., MRM 2014, where M is ``(1/w^2) sum_k v_k(r) v_k(r)^H`` with the kernels v_k; multiplied out here.
+    """
+    wy, wx = kernel
+    blocks = projector.reshape(coils, wy, wx, coils, wy, wx)
+    coefficients = projector.new_zeros((2 * wy - 1, 2 * wx - 1, coils, coils))
+    for y in range(wy):
+        for x in range(wx):
+            # Lags (y - y', x - x') of window element (y, x) run backwards over y', x'.
+            lags = blocks[:, y, x].flip((2, 3)).permute(2, 3, 0, 1)  # (ky', kx', coil, coil')
+            coefficients[y : y + wy, x : x + wx] += lags
+    return coefficients / (wy * wx)
+
+
+def evaluate(coefficients: Tensor, at_y: Tensor, at_x: Tensor, shape: tuple[int, int], centre: tuple[int, int]) -> Tensor:
+    """Return the trigonometric polynomial ``sum_d W[d] exp(2 pi i d . (r - c) / N)`` on a grid, complex (y, x, ...).
+
+    Parameters
+    ----------
+    coefficients
+        Complex (dy, dx, ...).
+    at_y, at_x
+        Positions in pixels, real; they need not be whole.
+    shape
+        Matrix size N (y, x); the origin of the image is at ``N // 2``.
+    centre
+        Index of the coefficient of lag 0.
+    """
+    dy, dx = coefficients.shape[:2]
+
+    def phases(at: Tensor, lags: int, zero: int, size: int) -> Tensor:
+        lag = torch.arange(lags, dtype=torch.float64, device=coefficients.device) - zero
+        turns = (at.to(torch.float64)[:, None] - size // 2) * lag / size
+        return torch.exp(2j * pi * turns).to(coefficients.dtype)
+
+    rest = coefficients.shape[2:]
+    along_y = phases(at_y, dy, centre[0], shape[0]) @ coefficients.reshape(dy, -1)  # (y, dx * ...)
+    grid = phases(at_x, dx, centre[1], shape[1]) @ along_y.reshape(len(at_y), dx, -1)  # (y, x, ...)
+    return grid.reshape(len(at_y), len(at_x), *rest)
+
+
+def dominant(matrices: Tensor, fallback: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the dominant unit eigenvectors (..., coil), of any phase, and eigenvalues (...) of Hermitian semi-definite matrices.
+
+    Repeated squaring: products only, so as fast on a GPU as on a CPU.
+
+    Parameters
+    ----------
+    matrices
+        (..., coil, coil).
+    fallback
+        Unit vector (coil,) where a matrix is zero.
+    """
+    power = matrices
+    for _ in range(_SQUARINGS):
+        scale = power.diagonal(dim1=-2, dim2=-1).real.sum(-1)
+        power = power * torch.where(scale > 0, 1.0 / scale, 0.0)[..., None, None]
+        power = power @ power
+    # The column of M^64 with the largest diagonal element is never orthogonal to the eigenvector.
+    strongest = power.diagonal(dim1=-2, dim2=-1).real.argmax(-1)
+    vectors = unit(power.gather(-1, strongest[..., None, None].expand(*power.shape[:-1], 1)).squeeze(-1), fallback)
+    values = (vectors.conj() * (matrices @ vectors.unsqueeze(-1)).squeeze(-1)).sum(-1).real
+    return vectors, values
+
+
+def unit(vectors: Tensor, fallback: Tensor) -> Tensor:
+    """Return vectors (..., coil) with length 1; zeros are replaced by the unit vector ``fallback`` (coil,)."""
+    length = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
+    return torch.where(length > 0, vectors / torch.where(length > 0, length, 1.0), fallback)
+
+
+def smooth_phase(vectors: Tensor, reference: Tensor) -> Tensor:
+    """Return unit coil vectors with the phase of parallel transport: no phase step along the central row, nor along any column.
+
+    An eigenvector has no phase of its own. To take it from a virtual coil (``w^H S`` real and positive) leaves a phase vortex
+    wherever that coil sees nothing, in maps and images alike; for coils around a body such points lie inside. Carried from
+    neighbour to neighbour, so that ``<S(r), S(r')>`` is real and positive, the phase has no vortex where the vectors themselves are
+    smooth, and interpolation between them is safe. At the centre ``w^H S`` is real and positive.
+
+    Parameters
+    ----------
+    vectors
+        Complex (y, x, coil).
+    reference
+        w, complex (coil,).
+    """
+    row, column = vectors.shape[0] // 2, vectors.shape[1] // 2
+    along_row = _transport(vectors[row], column)
+    start = (vectors[row, column] @ reference.conj()).angle()
+    angles = _transport(vectors, row) + (along_row - start)
+    return vectors * torch.polar(torch.ones_like(angles), angles).to(vectors.dtype).unsqueeze(-1)
+
+
+def _transport(vectors: Tensor, start: int) -> Tensor:
+    """Return the phases, real double (n, ...), that make products of neighbours along the first axis real; 0 at ``start``."""
+    steps = (vectors[1:].conj() * vectors[:-1]).sum(-1).angle().to(torch.float64)
+    angles = torch.cat([torch.zeros_like(vectors[:1, ..., 0].real, dtype=torch.float64), steps.cumsum(0)])
+    return angles - angles[start]
+
+
+def reference_combination(block: Tensor) -> Tensor:
+    """Return the strongest combination of the coils, complex unit vector (coil,), its largest element real and positive.
+
+    Parameters
+    ----------
+    block
+        Calibration samples, complex (component, coil, ky, kx).
+    """
+    samples = block.transpose(0, 1).flatten(1)
+    vectors = torch.linalg.eigh(samples @ samples.mH)[1]
+    strongest: Tensor = vectors[:, -1]
+    pivot = strongest[strongest.abs().argmax()]
+    return strongest * (pivot.conj() / pivot.abs())
