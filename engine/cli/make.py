@@ -85,7 +85,7 @@ def run_phantom(options: argparse.Namespace) -> int:
     if as_file:
         write_kspace(options.out, series, truth=truth, report=report.part(0.7, 0.3))
     else:
-        write_cmrxrecon2023(Path(options.out), series, truth)
+        write_cmrxrecon2023(Path(options.out), series, truth, report=report.part(0.7, 0.3))
     return _written(options, series)
 
 

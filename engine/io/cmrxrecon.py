@@ -1,0 +1,226 @@
+"""CMRxRecon 2023, 2024 and 2025: k-space of cine, mapping and the other modalities, full, undersampled and single-coil.
+
+MATLAB's axes are (kx, ky, coil, slice, time). A version 7.3 file (HDF5) shows them reversed, which is our order but for the first
+two; a version 5 file keeps them. Single-coil files lack the coil axis. Values are pairs of real and imaginary float32 or float64.
+Four axes are single-coil (kx, ky, slice, time) when the variable or folder says single coil, and a static stack (kx, ky, coil,
+slice) for the modalities without time (BlackBlood, LGE, T1w, T2w); otherwise they have to be told.
+
+Source: ChallengeDataFormat and loadFun.py of CMRxRecon, CMRxRecon2024, CMRxRecon2025.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from engine.core.errors import FormatError, ShapeError
+from engine.core.types import Complex, Kind, KSpaceReader, KSpaceSeries, SamplingMask
+from engine.io import cmrxrecon_names as names
+from engine.io import cmrxrecon_tables as tables
+from engine.io import matlab
+from engine.io.acquired import acquired_mask, nonzero
+from engine.io.arrays import Variable, resolve_letters
+from engine.io.contract import FORMATS, FormatSpec, OpenOptions
+from engine.io.masks import read_mask
+from engine.io.overrides import checked_kind, series_times
+from engine.io.probe import Container, container
+
+FULL_LETTERS = "xycsf"
+SINGLE_LETTERS = "xysf"
+STATIC_LETTERS = "xycs"
+
+
+class FirstFrames:
+    """A reader of the first ``frames`` frames of another one."""
+
+    def __init__(self, inner: KSpaceReader, frames: int) -> None:
+        self._inner, self._frames = inner, frames
+
+    @property
+    def shape(self) -> tuple[int, int, int, int, int]:
+        """Sizes of (slice, frame, coil, ky, kx)."""
+        s, _, c, y, x = self._inner.shape
+        return s, self._frames, c, y, x
+
+    def read(self, slice_index: int) -> Complex:
+        """Return one slice, complex64 (frame, coil, ky, kx)."""
+        return self._inner.read(slice_index)[: self._frames]
+
+    def read_frame(self, slice_index: int, frame: int) -> Complex:
+        """Return one frame of one slice, complex64 (coil, ky, kx)."""
+        return self._inner.read_frame(slice_index, range(self._frames)[frame])
+
+
+def read(path: Path, options: OpenOptions) -> KSpaceSeries:
+    """Open a k-space file lazily, with the mask, times and voxel size that the files beside it tell.
+
+    Raises
+    ------
+    FormatError
+        The file is damaged, or holds no k-space.
+    ShapeError
+        k-space has another number of axes, or the mask beside it does not fit.
+    """
+    kind_of_file, variables, _ = matlab.contents(path)
+    variable = _kspace(path, variables, options.key)
+    told = names.parse(path, variable.name)
+    letters = _letters(path, variable, told, options)
+    if variable.open is None or "complex" not in variable.dtype:
+        raise FormatError(
+            f"{variable.name} in {path.name} is not k-space (expected complex numbers / found {variable.dtype})",
+            "Choose the complex variable with --key.",
+        )
+    reader = variable.open(letters)
+    notes: list[str] = []
+    unknown = ["orientation"]
+    kind = checked_kind(options, told.kind)
+    reader, times = _times(path, reader, kind, told, options, notes, unknown)
+    voxel, attributes = _info(path, told, reader, notes, unknown)
+    acquired = _acquired(path, reader, told, notes)
+    if told.single_coil or reader.shape[2] == 1:
+        notes.append("single-coil data")
+    if reader.shape[0] > 1 and reader.shape[0] % 2:
+        notes.append(
+            "odd number of slices: CMRxRecon often stores such stacks rolled by one, the most basal slice last; not undone"
+        )
+    container_name = "7.3" if kind_of_file is Container.HDF5 else "5"
+    return KSpaceSeries(
+        reader=reader,
+        kind=kind,
+        times_ms=times,
+        voxel_mm=voxel,
+        acquired=acquired,
+        name=path.stem,
+        source=str(path),
+        format=SPEC.name,
+        notes=tuple(notes),
+        unknown=tuple(unknown),
+        attributes={**attributes, "variable": variable.name, "matlab_version": container_name, "modality": told.base},
+    )
+
+
+def _kspace(path: Path, variables: list[Variable], key: str | None) -> Variable:
+    """Return the variable that holds k-space: the one told, the one with a known name, or the only complex one."""
+    listing = ", ".join(f"{v.name} {v.shape} {v.dtype}" for v in variables) or "nothing"
+    if key is not None:
+        for variable in variables:
+            if variable.name == key:
+                return variable
+        raise FormatError(f"{path.name} has no variable {key!r} (found {listing})", "Choose one of them with --key.")
+    named = [v for v in variables if names.KEYS.fullmatch(v.name)]
+    if len(named) == 1:
+        return named[0]
+    deep = [v for v in named or variables if "complex" in v.dtype and len(v.shape) in (4, 5)]
+    if len(deep) == 1:
+        return deep[0]
+    raise FormatError(
+        f"{path.name} holds no k-space that can be told (expected one complex variable of 4 or 5 axes / found {listing})",
+        "Choose the variable with --key." if variables else "Copy or export the file again.",
+    )
+
+
+def _letters(path: Path, variable: Variable, told: names.Names, options: OpenOptions) -> str:
+    """Return one letter for each axis in MATLAB's order."""
+    rank = len(variable.shape)
+    if options.axes is not None:
+        return resolve_letters(options.axes, variable)
+    if rank == 5:
+        return FULL_LETTERS
+    if rank == 4 and told.single_coil:
+        return SINGLE_LETTERS
+    if rank == 4 and told.static:
+        return STATIC_LETTERS
+    raise ShapeError(
+        f"{variable.name} in {path.name} has the wrong number of axes (expected 5: kx, ky, coil, slice, time / found {rank}: "
+        f"{variable.shape})",
+        "Say the axes in the order of MATLAB's size(), for example --axes xycs or --axes xysf.",
+    )
+
+
+def _times(
+    path: Path,
+    reader: KSpaceReader,
+    kind: Kind,
+    told: names.Names,
+    options: OpenOptions,
+    notes: list[str],
+    unknown: list[str],
+) -> tuple[KSpaceReader, Any]:
+    """Return the reader (without a last image that has no time) and the times (slice, frame) in ms or None."""
+    slices, frames = reader.shape[:2]
+    if options.times_ms is not None:
+        return reader, series_times(options, None, (slices, frames))
+    if kind not in tables.TIME_WORDS:
+        return reader, None
+    word = tables.TIME_WORDS[kind]
+    found = next((file for file in names.table_files(path, told.base, ".csv") if file.is_file()), None)
+    if found is None:
+        usual = ", ".join(f"{t:g}" for t in tables.USUAL_TIMES_MS[kind])
+        notes.append(f"{told.base}.csv is missing; CMRxRecon's usual {word} are {usual} ms: give them with --times if they hold")
+        unknown.append(word)
+        return reader, None
+    times = tables.read_times(found, slices, frames, kind, notes)
+    if times is None:
+        unknown.append(word)
+        return reader, None
+    return (reader if times.frames == frames else FirstFrames(reader, times.frames)), times.times_ms
+
+
+def _info(
+    path: Path, told: names.Names, reader: KSpaceReader, notes: list[str], unknown: list[str]
+) -> tuple[tuple[float, float, float] | None, dict[str, Any]]:
+    """Return voxel size and parameters of the *_info.csv, if there is one."""
+    found = next((file for file in names.table_files(path, told.base, "_info.csv") if file.is_file()), None)
+    if found is None:
+        unknown += ["voxel size", "slice gap"]
+        return None, {}
+    info = tables.read_info(found)
+    notes.extend(word for word in info.pop("notes", "").split("; ") if word)
+    voxel = tables.voxel_of(info, reader.shape[-2], reader.shape[-1], notes)
+    unknown += (["voxel size"] if voxel is None else []) + ["slice gap"]
+    return voxel, {"scan": info}
+
+
+def _acquired(path: Path, reader: KSpaceReader, told: names.Names, notes: list[str]) -> SamplingMask | None:
+    """Return the mask beside an undersampled file, else the one in its zeros; None for fully sampled data."""
+    if told.undersampled is False:
+        return None
+    found = next((file for file in names.mask_files(path) if file.is_file()), None)
+    if found is None:
+        return acquired_mask(reader, notes, certain=told.undersampled is True, nominal=told.nominal)
+    mask = read_mask(found)
+    lines = mask.lines[: reader.shape[1]] if mask.lines.shape[0] > reader.shape[1] else mask.lines
+    mask = replace(mask, lines=lines, pattern="acquired", nominal_acceleration=mask.nominal_acceleration or told.nominal)
+    mask.check_fits(reader.shape)
+    measured = nonzero(reader, 0)  # (ky, kx)
+    if (measured & ~mask.lines[0]).any():
+        notes.append(f"the data hold samples that {found.name} says were not measured; they are left out")
+    return mask
+
+
+def sniff(path: Path) -> float:
+    """Return 0.9 for a MATLAB file with a variable of a known name, 0.6 with one complex array of 4 or 5 axes, else 0."""
+    if path.suffix.lower() != ".mat" or container(path) not in (Container.HDF5, Container.MATLAB5):
+        return 0.0
+    try:
+        _, variables, _ = matlab.contents(path)
+    except FormatError:
+        return 0.0
+    if any(names.KEYS.fullmatch(v.name) for v in variables):
+        return 0.9
+    return 0.6 if sum("complex" in v.dtype and len(v.shape) in (4, 5) for v in variables) == 1 else 0.0
+
+
+SPEC = FORMATS.register(
+    "cmrxrecon",
+    FormatSpec(
+        name="cmrxrecon",
+        title="CMRxRecon",
+        suffixes=("*.mat",),
+        sniff=sniff,
+        read=read,
+        description="k-space of CMRxRecon 2023, 2024 and 2025; masks, T1map.csv, T2map.csv and *_info.csv beside it are used.",
+        writes=True,
+    ),
+)

@@ -1,0 +1,62 @@
+"""What a series is, in plain values: what ``myoscope info`` prints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from engine.core import axes
+from engine.core.types import Float, ImageSeries, KSpaceSeries
+
+
+def describe(series: KSpaceSeries | ImageSeries) -> dict[str, Any]:
+    """Return kind, axes, times, sampling, voxel size and what is unknown, as JSON-able values.
+
+    ``times_ms`` is one list when all slices share their times, else one list for each slice. ``scale`` is the largest magnitude of
+    slice 0, frame 0. Images count as fully sampled unless they say how they were accelerated; ``content`` tells both apart.
+    """
+    names = axes.KSPACE_AXES if isinstance(series, KSpaceSeries) else axes.IMAGE_AXES
+    return {
+        "name": series.name,
+        "format": series.format,
+        "content": "kspace" if isinstance(series, KSpaceSeries) else "images",
+        "kind": str(series.kind),
+        "axes": dict(zip(names, (int(n) for n in series.shape), strict=True)),
+        "times_ms": _times(series.times_ms),
+        **_sampling(series),
+        "voxel_mm": None if series.voxel_mm is None else [float(v) for v in series.voxel_mm],
+        "scale": _scale(series),
+        "unknown": list(series.unknown),
+        "notes": list(series.notes),
+    }
+
+
+def _times(times: Float | None) -> list[Any] | None:
+    if times is None:
+        return None
+    rows = [[round(float(t), 4) for t in row] for row in times]
+    return rows[0] if all(row == rows[0] for row in rows) else rows
+
+
+def _sampling(series: KSpaceSeries | ImageSeries) -> dict[str, Any]:
+    nominal, effective, pattern = None, 1.0, None
+    if isinstance(series, KSpaceSeries):
+        full = series.fully_sampled
+        if series.acquired is not None:
+            nominal, effective = series.acquired.nominal_acceleration, series.acquired.effective_acceleration
+            pattern = series.acquired.pattern
+    else:
+        made = series.attributes.get("acceleration")
+        full = made is None
+        if made is not None:
+            nominal, effective = made["nominal"], float(made["effective"])
+    return {"fully_sampled": full, "acceleration": {"nominal": nominal, "effective": round(effective, 4)}, "pattern": pattern}
+
+
+def _scale(series: KSpaceSeries | ImageSeries) -> float | None:
+    frame = series.reader.read_frame(0, 0) if isinstance(series, KSpaceSeries) else series.images[0, 0]
+    with np.errstate(invalid="ignore", over="ignore"):  # NaN is refused where a slice is read
+        magnitude = np.abs(frame)
+    finite = magnitude[np.isfinite(magnitude)]
+    return float(finite.max()) if finite.size else None

@@ -1,0 +1,290 @@
+"""Our own HDF5 files: k-space with truth maps, and reconstructions. They open in h5py, MATLAB and napari without this code.
+
+k-space: ``kspace`` complex64 (slice, frame, coil, ky, kx); ``mask`` bool (frame or 1, ky, kx or 1) when undersampled; group
+``truth`` with what a phantom knows. Reconstruction: ``image`` complex64 (slice, frame, y, x), ``mask``, ``reference``, ``stages``
+(stage, slice, frame, y, x). Complex numbers are stored as h5py does, a compound of ``r`` and ``i`` float32 (MATLAB shows a
+structure with these two fields). Attributes: ``kind``, ``times_ms`` (slice, frame), ``voxel_mm`` (z, y, x), ``notes``, ``unknown``,
+``provenance`` (JSON), ``attributes`` (JSON). All arrays are contiguous, so that any program can map them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.core import axes, provenance
+from engine.core.errors import FormatError, ShapeError
+from engine.core.files import replacing
+from engine.core.jobs import Reporter, silent
+from engine.core.types import ImageSeries, KSpaceSeries, Reconstruction
+from engine.io.contract import FORMATS, FormatSpec, OpenOptions
+from engine.io.h5_fields import (
+    get_json,
+    get_kind,
+    get_mask,
+    get_truth,
+    get_voxel,
+    get_words,
+    put_common,
+    put_json,
+    put_mask,
+    put_truth,
+    put_words,
+    truth_bytes,
+)
+from engine.io.hdf5 import HDF5Reader, complex_dtype, is_hdf5_error, opened
+from engine.io.overrides import checked_kind, series_times
+from engine.io.probe import Container, container, expect
+from engine.io.space import check_space
+
+MARKER = "myoscope_format"
+VERSION = 1
+KSPACE = "kspace"
+IMAGE = "image"
+
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+
+
+def write_kspace(
+    path: str | Path, series: KSpaceSeries, truth: Mapping[str, Any] | None = None, report: Reporter | None = None
+) -> None:
+    """Write k-space slice by slice; nothing is left behind when it fails or is cancelled.
+
+    Parameters
+    ----------
+    path
+        File to write or replace.
+    series
+        What to write; slices are read one at a time.
+    truth
+        Arrays by name (and one level of mappings of arrays) that a phantom knows; numbers and strings become attributes.
+    report
+        Told after every slice; asked whether to stop before every slice.
+
+    Raises
+    ------
+    OutputError
+        The folder is missing or not writable, or the disk is full.
+    InputError
+        k-space holds NaN or infinity.
+    """
+    report = report or silent()
+    slices = series.shape[0]
+    need = 8 * int(np.prod(series.shape, dtype=np.int64)) + truth_bytes(truth or {})
+    with _writing(Path(path), need) as file:
+        file.attrs[MARKER] = VERSION
+        file.attrs["content"] = KSPACE
+        data = file.create_dataset(KSPACE, shape=series.shape, dtype=np.complex64)
+        data.attrs["axes"] = list(axes.KSPACE_AXES)
+        for index in range(slices):
+            report.step(index, slices, "writing k-space")
+            data[index] = series.read(index)
+        put_common(file, series.kind, series.times_ms, series.voxel_mm, series.notes)
+        put_words(file, "unknown", series.unknown)
+        put_json(file, "attributes", dict(series.attributes))
+        if "provenance" not in series.attributes:
+            put_json(file, "provenance", provenance.record(source_format=series.format))
+        else:
+            put_json(file, "provenance", series.attributes["provenance"])
+        if series.acquired is not None:
+            put_mask(file, series.acquired)
+        if truth:
+            put_truth(file.create_group("truth"), truth)
+    report.step(slices, slices, "writing k-space")
+
+
+def write_reconstruction(path: str | Path, reconstruction: Reconstruction) -> None:
+    """Write a reconstruction with its mask, reference, stages and provenance. Raises ``OutputError`` like :func:`write_kspace`."""
+    rec = reconstruction
+    arrays = [rec.image, *([] if rec.reference is None else [rec.reference]), *rec.stages.values()]
+    with _writing(Path(path), sum(8 * array.size for array in arrays) + rec.mask.lines.size) as file:
+        file.attrs[MARKER] = VERSION
+        file.attrs["content"] = "reconstruction"
+        _put_images(file, IMAGE, rec.image)
+        if rec.reference is not None:
+            _put_images(file, "reference", rec.reference)
+        for name, stack in rec.stages.items():
+            # The images of the stages are what everybody wants and have the plain name.
+            stages = file.create_dataset(_stage_key(name), data=np.asarray(stack, np.complex64))
+            stages.attrs["axes"] = ["stage", *axes.IMAGE_AXES]
+        put_mask(file, rec.mask)
+        put_common(file, rec.kind, rec.times_ms, rec.voxel_mm, rec.notes)
+        file.attrs["method"] = rec.method
+        file.attrs["slices"] = np.asarray(rec.slices, np.int64)
+        file.attrs["frames"] = np.asarray(rec.frames, np.int64)
+        file.attrs["seconds"] = float(rec.seconds)
+        if rec.weights is not None:
+            file.attrs["weights"] = rec.weights
+        if rec.peak_mib is not None:
+            file.attrs["peak_mib"] = float(rec.peak_mib)
+        put_json(file, "provenance", dict(rec.provenance))
+
+
+@contextlib.contextmanager
+def _writing(path: Path, need: int) -> Iterator[h5py.File]:
+    with replacing(path) as temporary:
+        # Said before gigabytes are written; the errors of the writes below remain for what changes meanwhile.
+        check_space(temporary.parent, need, path)
+        try:
+            with h5py.File(temporary, "w", locking=False) as file:
+                yield file
+        except RuntimeError as error:
+            if not is_hdf5_error(error):
+                raise
+            # The library raises RuntimeError where its own buffers could not be flushed.
+            raise OSError(str(error)) from error
+
+
+def _put_images(file: h5py.File, name: str, images: NDArray[Any]) -> None:
+    data = file.create_dataset(name, data=np.asarray(images, np.complex64))
+    data.attrs["axes"] = list(axes.IMAGE_AXES)
+
+
+def _stage_key(name: str) -> str:
+    return "stages" if name == IMAGE else f"stages_{name}"
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def read_reconstruction(path: str | Path) -> Reconstruction:
+    """Read what :func:`write_reconstruction` wrote; raise ``FormatError`` for any other file."""
+    file_path = Path(path)
+    if not file_path.exists():
+        raise FormatError(f"{file_path} does not exist", "Check the path; names are case-sensitive.")
+    expect(file_path, Container.HDF5)
+    with opened(file_path) as file:
+        if _content(file) != "reconstruction":
+            raise FormatError(
+                f"{file_path.name} is not a reconstruction (expected datasets image and mask / found {', '.join(file) or 'none'})",
+                "Make one with `myoscope reconstruct`.",
+            )
+        image = _images(file_path, file, IMAGE)
+        stages = {
+            name.removeprefix("stages_") if name != "stages" else IMAGE: file[name][()].astype(np.complex64, copy=False)
+            for name in file
+            if name == "stages" or name.startswith("stages_")
+        }
+        attrs = file.attrs
+        return Reconstruction(
+            image=image,
+            method=str(attrs.get("method", "")),
+            slices=tuple(int(n) for n in attrs.get("slices", range(image.shape[0]))),
+            frames=tuple(int(n) for n in attrs.get("frames", range(image.shape[1]))),
+            mask=get_mask(file["mask"]),
+            kind=get_kind(attrs),
+            times_ms=attrs.get("times_ms"),
+            voxel_mm=get_voxel(attrs),
+            reference=_images(file_path, file, "reference") if "reference" in file else None,
+            stages=stages,
+            weights=str(attrs["weights"]) if "weights" in attrs else None,
+            seconds=float(attrs.get("seconds", 0.0)),
+            peak_mib=float(attrs["peak_mib"]) if "peak_mib" in attrs else None,
+            notes=get_words(attrs, "notes"),
+            provenance=get_json(file, "provenance"),
+        )
+
+
+def read_truth(path: str | Path) -> dict[str, Any]:
+    """Return the truth maps of a phantom's file, nested as they were written; empty when there are none."""
+    with opened(Path(path)) as file:
+        return get_truth(file["truth"]) if "truth" in file else {}
+
+
+def read(path: Path, options: OpenOptions) -> KSpaceSeries | ImageSeries:
+    """Open a file of our own: k-space lazily, a reconstruction as complex images."""
+    expect(path, Container.HDF5)
+    with opened(path) as file:
+        content = _content(file)
+        if content is None:
+            raise FormatError(
+                f"{path.name} is not a Myoscope file (expected a dataset kspace or image / found {', '.join(file) or 'none'})",
+                "Say what its arrays are with --key and --axes.",
+            )
+        attributes = get_json(file, "attributes")
+        record = get_json(file, "provenance")
+        if record:
+            attributes["provenance"] = record
+        kind = checked_kind(options, get_kind(file.attrs))
+        times = file.attrs.get("times_ms")
+        common: dict[str, Any] = {
+            "kind": kind,
+            "voxel_mm": get_voxel(file.attrs),
+            "name": path.stem,
+            "source": str(path),
+            "format": SPEC.name,
+            "notes": get_words(file.attrs, "notes"),
+            "unknown": get_words(file.attrs, "unknown"),
+            "attributes": attributes,
+        }
+        if content == "reconstruction":
+            images = _images(path, file, IMAGE)
+            attributes["method"] = str(file.attrs.get("method", ""))
+            mask = get_mask(file["mask"])
+            attributes["acceleration"] = {"nominal": mask.nominal_acceleration, "effective": mask.effective_acceleration}
+            return ImageSeries(images, times_ms=series_times(options, times, images.shape[:2]), **common)
+        axes_found = file[KSPACE].shape
+        acquired = get_mask(file["mask"]) if "mask" in file else None
+    if len(axes_found) != len(axes.KSPACE_AXES):
+        raise ShapeError(
+            f"kspace in {path.name} has the wrong number of axes (expected 5: {', '.join(axes.KSPACE_AXES)} / found "
+            f"{len(axes_found)}: {axes_found})",
+            "Store k-space with all five axes; a length-1 axis is enough for a missing one.",
+        )
+    reader = HDF5Reader(path, KSPACE, (0, 1, 2, 3, 4))
+    return KSpaceSeries(reader, times_ms=series_times(options, times, reader.shape[:2]), acquired=acquired, **common)
+
+
+def sniff(path: Path) -> float:
+    """Return 1 for a file with our marker, 0.05 for another or a damaged HDF5 file named .h5, else 0."""
+    named = path.suffix.lower() in (".h5", ".hdf5")
+    if container(path) is not Container.HDF5:
+        return 0.05 if named else 0.0
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            return 1.0 if _content(file) is not None else (0.05 if named else 0.0)
+    except (OSError, RuntimeError, KeyError, ValueError):
+        return 0.3 if named else 0.0
+
+
+def _content(file: h5py.File) -> str | None:
+    """Return ``kspace`` or ``reconstruction``; files made by hand with the same names are taken too."""
+    if isinstance(file.get(KSPACE), h5py.Dataset) and (MARKER in file.attrs or "kind" in file.attrs):
+        return KSPACE
+    if isinstance(file.get(IMAGE), h5py.Dataset) and isinstance(file.get("mask"), h5py.Dataset):
+        return "reconstruction"
+    return None
+
+
+def _images(path: Path, file: h5py.File, name: str) -> NDArray[np.complex64]:
+    data = file[name]
+    if complex_dtype(data.dtype) is None or data.ndim != len(axes.IMAGE_AXES):
+        raise ShapeError(
+            f"{name} in {path.name} is not a series of images (expected complex, {', '.join(axes.IMAGE_AXES)} / found "
+            f"{data.dtype}, {data.shape})",
+            "The file was not written by Myoscope, or was changed.",
+        )
+    found = np.empty(data.shape, np.complex64)
+    found[...] = data[()] if data.dtype.kind == "c" else data[()].view(complex_dtype(data.dtype))
+    return found
+
+
+SPEC = FORMATS.register(
+    "myoscope_h5",
+    FormatSpec(
+        name="myoscope_h5",
+        title="Myoscope HDF5",
+        suffixes=("*.h5", "*.hdf5"),
+        sniff=sniff,
+        read=read,
+        description="Our own k-space and reconstruction files.",
+        writes=True,
+    ),
+)

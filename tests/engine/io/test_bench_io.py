@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from engine.bench import io
+from engine.core.jobs import silent
+
+
+def test_bench_compares_equal_results(monkeypatch):
+    monkeypatch.setattr(io, "QUICK_SHAPE", (3, 2, 2, 60, 40))
+    lines = list(io.run(True, silent()))
+    assert [line.other for line in lines].count("raw file read") == 1
+    assert len(lines) == 7
+    for line in lines:
+        assert line.difference == "max |a - b| 0"
+        assert line.ratio > 0
+        assert line.ours_s > 0
