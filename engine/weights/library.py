@@ -1,0 +1,276 @@
+"""The weights at hand: bundled with the program or installed in the user's folder, each with its model card.
+
+A set of weights is two files, ``ID.safetensors`` and ``ID.json`` (:mod:`engine.weights.card`). The card is written last and
+removed first, so a set exists exactly while its card does.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+import engine
+from engine.core.errors import FormatError, InputError, OutputError, UnknownNameError
+from engine.core.files import replacing, translate
+from engine.core.provenance import sha256, software
+from engine.weights.card import ModelCard, check_id, from_json
+
+ENVIRONMENT = "MYOSCOPE_WEIGHTS"
+ENDING = ".safetensors"
+# One metadata entry only: the format keeps several in no fixed order, and the same weights must have the same hash.
+METADATA = "myoscope"
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """Weights that are at hand: their card, their file, and whether they came with the program."""
+
+    card: ModelCard
+    path: Path
+    bundled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a safetensors file says before its tensors are read: shapes by name, and what we wrote about them (or nothing)."""
+
+    shapes: Mapping[str, tuple[int, ...]]
+    about: Mapping[str, Any]
+
+
+def bundled_folder() -> Path:
+    """Return the folder of the weights that come with the program."""
+    return Path(engine.__file__).resolve().parent.parent / "resources" / "weights"
+
+
+def user_folder() -> Path:
+    """Return the folder of the user's weights: ``MYOSCOPE_WEIGHTS``, or the platform's place for application data."""
+    chosen = os.environ.get(ENVIRONMENT)
+    if chosen:
+        return Path(chosen).expanduser()
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return base / "myoscope" / "weights"
+
+
+def _cards() -> list[tuple[Path, bool]]:
+    return [(path, bundled) for folder, bundled in ((bundled_folder(), True), (user_folder(), False)) for path in _json(folder)]
+
+
+def _json(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.json")) if folder.is_dir() else []
+
+
+def _read(path: Path, bundled: bool) -> Installed:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FormatError(f"cannot read the model card {path}: {error}", "Import the weights again.") from error
+    return Installed(from_json(text, path.name), _beside(path), bundled)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(path.name.removesuffix(".json") + ENDING)
+
+
+def card_path(path: Path) -> Path:
+    """Return where the card of a weights file lies."""
+    return path.with_name(path.name.removesuffix(ENDING) + ".json")
+
+
+def installed() -> list[Installed]:
+    """Return all sets of weights, bundled ones first; a damaged card is left out (:func:`verify` names it)."""
+    found: dict[str, Installed] = {}
+    for path, bundled in _cards():
+        try:
+            entry = _read(path, bundled)
+        except FormatError:
+            continue
+        if entry.card.id == path.stem:
+            found.setdefault(entry.card.id, entry)
+    return list(found.values())
+
+
+def find(identifier: str) -> Installed:
+    """Return one set of weights; raise ``UnknownNameError`` with the nearest ids."""
+    entries = {entry.card.id: entry for entry in installed()}
+    if identifier not in entries:
+        near = difflib.get_close_matches(identifier, entries, n=3, cutoff=0.4)
+        meant = f"Did you mean {' or '.join(near)}? " if near else ""
+        raise UnknownNameError(
+            f"unknown weights {identifier!r} (expected one of {len(entries)} ids or a {ENDING} file)",
+            meant + "`myoscope weights list` lists all; `myoscope weights import` adds published ones.",
+        )
+    return entries[identifier]
+
+
+def listing() -> list[dict[str, Any]]:
+    """Return every card as plain JSON values, with ``file``, ``bytes`` and ``bundled``."""
+    return [_describe(entry) for entry in installed()]
+
+
+def card(identifier: str) -> dict[str, Any]:
+    """Return one card as plain JSON values, with ``file``, ``bytes`` and ``bundled``."""
+    return _describe(find(identifier))
+
+
+def _describe(entry: Installed) -> dict[str, Any]:
+    size = entry.path.stat().st_size if entry.path.is_file() else None
+    return {**entry.card.as_dict(), "file": str(entry.path), "bytes": size, "bundled": entry.bundled}
+
+
+def for_network(network: str) -> list[str]:
+    """Return the ids of all weights of a method."""
+    return [entry.card.id for entry in installed() if entry.card.network == network]
+
+
+def verify() -> dict[str, bool]:
+    """Return, for each id, whether the file is there and has the hash on its card."""
+    return {identifier: not problem for identifier, problem in problems().items()}
+
+
+def problems() -> dict[str, str]:
+    """Return, for each id, what is wrong with it ("" when nothing is); damaged cards included."""
+    return {path.stem: _problem(path, bundled) for path, bundled in _cards()}
+
+
+def _problem(path: Path, bundled: bool) -> str:
+    try:
+        entry = _read(path, bundled)
+        if entry.card.id != path.stem:
+            return f"the card {path.name} says {entry.card.id}"
+        check_hash(entry)
+    except FormatError as error:
+        return error.message
+    return ""
+
+
+def check_hash(entry: Installed) -> None:
+    """Raise ``FormatError`` unless the file is there and is the one its card describes."""
+    if not entry.path.is_file():
+        raise FormatError(f"the weights {entry.card.id} have no file (expected {entry.path})", "Import the weights again.")
+    found = sha256(entry.path)
+    if found != entry.card.sha256:
+        raise FormatError(
+            f"the weights {entry.card.id} are damaged (expected sha256 {entry.card.sha256[:12]} / found {found[:12]})",
+            "Import the weights again.",
+        )
+
+
+def add(tensors: Mapping[str, NDArray[Any]], draft: ModelCard) -> Installed:
+    """Install weights in the user's folder under ``draft.id``; hash, count and date of the card are filled in.
+
+    What is there already is never overwritten; the same tensors under the same id are simply found again.
+
+    Raises
+    ------
+    InputError
+        When other weights have this id.
+    OutputError
+        When the folder cannot be written.
+    """
+    known = {entry.card.id: entry for entry in installed()}.get(draft.id)
+    if known is not None and (known.bundled or not _problem(card_path(known.path), False)):
+        if known.card.network == draft.network and _same(known.path, tensors):
+            return known
+        raise InputError(
+            f"there are other weights called {draft.id} (expected a new id)",
+            f"Give a name with --name, or `myoscope weights remove {draft.id}` first.",
+        )
+    folder = user_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise translate(error, folder) from error
+    path = folder / f"{draft.id}{ENDING}"
+    about = json.dumps({"network": draft.network, "config": dict(draft.config), "licence": draft.licence}, sort_keys=True)
+    with replacing(path) as temporary:
+        # np.array keeps scalars 0-D, np.ascontiguousarray would not.
+        save_file({k: np.array(v, order="C") for k, v in tensors.items()}, temporary, metadata={METADATA: about})
+        digest = sha256(temporary)
+    complete = replace(
+        draft,
+        sha256=digest,
+        parameters=sum(int(v.size) for v in tensors.values()),
+        created=draft.created or datetime.now(UTC).isoformat(timespec="seconds"),
+        software=draft.software or software(),
+    )
+    with replacing(card_path(path)) as temporary:
+        temporary.write_text(complete.to_json(), encoding="utf-8")
+    return Installed(complete, path, False)
+
+
+def _same(path: Path, tensors: Mapping[str, NDArray[Any]]) -> bool:
+    if read_header(path).shapes != {k: v.shape for k, v in tensors.items()}:
+        return False
+    with safe_open(path, framework="numpy") as file:
+        return all(np.array_equal(file.get_tensor(name), value) for name, value in tensors.items())
+
+
+def remove(identifier: str) -> None:
+    """Delete a set of weights from the user's folder.
+
+    Raises
+    ------
+    InputError
+        When it came with the program.
+    """
+    entry = find(identifier)
+    if entry.bundled:
+        raise InputError(f"{identifier} came with the program and cannot be removed", "Only imported and trained weights can.")
+    try:
+        card_path(entry.path).unlink()
+        entry.path.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot remove {entry.path}: {error.strerror}", "Check your permissions.") from error
+
+
+def read_header(path: str | Path) -> Header:
+    """Read names, shapes and our notes of a safetensors file.
+
+    Raises
+    ------
+    FormatError
+        When the file is missing, damaged, or of another format (pickled checkpoints are never opened).
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise FormatError(f"no weights at {file} (expected a {ENDING} file / found none)", "Check the path.")
+    if file.suffix != ENDING:
+        raise FormatError(
+            f"{file.name} is not a {ENDING} file (found {file.suffix or 'no ending'})",
+            "Published checkpoints of other formats: `myoscope weights import FILE --source NAME`.",
+        )
+    try:
+        with safe_open(file, framework="numpy") as opened:
+            shapes = {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118 not a mapping
+            notes = (opened.metadata() or {}).get(METADATA, "{}")
+    except (SafetensorError, OSError) as error:
+        raise FormatError(f"{file.name} is damaged or not a {ENDING} file ({error})", "Download or import it again.") from error
+    try:
+        about = json.loads(notes)
+    except ValueError:
+        about = {}
+    return Header(shapes, about if isinstance(about, dict) else {})
+
+
+def slug(text: str) -> str:
+    """Turn any name into an id: lower case, runs of other characters become one dash."""
+    return check_id(re.sub(r"[^a-z0-9._]+", "-", text.lower()).strip("-._")[:80] or "weights")

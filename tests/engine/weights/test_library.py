@@ -1,0 +1,179 @@
+"""The library of weights: add, find, verify, remove, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from engine.core.errors import FormatError, InputError, OutputError, UnknownNameError
+from engine.core.provenance import sha256
+from engine.weights import library
+from engine.weights.card import ModelCard
+
+TENSORS = {"a.weight": np.arange(6, dtype=np.float32).reshape(2, 3).T, "scalar": np.float32(2.5).reshape(())}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv(library.ENVIRONMENT, str(tmp_path / "mine"))
+    monkeypatch.setattr(library, "bundled_folder", lambda: tmp_path / "bundled")
+    return tmp_path / "mine"
+
+
+def draft(name="net-a", network="net"):
+    return ModelCard(id=name, network=network, config={"cells": 2}, parameters=0, sha256="", licence="GPL-3.0")
+
+
+def test_added_weights_are_found_with_hash_and_count(folder):
+    entry = library.add(TENSORS, draft())
+    assert entry.path == folder / "net-a.safetensors"
+    stored = load_file(entry.path)
+    assert stored.keys() == TENSORS.keys()
+    assert all(np.array_equal(stored[k], v) and stored[k].shape == v.shape for k, v in TENSORS.items())
+    found = library.card("net-a")
+    assert found["parameters"] == 7
+    assert found["sha256"] == sha256(entry.path)
+    assert found["bytes"] == entry.path.stat().st_size
+    assert found["software"]["myoscope"]
+    assert found["created"]
+    assert not found["bundled"]
+    assert json.dumps(library.listing())
+    assert [c["id"] for c in library.listing()] == ["net-a"]
+    assert library.for_network("net") == ["net-a"]
+    assert library.for_network("other") == []
+    assert library.verify() == {"net-a": True}
+    assert sorted(p.name for p in folder.iterdir()) == ["net-a.json", "net-a.safetensors"]
+
+
+def test_the_same_weights_twice_are_one_and_others_are_refused(folder):
+    first = library.add(TENSORS, draft())
+    written = first.path.stat().st_mtime_ns
+    assert library.add(TENSORS, draft()) == first
+    assert first.path.stat().st_mtime_ns == written
+    for other in ({**TENSORS, "scalar": np.float32(1).reshape(())}, {"a.weight": TENSORS["a.weight"]}):
+        with pytest.raises(InputError, match="there are other weights called net-a") as caught:
+            library.add(other, draft())
+        assert "--name" in caught.value.hint
+    with pytest.raises(InputError, match="other weights called net-a"):
+        library.add(TENSORS, draft(network="another"))
+
+
+def test_the_same_weights_always_have_the_same_hash(folder):
+    assert library.add(TENSORS, draft("one")).card.sha256 == library.add(dict(reversed(TENSORS.items())), draft("two")).card.sha256
+
+
+def test_damage_is_named_and_can_be_repaired(folder):
+    entry = library.add(TENSORS, draft())
+    raw = bytearray(entry.path.read_bytes())
+    raw[-1] ^= 1
+    entry.path.write_bytes(raw)
+    assert library.verify() == {"net-a": False}
+    assert "damaged (expected sha256" in library.problems()["net-a"]
+    with pytest.raises(FormatError, match="net-a are damaged"):
+        library.check_hash(entry)
+    library.add(TENSORS, draft())
+    assert library.verify() == {"net-a": True}
+    entry.path.unlink()
+    with pytest.raises(FormatError, match="have no file"):
+        library.check_hash(entry)
+    library.add(TENSORS, draft())
+    assert library.verify() == {"net-a": True}
+
+
+def test_a_damaged_card_hides_one_set_only(folder):
+    library.add(TENSORS, draft("good"))
+    (folder / "bad.json").write_text("{")
+    (folder / "binary.json").write_bytes(b"\xff\xfe\x00")
+    (folder / "moved.json").write_text((folder / "good.json").read_text())
+    assert [c["id"] for c in library.listing()] == ["good"]
+    assert library.verify() == {"good": True, "bad": False, "binary": False, "moved": False}
+    assert "the card moved.json says good" in library.problems()["moved"]
+    assert "cannot read the model card" in library.problems()["binary"]
+
+
+def test_an_unknown_id_names_the_nearest(folder):
+    library.add(TENSORS, draft("jotlasnet-radial-16"))
+    with pytest.raises(UnknownNameError, match="unknown weights 'jotlasnet-radial16'") as caught:
+        library.find("jotlasnet-radial16")
+    assert "jotlasnet-radial-16" in caught.value.hint
+
+
+def test_removed_weights_are_gone_and_bundled_ones_stay(folder, monkeypatch):
+    library.add(TENSORS, draft())
+    library.remove("net-a")
+    assert library.listing() == []
+    assert list(folder.iterdir()) == []
+    library.add(TENSORS, draft())
+    bundled = library.bundled_folder()
+    folder.rename(bundled)
+    assert library.card("net-a")["bundled"]
+    with pytest.raises(InputError, match="came with the program") as caught:
+        library.remove("net-a")
+    assert caught.value.hint
+    assert library.verify() == {"net-a": True}
+
+
+def test_a_folder_that_cannot_be_made_is_an_output_error(tmp_path, folder, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv(library.ENVIRONMENT, str(tmp_path / "file" / "sub"))
+    with pytest.raises(OutputError, match="cannot write"):
+        library.add(TENSORS, draft())
+
+
+@pytest.mark.parametrize(
+    ("platform", "variable", "value", "expected"),
+    [
+        ("linux", "XDG_DATA_HOME", "/data", "/data/myoscope/weights"),
+        ("linux", None, None, "/home/me/.local/share/myoscope/weights"),
+        ("darwin", None, None, "/home/me/Library/Application Support/myoscope/weights"),
+        ("win32", None, None, "/home/me/AppData/Local/myoscope/weights"),
+    ],
+)
+def test_the_users_folder_is_the_platforms(monkeypatch, platform, variable, value, expected):
+    for name in (library.ENVIRONMENT, "XDG_DATA_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(library.sys, "platform", platform)
+    monkeypatch.setattr(Path, "home", lambda: Path("/home/me"))
+    if variable:
+        monkeypatch.setenv(variable, value)
+    assert library.user_folder() == Path(expected)
+
+
+def test_bundled_weights_lie_in_the_resources():
+    assert library.bundled_folder().parts[-2:] == ("resources", "weights")
+
+
+def test_headers_are_read_without_tensors(tmp_path):
+    path = tmp_path / "x.safetensors"
+    save_file({"a": np.zeros((2, 3), np.float32)}, path, metadata={"myoscope": '{"network": "net"}'})
+    header = library.read_header(path)
+    assert header.shapes == {"a": (2, 3)}
+    assert header.about == {"network": "net"}
+    save_file({"a": np.zeros(2, np.float32)}, path, metadata={"myoscope": "{"})
+    assert library.read_header(path).about == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "match"),
+    [
+        ("gone.safetensors", None, "no weights at"),
+        ("pickled.pth", b"\x80\x02}q\x00.", "not a .safetensors file"),
+        ("text.safetensors", b"hello, this is not it", "damaged or not a"),
+        ("empty.safetensors", b"", "damaged or not a"),
+    ],
+)
+def test_other_files_are_refused(tmp_path, name, content, match):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(FormatError, match=match) as caught:
+        library.read_header(tmp_path / name)
+    assert caught.value.hint
+
+
+def test_slugs_are_ids():
+    assert library.slug("JotlasNet radial_16 (2024)") == "jotlasnet-radial_16-2024"
+    assert library.slug("...") == "weights"
