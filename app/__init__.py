@@ -1,0 +1,1 @@
+"""The window: Qt, and display arithmetic only. Numbers come from engine.api."""

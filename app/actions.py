@@ -1,0 +1,237 @@
+"""Every action of the window in one table; menus, the tool bar and the shortcut sheet are made from it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtWidgets import QMenu, QWidget
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSpec:
+    """One action.
+
+    Parameters
+    ----------
+    key, text, tip
+        Name in code (and the action's objectName), words in menus, sentence in the status bar.
+    handler
+        Dotted name looked up from the window: ``files.open_dialog``.
+    shortcuts
+        Key sequences, the first is shown.
+    icon
+        Name in qtawesome, "" for none.
+    group
+        Actions of one group exclude each other (and are checkable).
+    checkable
+        Whether it is a switch.
+    local
+        Shortcut works only while the images have the focus (arrows and Space belong to whatever control is focused elsewhere).
+    """
+
+    key: str
+    text: str
+    handler: str
+    shortcuts: tuple[str, ...] = ()
+    icon: str = ""
+    tip: str = ""
+    group: str = ""
+    checkable: bool = False
+    argument: Any = None
+
+
+ACTIONS: Final[tuple[ActionSpec, ...]] = (
+    # files
+    ActionSpec("file.open", "&Open…", "files.open_dialog", ("Ctrl+O",), "mdi6.folder-open-outline", "Open k-space or images"),
+    ActionSpec("file.phantom", "Make a &phantom…", "files.phantom_dialog", (), "", "A numerical beating heart, with its truth"),
+    ActionSpec(
+        "file.simulate", "S&imulate coils…", "files.simulate_dialog", (), "", "Multi-coil k-space from the images on screen"
+    ),
+    ActionSpec(
+        "file.save_result", "&Save result…", "files.save_result_dialog", ("Ctrl+S",), "", "Write the selected result to HDF5"
+    ),
+    ActionSpec("file.screenshot", "Save picture of the &window…", "save_screenshot", (), "", "PNG of the whole window"),
+    ActionSpec("file.close_series", "&Close series", "files.close_current", ("Ctrl+W",), "", "Take the series off the list"),
+    ActionSpec("file.quit", "&Quit", "close", ("Ctrl+Q",), "", "Cancel what runs and close the window"),
+    # edit
+    ActionSpec("edit.undo", "&Undo", "undo_stack.undo", ("Ctrl+Z",), "", "Take the last edit back"),
+    ActionSpec("edit.redo", "&Redo", "undo_stack.redo", ("Ctrl+Y", "Ctrl+Shift+Z"), "", "Make it again"),
+    ActionSpec("edit.remove_result", "Re&move result", "reconstruct.remove_selected", ("Del",), "", "Remove the selected pane"),
+    ActionSpec(
+        "edit.remove_stale", "Remove results of &other masks", "reconstruct.remove_stale", (), "", "Keep those of the current mask"
+    ),
+    ActionSpec(
+        "edit.copy_command", "Copy as &command", "reconstruct.copy_command", ("Ctrl+Shift+C",), "", "The same on the command line"
+    ),
+    ActionSpec("edit.copy_scores", "Copy &scores", "review.copy_scores", (), "", "Scores of all results as CSV"),
+    ActionSpec(
+        "edit.export_scores", "&Export scores…", "review.export_scores_dialog", (), "", "Scores of all results to a CSV file"
+    ),
+    # reconstruct
+    ActionSpec(
+        "recon.run",
+        "&Reconstruct",
+        "reconstruct.run",
+        ("Ctrl+Return", "Ctrl+Enter"),
+        "mdi6.play-circle-outline",
+        "Run the ticked methods",
+    ),
+    ActionSpec("recon.cancel", "&Cancel", "reconstruct.cancel", ("Esc",), "", "Stop what is being reconstructed"),
+    ActionSpec(
+        "recon.import_weights",
+        "Import &weights…",
+        "reconstruct.import_weights_dialog",
+        (),
+        "",
+        "Published weights, checked key by key",
+    ),
+    ActionSpec("recon.mask_file", "&Mask from file…", "sampling.mask_file_dialog", (), "", "A mask from h5, npz, npy or mat"),
+    # what is shown
+    ActionSpec(
+        "view.magnitude", "&Magnitude", "review.set_component", ("M",), "", "Show magnitude", "component", True, "magnitude"
+    ),
+    ActionSpec("view.phase", "&Phase", "review.set_component", ("P",), "", "Show phase", "component", True, "phase"),
+    ActionSpec("view.real", "&Real part", "review.set_component", ("R",), "", "Show the real part", "component", True, "real"),
+    ActionSpec(
+        "view.imaginary",
+        "&Imaginary part",
+        "review.set_component",
+        ("I",),
+        "",
+        "Show the imaginary part",
+        "component",
+        True,
+        "imaginary",
+    ),
+    ActionSpec(
+        "view.kspace", "Log &k-space", "review.set_component", ("K",), "", "Show k-space, logarithmic", "component", True, "kspace"
+    ),
+    ActionSpec(
+        "view.error", "&Error maps: absolute, signed, none", "review.cycle_error", ("E",), "", "Change what the second row shows"
+    ),
+    ActionSpec(
+        "view.gain", "Error &gain", "review.cycle_gain", ("G",), "", "Change the scale of the error maps: ×1, ×2, ×5, ×10, ×20"
+    ),
+    ActionSpec("view.region", "&Dynamic region", "review.toggle_region", ("D",), "", "Outline what moves", "", True),
+    ActionSpec("view.profile", "x-t profi&le", "review.toggle_profile", ("L",), "", "Show the profile row", "", True),
+    ActionSpec(
+        "view.flip", "&Flip with reference (hold)", "review.toggle_flip", (), "", "Hold F: the selected pane shows the reference"
+    ),
+    ActionSpec("view.window", "Reset &window", "review.reset_window", ("W",), "", "Window of the reference again"),
+    ActionSpec("view.rotate", "Rotate &quarter turn", "review.rotate", ("Ctrl+R",), "", "Turn the display; data are not changed"),
+    ActionSpec("view.mirror", "Mirr&or", "review.mirror", ("Ctrl+M",), "", "Mirror the display; data are not changed"),
+    ActionSpec("view.dark", "Theme: d&ark", "set_theme", (), "", "Dark theme", "theme", True, "dark"),
+    ActionSpec("view.light", "Theme: lig&ht", "set_theme", (), "", "Light theme", "theme", True, "light"),
+    ActionSpec("view.system", "Theme: &system", "set_theme", (), "", "Theme of the desktop", "theme", True, "system"),
+    ActionSpec("view.full_screen", "F&ull screen", "toggle_full_screen", ("F11",), "", "Fill the screen", "", True),
+    ActionSpec("view.reset_layout", "Reset la&yout", "reset_layout", (), "", "Panels back where they were"),
+    # playing
+    ActionSpec("play.toggle", "&Play / pause", "review.toggle_play", ("Space",), "mdi6.play-pause", "Play the frames"),
+    ActionSpec("play.next_frame", "&Next frame", "review.step_frame", ("Right",), "", "One frame on", argument=1),
+    ActionSpec("play.previous_frame", "Pre&vious frame", "review.step_frame", ("Left",), "", "One frame back", argument=-1),
+    ActionSpec("play.next_slice", "Next &slice", "review.step_slice", ("Up",), "", "One slice up", argument=1),
+    ActionSpec("play.previous_slice", "Previous s&lice", "review.step_slice", ("Down",), "", "One slice down", argument=-1),
+    # help
+    ActionSpec("help.shortcuts", "&Shortcuts", "show_shortcuts", ("?", "F1"), "mdi6.help-circle-outline", "All keys on one sheet"),
+    ActionSpec("help.errors", "&Error log…", "show_errors", (), "", "What went wrong in this session"),
+    ActionSpec("help.doctor", "&Diagnostics…", "show_doctor", (), "", "Versions, devices, memory: for a bug report"),
+    ActionSpec("help.about", "&About Myoscope…", "show_about", (), "", "Version, licences, research use only"),
+)
+
+#: Menus by title; None is a separator, a name in brackets a place that the window fills.
+MENUS: Final[dict[str, tuple[str | None, ...]]] = {
+    "&File": (
+        "file.open", "[recent]", "[samples]", "file.phantom", "file.simulate", None,
+        "file.save_result", "file.screenshot", None, "file.close_series", "file.quit",
+    ),
+    "&Edit": (
+        "edit.undo", "edit.redo", None, "edit.remove_result", "edit.remove_stale", None,
+        "edit.copy_command", "edit.copy_scores", "edit.export_scores",
+    ),
+    "&Reconstruct": ("recon.run", "recon.cancel", None, "recon.mask_file", "recon.import_weights"),
+    "&View": (
+        "view.magnitude", "view.phase", "view.real", "view.imaginary", "view.kspace", None,
+        "view.error", "view.gain", "view.region", "view.profile", "view.flip", "view.window", "view.rotate", "view.mirror", None,
+        "[docks]", "view.full_screen", "view.reset_layout", None, "view.dark", "view.light", "view.system",
+    ),
+    "&Play": ("play.toggle", None, "play.previous_frame", "play.next_frame", None, "play.next_slice", "play.previous_slice"),
+    "&Help": ("help.shortcuts", "help.errors", "help.doctor", None, "help.about"),
+}  # fmt: skip
+
+#: Keys that are no actions: held, or done with the mouse.
+GESTURES: Final[tuple[tuple[str, str], ...]] = (
+    ("F (hold)", "Flip the selected pane with the reference, in place"),
+    ("Wheel", "Frames; with Shift slices"),
+    ("Ctrl + wheel, drag", "Zoom, pan: all panes together"),
+    ("Right drag", "Window: right widens, down darkens"),
+    ("Double click", "Whole image again; right: window again"),
+)
+
+
+def find(key: str) -> ActionSpec:
+    """Return an action by key; an unknown one is a programming error that names the nearest."""
+    for spec in ACTIONS:
+        if spec.key == key:
+            return spec
+    near = difflib.get_close_matches(key, [spec.key for spec in ACTIONS], n=1)
+    raise KeyError(f"no action {key!r}" + (f", did you mean {near[0]!r}?" if near else ""))
+
+
+def handler(owner: Any, spec: ActionSpec) -> Callable[..., Any]:
+    """Return what ``spec`` calls, looked up from ``owner`` by dotted name."""
+    found = owner
+    for name in spec.handler.split("."):
+        found = getattr(found, name)
+    return found  # type: ignore[no-any-return]
+
+
+def build(owner: QWidget, set_icon: Callable[[QAction, str], Any]) -> dict[str, QAction]:
+    """Make all actions as children of ``owner`` and return them by key."""
+    made: dict[str, QAction] = {}
+    groups: dict[str, QActionGroup] = {}
+    for spec in ACTIONS:
+        action = QAction(spec.text, owner)
+        action.setObjectName(spec.key)
+        action.setStatusTip(spec.tip)
+        action.setToolTip(spec.tip + (f" ({spec.shortcuts[0]})" if spec.shortcuts else ""))
+        action.setShortcuts([QKeySequence(keys) for keys in spec.shortcuts])
+        action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
+        if spec.icon:
+            set_icon(action, spec.icon)
+        action.setCheckable(spec.checkable)
+        if spec.group:
+            groups.setdefault(spec.group, QActionGroup(owner)).addAction(action)
+        call = handler(owner, spec)
+        # `triggered` carries the check state, which no handler here wants.
+        action.triggered.connect(_without_state(call, spec.argument))
+        owner.addAction(action)
+        made[spec.key] = action
+    return made
+
+
+def _without_state(call: Callable[..., Any], argument: Any) -> Callable[..., None]:
+    def run(*_: object) -> None:
+        if argument is None:
+            call()
+        else:
+            call(argument)
+
+    return run
+
+
+def fill(
+    menu: QMenu, keys: tuple[str | None, ...], actions: Mapping[str, QAction], places: Mapping[str, Callable[[QMenu], None]]
+) -> None:
+    """Fill a menu from its row in :data:`MENUS`; ``places`` fill the names in brackets."""
+    for key in keys:
+        if key is None:
+            menu.addSeparator()
+        elif key.startswith("["):
+            places[key](menu)
+        else:
+            menu.addAction(actions[find(key).key])

@@ -1,0 +1,1 @@
+"""One controller for each panel: intent to request to job to session."""

@@ -1,0 +1,32 @@
+"""What all controllers share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtGui import QUndoStack
+from PySide6.QtWidgets import QWidget
+
+from app.errors import ErrorCenter
+from app.jobs import JobRunner
+from app.session import Session
+from app.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Context:
+    """The session and what may change it.
+
+    ``api`` is :mod:`engine.api` (tests give a stand-in), ``window`` the parent of dialogs, ``say`` writes to the status bar.
+    """
+
+    api: Any
+    session: Session
+    runner: JobRunner
+    errors: ErrorCenter
+    settings: Settings
+    undo: QUndoStack
+    window: QWidget
+    say: Callable[[str], None]

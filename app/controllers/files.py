@@ -1,0 +1,242 @@
+"""Opening: files, samples, phantoms; simulated coils; closing and saving."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QFileDialog
+
+from app.controllers.context import Context
+from app.panels.series import SeriesPanel
+from app.session import Case, Result
+from app.undo import RemoveCase
+from engine.core.errors import EngineError, InputError
+from engine.core.jobs import Reporter
+from engine.core.types import ImageSeries, KSpaceSeries
+
+# What a hint of a reader names when the file does not say enough by itself.
+_QUESTIONS = ("--axes", "--key", "--times")
+
+
+class FilesController(QObject):
+    """Turns files into cases of the session.
+
+    Signals
+    -------
+    opened(Case)
+        A case is there (and current).
+    """
+
+    opened = Signal(object)
+
+    def __init__(self, context: Context, panel: SeriesPanel) -> None:
+        super().__init__(context.window)
+        self._c = context
+        self._panel = panel
+        session = context.session
+        session.case_changed.connect(self._show)
+        session.cases_changed.connect(self._show)
+        panel.selected.connect(lambda key: session.select(session.find(key)))
+        panel.closed.connect(self._close)
+        panel.simulate_requested.connect(self.simulate_current)
+        panel.set_simulation(context.settings.get("simulate/coils"), context.settings.get("simulate/snr"))
+
+    def _show(self) -> None:
+        self._panel.show_case(self._c.session.current, self._c.session.cases)
+
+    # --- open ----------------------------------------------------------------------------------------------------------
+
+    def open_dialog(self) -> None:
+        """Ask for files and open them."""
+        patterns = sorted({pattern for record in self._formats() for pattern in record["suffixes"]})
+        known = f"Known formats ({' '.join(patterns)});;" if patterns else ""
+        paths, _ = QFileDialog.getOpenFileNames(
+            self._c.window, "Open k-space or images", self._c.settings.get("files/folder"), known + "All files (*)"
+        )
+        self.open(paths)
+
+    def _formats(self) -> list[dict[str, Any]]:
+        formats: list[dict[str, Any]] = self._c.api.formats()
+        return formats
+
+    def open(self, paths: Sequence[str | Path], options: Mapping[str, Any] | None = None) -> None:
+        """Open files in the background, each as a case."""
+        for path in paths:
+            file = Path(path).expanduser()
+            file = file if file.is_absolute() else Path.cwd() / file
+            work = partial(_open, self._c.api, file, dict(options or {}))
+            handle = self._c.runner.submit("io", f"Open {file.name}", work)
+            handle.succeeded.connect(partial(self._on_opened, file))
+            handle.failed.connect(partial(self._on_failed, file))
+
+    def _on_opened(self, file: Path, data: KSpaceSeries | ImageSeries) -> None:
+        self._c.settings.add_recent(str(file))
+        self._c.settings.set("files/folder", str(file.parent))
+        self._add(data, data.name or file.name, str(file))
+
+    def _on_failed(self, file: Path, error: BaseException, details: str) -> None:
+        if isinstance(error, EngineError) and any(word in error.hint for word in _QUESTIONS):
+            self._ask_axes(file, error)
+            return
+        self._c.errors.report("Open", error, details)
+
+    def _ask_axes(self, file: Path, error: EngineError) -> None:
+        from app.dialogs.axes import AxesDialog
+
+        dialog = AxesDialog(file.name, error.message, self._c.window)
+        dialog.accepted.connect(lambda: self.open([file], dialog.options()))
+        dialog.open()
+
+    def open_sample(self, name: str, simulate: bool = True) -> None:
+        """Open a sample; coils are simulated for images at once, with the numbers of the series panel."""
+        coils, snr = self._c.settings.get("simulate/coils"), self._c.settings.get("simulate/snr")
+        work = partial(_open_sample, self._c.api, name, (coils, snr) if simulate else None)
+        handle = self._c.runner.submit("io", "Open sample", work)
+        handle.succeeded.connect(self._on_sample)
+        handle.failed.connect(partial(self._c.errors.report, f"Open sample {name}"))
+
+    def _on_sample(self, made: tuple[KSpaceSeries | ImageSeries, str, str, tuple[str, ...]]) -> None:
+        data, title, path, commands = made
+        self._add(data, title, path, commands)
+
+    def phantom_dialog(self) -> None:
+        """Ask what phantom to make, and make it."""
+        from app.dialogs.phantom import PhantomDialog
+
+        dialog = PhantomDialog(self._c.window)
+        dialog.accepted.connect(lambda: self.make_phantom(dialog.settings()))
+        dialog.open()
+
+    def make_phantom(self, settings: Mapping[str, Any]) -> None:
+        """Make a numerical phantom in the background."""
+        title = f"Phantom {settings['kind']}"
+        handle = self._c.runner.submit("cpu", f"Make {title.lower()}", partial(_make_phantom, self._c.api, dict(settings)))
+        handle.succeeded.connect(lambda data: self._add(data, data.name or title, "phantom.h5", (phantom_command(settings),)))
+        handle.failed.connect(partial(self._c.errors.report, f"Make {title.lower()}"))
+
+    def _add(self, data: KSpaceSeries | ImageSeries, title: str, path: str, commands: tuple[str, ...] = ()) -> Case:
+        session = self._c.session
+        case = session.new_case(data, title, path, commands)
+        session.insert_case(case)
+        self._c.say(f"{title} is open")
+        self.opened.emit(case)
+        return case
+
+    # --- simulated coils -----------------------------------------------------------------------------------------------
+
+    def simulate_dialog(self) -> None:
+        """Simulate coils for the images on screen, with the numbers of the series panel."""
+        self.simulate_current(self._c.settings.get("simulate/coils"), self._c.settings.get("simulate/snr"))
+
+    def simulate_current(self, coils: int, snr: float) -> None:
+        """Make multi-coil k-space from the images on screen."""
+        case = self._c.session.current
+        if case is None or not isinstance(case.data, ImageSeries):
+            error = InputError("there are no images to simulate coils for", "Open a magnitude series or choose a sample first.")
+            self._c.errors.report("Simulate coils", error)
+            return
+        self._c.settings.set("simulate/coils", coils)
+        self._c.settings.set("simulate/snr", snr)
+        images = case.data
+        handle = self._c.runner.submit("cpu", "Simulate coils", lambda report: self._c.api.simulate(images, coils, snr, 0, report))
+        handle.succeeded.connect(partial(self._on_simulated, case, coils, snr))
+        handle.failed.connect(partial(self._c.errors.report, "Simulate coils"))
+
+    def _on_simulated(self, case: Case, coils: int, snr: float, data: KSpaceSeries) -> None:
+        path, commands = simulated(case.path, coils, snr)
+        session = self._c.session
+        made = session.new_case(data, case.title, path, (*case.commands, *commands))
+        session.insert_case(made, after=case)
+        # The k-space takes the images' place on the list: one series, not two of the same name.
+        if case in session.cases:
+            session.remove_case(case)
+        self.opened.emit(made)
+
+    # --- close and save ------------------------------------------------------------------------------------------------
+
+    def close_current(self) -> None:
+        """Take the series on screen off the list; undo brings it back."""
+        if self._c.session.current is not None:
+            self._close(self._c.session.current.key)
+
+    def _close(self, key: str) -> None:
+        case = self._c.session.find(key)
+        if case is not None:
+            self._c.undo.push(RemoveCase(self._c.session, case))
+
+    def save_result(self, case: Case, result: Result, path: str) -> None:
+        """Write a result, with its reference, in the background."""
+        made = result.reconstruction
+        if case.reference is not None and set(made.slices) <= case.reference_slices:
+            made = replace(made, reference=case.reference[list(made.slices)][:, list(made.frames)])
+        handle = self._c.runner.submit("io", "Save result", lambda _: self._c.api.save_reconstruction(made, path))
+        handle.succeeded.connect(lambda _: self._c.say(f"{result.title} was written to {path}"))
+        handle.failed.connect(partial(self._c.errors.report, "Save result"))
+
+    def save_result_dialog(self) -> None:
+        """Ask where to write the selected result (the last one when none is selected)."""
+        case = self._c.session.current
+        if case is None or not case.results:
+            self._c.errors.report("Save result", InputError("there is no result to save", "Reconstruct first (Ctrl+Return)."))
+            return
+        key = self._c.session.selected
+        result = next((r for r in case.results if r.key == key), case.results[-1])
+        start = Path(self._c.settings.get("files/folder") or ".") / f"{result.method}.h5"
+        path, _ = QFileDialog.getSaveFileName(self._c.window, f"Save {result.title}", str(start), "HDF5 (*.h5)")
+        if path:
+            self.save_result(case, result, path if Path(path).suffix else path + ".h5")
+
+
+def _open(api: Any, file: Path, options: dict[str, Any], report: Reporter) -> KSpaceSeries | ImageSeries:
+    report.check()
+    data: KSpaceSeries | ImageSeries = api.open_series(file, api.open_options(**options) if options else None)
+    return data
+
+
+def _open_sample(
+    api: Any, name: str, simulate: tuple[int, float] | None, report: Reporter
+) -> tuple[KSpaceSeries | ImageSeries, str, str, tuple[str, ...]]:
+    data = api.open_sample(name)
+    title, path = data.name or name, data.source
+    if simulate is None or not isinstance(data, ImageSeries):
+        return data, title, path, ()
+    made_path, commands = simulated(path, *simulate)
+    return api.simulate(data, *simulate, 0, report), title, made_path, commands
+
+
+def _make_phantom(api: Any, settings: dict[str, Any], report: Reporter) -> KSpaceSeries:
+    data, _ = api.make_phantom(api.phantom_request(**settings), report)
+    made: KSpaceSeries = data
+    return made
+
+
+def simulated(path: str, coils: int, snr: float) -> tuple[str, tuple[str, ...]]:
+    """Return the file that simulation would write on the command line, and the line that writes it."""
+    name = f"{Path(path).stem or 'images'}-{coils}coils.h5"
+    return name, (
+        shlex.join(["myoscope", "simulate", path, "--out", name, "--coils", str(coils), "--snr", f"{snr:g}", "--seed", "0"]),
+    )
+
+
+def phantom_command(settings: Mapping[str, Any]) -> str:
+    """Return the line that makes the same phantom."""
+    words = ["myoscope", "phantom", str(settings["kind"]), "--out", "phantom.h5"]
+    for name, option in (
+        ("coils", "--coils"),
+        ("slices", "--slices"),
+        ("frames", "--frames"),
+        ("snr", "--snr"),
+        ("seed", "--seed"),
+    ):
+        if name in settings:
+            words += [option, f"{settings[name]:g}"]
+    if "matrix" in settings:
+        ky, kx = settings["matrix"]
+        words += ["--matrix", f"{ky}x{kx}"]
+    return shlex.join(words)

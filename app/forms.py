@@ -1,0 +1,136 @@
+"""Forms made from what the engine says about its options: one control for each, with name, range and help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QFormLayout, QLineEdit, QSpinBox, QWidget
+
+_WIDEST = 2**31 - 1
+
+
+class OptionLike(Protocol):
+    """What a form needs to know of an option (:class:`engine.sampling.contract.Option` is one)."""
+
+    name: str
+    default: Any
+    help: str
+    minimum: float | None
+    maximum: float | None
+
+
+def number_of_steps(low: float, high: float) -> float:
+    """Return a step that crosses the range in about a hundred clicks, rounded to 1, 2 or 5."""
+    wanted = (high - low) / 100
+    for exponent in range(-6, 7):
+        for digit in (1, 2, 5):
+            if digit * 10.0**exponent >= wanted:
+                return digit * 10.0**exponent
+    return 1.0
+
+
+class OptionsForm(QWidget):
+    """Controls for a list of options; ``changed`` when any of them was edited.
+
+    Numbers become spin boxes with the option's range, truth values check boxes, all else a text.
+    """
+
+    changed = Signal()
+
+    def __init__(self, prefix: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._prefix = prefix
+        self._controls: dict[str, QWidget] = {}
+        self._defaults: dict[str, Any] = {}
+        self._layout = QFormLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+        self._layout.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+
+    def set_options(self, options: Iterable[OptionLike]) -> None:
+        """Show other options, each at its default."""
+        while self._layout.rowCount():
+            self._layout.removeRow(0)
+        self._controls, self._defaults = {}, {}
+        for option in options:
+            control = self._control(option)
+            control.setObjectName(f"{self._prefix}.{option.name}")
+            control.setToolTip(option.help)
+            words = option.name.replace("_", " ")
+            control.setAccessibleName(words)
+            control.setAccessibleDescription(option.help)
+            self._layout.addRow(words.capitalize(), control)
+            self._controls[option.name] = control
+            self._defaults[option.name] = _value(control)
+
+    def count(self) -> int:
+        """Return the number of options."""
+        return len(self._controls)
+
+    def values(self) -> dict[str, Any]:
+        """Return what differs from the defaults, by option name (a default such as 1/6 is not what a spin box can hold)."""
+        now = {name: _value(control) for name, control in self._controls.items()}
+        return {name: value for name, value in now.items() if value != self._defaults[name]}
+
+    def set_values(self, values: Mapping[str, Any]) -> None:
+        """Set controls without telling."""
+        for name, value in values.items():
+            control = self._controls.get(name)
+            if control is None:
+                continue
+            with QSignalBlocker(control):
+                if isinstance(control, QCheckBox):
+                    control.setChecked(bool(value))
+                elif isinstance(control, QSpinBox):
+                    control.setValue(int(value))
+                elif isinstance(control, QDoubleSpinBox):
+                    control.setValue(float(value))
+                elif isinstance(control, QLineEdit):
+                    control.setText(str(value))
+
+    def _control(self, option: OptionLike) -> QWidget:
+        default = option.default
+        if isinstance(default, bool):
+            box = QCheckBox()
+            box.setChecked(default)
+            box.toggled.connect(self._tell)
+            return box
+        if isinstance(default, int):
+            spin = QSpinBox()
+            spin.setRange(int(_or(option.minimum, -_WIDEST)), int(_or(option.maximum, _WIDEST)))
+            spin.setValue(default)
+            spin.setKeyboardTracking(False)
+            spin.valueChanged.connect(self._tell)
+            return spin
+        if isinstance(default, float):
+            real = QDoubleSpinBox()
+            low, high = _or(option.minimum, -1e6), _or(option.maximum, 1e6)
+            step = number_of_steps(low, high) if option.minimum is not None and option.maximum is not None else 0.1
+            real.setDecimals(min(4, max(2, len(f"{default:.10f}".rstrip("0").partition(".")[2]))))
+            real.setRange(low, high)
+            real.setSingleStep(step)
+            real.setValue(default)
+            real.setKeyboardTracking(False)
+            real.valueChanged.connect(self._tell)
+            return real
+        line = QLineEdit("" if default is None else str(default))
+        line.editingFinished.connect(self._tell)
+        return line
+
+    def _tell(self, *_: object) -> None:
+        self.changed.emit()
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value
+
+
+def _value(control: QWidget) -> Any:
+    if isinstance(control, QCheckBox):
+        return control.isChecked()
+    if isinstance(control, QSpinBox | QDoubleSpinBox):
+        return control.value()
+    assert isinstance(control, QLineEdit)
+    return control.text() or None

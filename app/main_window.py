@@ -1,0 +1,325 @@
+"""The window: docks, bars and menus from tables. What happens when something is pressed is in the controllers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QUndoStack
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QDockWidget,
+    QFileDialog,
+    QLineEdit,
+    QMainWindow,
+    QMenu,
+    QPlainTextEdit,
+    QWidget,
+)
+
+from app import actions, theme
+from app.controllers.availability import AvailabilityController
+from app.controllers.context import Context
+from app.controllers.files import FilesController
+from app.controllers.machine import MachineController
+from app.controllers.reconstruct import ReconstructController
+from app.controllers.review import ReviewController
+from app.controllers.sampling import SamplingController
+from app.controllers.scores import ScoresController
+from app.errors import ErrorCenter
+from app.jobs import JobRunner
+from app.panels.inspector import InspectorPanel
+from app.panels.methods import MethodsPanel
+from app.panels.parts import scrolled
+from app.panels.review import ReviewPanel
+from app.panels.sampling import SamplingPanel
+from app.panels.series import SeriesPanel
+from app.panels.status import StatusBar
+from app.panels.top_bar import TopBar
+from app.session import Session
+from app.settings import Settings
+
+TITLE: Final = "Myoscope"
+
+#: Docks: name, title, side.
+DOCKS: Final = (
+    ("series", "Series", Qt.DockWidgetArea.LeftDockWidgetArea),
+    ("sampling", "Sampling", Qt.DockWidgetArea.LeftDockWidgetArea),
+    ("methods", "Methods", Qt.DockWidgetArea.LeftDockWidgetArea),
+    ("inspector", "Inspector", Qt.DockWidgetArea.RightDockWidgetArea),
+)
+
+# Widgets that use arrows and Space themselves when they have the focus.
+_KEY_USERS = (QAbstractButton, QAbstractSpinBox, QAbstractSlider, QAbstractItemView, QComboBox, QLineEdit, QPlainTextEdit)
+_SHARED_KEYS = (
+    Qt.Key.Key_Space, Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Delete,
+)  # fmt: skip
+
+
+class MainWindow(QMainWindow):
+    """Review workspace around one session.
+
+    Signals
+    -------
+    shown()
+        The window is on screen for the first time: now slow things may be loaded.
+    """
+
+    shown = Signal()
+
+    def __init__(self, api: Any, settings: Settings, errors: ErrorCenter, runner: JobRunner | None = None) -> None:
+        super().__init__()
+        self.setObjectName("window")
+        self.setWindowTitle(TITLE)
+        self.setAcceptDrops(True)
+        self.setDockOptions(QMainWindow.DockOption.AnimatedDocks | QMainWindow.DockOption.AllowTabbedDocks)
+        self.resize(1366, 768)
+        self._was_shown = False
+        self._first = QTimer(self)
+        self._first.setSingleShot(True)
+        self._first.timeout.connect(self.shown.emit)
+        self.settings, self.errors = settings, errors
+        self.runner = runner or JobRunner(self)
+        self.session = Session(self)
+        self.undo_stack = QUndoStack(self)
+        self.context = Context(api, self.session, self.runner, errors, settings, self.undo_stack, self, self.say)
+        self.status_bar = StatusBar()
+        self.setStatusBar(self.status_bar)
+        self._make_panels()
+        self._make_controllers()
+        self.actions_by_key = actions.build(self, theme.set_icon)
+        self._make_docks()
+        self.availability = AvailabilityController(self.context, self.actions_by_key, self.reconstruct)
+        self.top_bar = TopBar(self.actions_by_key, self.runner, self._fill_samples)
+        self.addToolBar(self.top_bar)
+        self._make_menus()
+        self._connect()
+        self._restore()
+
+    # --- building ------------------------------------------------------------------------------------------------------
+
+    def _make_panels(self) -> None:
+        self.panels: dict[str, QWidget] = {
+            "series": SeriesPanel(),
+            "sampling": SamplingPanel(),
+            "methods": MethodsPanel(),
+            "inspector": InspectorPanel(),
+        }
+        self.review_panel = ReviewPanel()
+        self.setCentralWidget(self.review_panel)
+
+    def _make_controllers(self) -> None:
+        c, p = self.context, self.panels
+        self.files = FilesController(c, p["series"])  # type: ignore[arg-type]
+        self.scores = ScoresController(c)
+        self.review = ReviewController(c, self.review_panel, p["inspector"])  # type: ignore[arg-type]
+        self.reconstruct = ReconstructController(c, p["methods"])  # type: ignore[arg-type]
+        self.sampling = SamplingController(c, p["sampling"])  # type: ignore[arg-type]
+        self.machine = MachineController(c)
+
+    def _make_docks(self) -> None:
+        self.docks: dict[str, QDockWidget] = {}
+        for name, title, area in DOCKS:
+            dock = QDockWidget(title, self)
+            dock.setObjectName(f"dock.{name}")
+            panel = self.panels[name]
+            # The button of the methods must never scroll out of sight; its table scrolls by itself.
+            dock.setWidget(panel if name == "methods" else scrolled(panel, f"{name}.scroll"))
+            panel.setAccessibleName(title)
+            self.addDockWidget(area, dock)
+            self.docks[name] = dock
+        self._default_sizes()
+        self._default_state = self.saveState()
+
+    def _default_sizes(self) -> None:
+        self.resizeDocks([self.docks["series"], self.docks["inspector"]], [300, 296], Qt.Orientation.Horizontal)
+        left = [self.docks[name] for name in ("series", "sampling", "methods")]
+        self.resizeDocks(left, [116, 256, 221], Qt.Orientation.Vertical)
+
+    def _make_menus(self) -> None:
+        places = {"[recent]": self._add_recent, "[samples]": self._add_samples, "[docks]": self._add_docks}
+        self.menus: dict[str, QMenu] = {}
+        for title, keys in actions.MENUS.items():
+            menu = self.menuBar().addMenu(title)
+            menu.setObjectName("menu." + title.replace("&", "").lower())
+            actions.fill(menu, keys, self.actions_by_key, places)
+            self.menus[title] = menu
+
+    def _add_recent(self, menu: QMenu) -> None:
+        recent = menu.addMenu("&Recent files")
+        recent.setObjectName("menu.recent")
+        recent.aboutToShow.connect(lambda: self._fill_recent(recent))
+
+    def _fill_recent(self, menu: QMenu) -> None:
+        menu.clear()
+        for path in self.settings.get("files/recent"):
+            action = menu.addAction(Path(path).name)
+            action.setToolTip(path)
+            action.setStatusTip(path)
+            action.triggered.connect(lambda _=False, file=path: self.files.open([file]))
+        if menu.isEmpty():
+            menu.addAction("No file was opened yet").setEnabled(False)
+
+    def _add_samples(self, menu: QMenu) -> None:
+        samples = menu.addMenu("S&amples")
+        samples.setObjectName("menu.samples")
+        samples.aboutToShow.connect(lambda: self._fill_samples(samples))
+
+    def _fill_samples(self, menu: QMenu) -> None:
+        self.machine.fill_samples(menu, self.files)
+
+    def _add_docks(self, menu: QMenu) -> None:
+        panels = menu.addMenu("Pa&nels")
+        panels.setObjectName("menu.panels")
+        for dock in self.docks.values():
+            panels.addAction(dock.toggleViewAction())
+
+    def _connect(self) -> None:
+        self.errors.shown.connect(self.review_panel.notices.show_notice)
+        self.review_panel.notices.details_requested.connect(self._show_details)
+        self.review.pointed.connect(self.status_bar.show_pointed)
+        self.session.case_changed.connect(self._on_case)
+        self.session.mask_changed.connect(self.reconstruct.mask_ready)
+        self.machine.device_told.connect(self.top_bar.device.setText)
+        self.machine.memory_told.connect(self.top_bar.memory.setText)
+        start = (self.actions_by_key["file.open"], self.top_bar.samples_action, self.actions_by_key["file.phantom"])
+        self.review_panel.grid.set_empty_actions(start)
+        self._on_case()
+
+    def _on_case(self) -> None:
+        case = self.session.current
+        self.setWindowTitle(f"{case.title} – {TITLE}" if case is not None else TITLE)
+        self.status_bar.show_case(case)
+
+    # --- what the window does itself -----------------------------------------------------------------------------------
+
+    def say(self, text: str) -> None:
+        """Write a sentence to the status bar for a while."""
+        self.status_bar.say(text)
+
+    def set_theme(self, name: str) -> None:
+        """Change the theme and remember it."""
+        self.settings.set("window/theme", name)
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        theme.apply(application, name)
+        self.availability.check()
+
+    def toggle_full_screen(self) -> None:
+        """Fill the screen, or stop doing so."""
+        self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
+
+    def reset_layout(self) -> None:
+        """Put panels back where they were."""
+        self.restoreState(self._default_state)
+        for dock in self.docks.values():
+            dock.show()
+        self._default_sizes()
+
+    def save_screenshot(self) -> None:
+        """Ask for a file and write a picture of the window."""
+        path, _ = QFileDialog.getSaveFileName(self, "Save picture of the window", "myoscope.png", "PNG (*.png)")
+        if path and self.grab().save(path):
+            self.say(f"The picture was written to {path}")
+
+    def show_shortcuts(self) -> None:
+        """Show all keys."""
+        from app.dialogs.shortcuts import ShortcutsDialog
+
+        ShortcutsDialog(self).open()
+
+    def show_about(self) -> None:
+        """Show version and licences."""
+        from app.dialogs.about import about
+
+        about(self).open()
+
+    def show_errors(self) -> None:
+        """Show what went wrong in this session."""
+        from app.dialogs.base import TextDialog
+
+        parts = [f"{when:%H:%M:%S}  {notice.as_text()}" for when, notice in reversed(self.errors.log)]
+        TextDialog("Error log", "\n\n".join(parts) or "Nothing went wrong.", "errors", self).open()
+
+    def show_doctor(self) -> None:
+        """Show what a bug report needs."""
+        self.machine.show_doctor()
+
+    def _show_details(self, notice: Any) -> None:
+        from app.dialogs.base import TextDialog
+
+        TextDialog(notice.what, notice.as_text(), "details", self).open()
+
+    # --- events --------------------------------------------------------------------------------------------------------
+
+    def event(self, event: QEvent) -> bool:
+        kind = event.type()
+        if kind == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            focus = QApplication.focusWidget()
+            if event.key() in _SHARED_KEYS and not event.modifiers() and isinstance(focus, _KEY_USERS):
+                # The focused control uses these keys; the images have them otherwise.
+                event.accept()
+                return True
+        elif kind == QEvent.Type.WindowDeactivate:
+            self.review.set_flip(False)
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if not self._flip_key(event, True):
+            super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        if not self._flip_key(event, False):
+            super().keyReleaseEvent(event)
+
+    def _flip_key(self, event: QKeyEvent, down: bool) -> bool:
+        # Text fields keep the letter for themselves: the event does not come here then.
+        if event.key() != Qt.Key.Key_F or event.modifiers():
+            return False
+        if not event.isAutoRepeat():
+            self.review.set_flip(down)
+        return True
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+        event.acceptProposedAction()
+        self.files.open(paths)
+
+    def showEvent(self, event: Any) -> None:
+        super().showEvent(event)
+        if not self._was_shown:
+            self._was_shown = True
+            # After the first picture is on screen, not before; and not when the window is closed meanwhile.
+            self._first.start(50)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self._first.stop()
+        self.review.stop()
+        self.sampling.stop()
+        self.machine.stop()
+        self.settings.set("window/geometry", self.saveGeometry())
+        self.settings.set("window/state", self.saveState())
+        self.settings.save()
+        self.hide()
+        self.runner.shutdown()
+        # The stack outlives what listens to it by a moment when the window is destroyed.
+        self.undo_stack.blockSignals(True)
+        super().closeEvent(event)
+
+    def _restore(self) -> None:
+        geometry: QByteArray = self.settings.get("window/geometry")
+        state: QByteArray = self.settings.get("window/state")
+        if not geometry.isEmpty():
+            self.restoreGeometry(geometry)
+        if not state.isEmpty() and not self.restoreState(state):
+            self.reset_layout()

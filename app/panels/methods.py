@@ -1,0 +1,243 @@
+"""Methods: which to run, with which weights, on which slices; one button that starts and cancels; how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QModelIndex, QSignalBlocker, Qt, Signal
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QCheckBox,
+    QComboBox,
+    QHeaderView,
+    QLineEdit,
+    QProgressBar,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.panels.methods_model import COLUMNS, KEY_ROLE, NAME, STATUS, MethodRow, MethodsFilter, MethodsModel
+from app.panels.parts import NORMAL, TIGHT, button, label, row, tool_button
+
+RECONSTRUCT, CANCEL, CANCELLING = "Reconstruct", "Cancel", "Cancelling…"
+# So many methods are seen at a glance: no filter is offered.
+FEW = 8
+
+
+def duration_words(seconds: float) -> str:
+    """Return a duration in words that do not jump: 4 s, 1 min 20 s."""
+    whole = max(0, round(seconds))
+    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60:02d} s"
+
+
+class MethodsPanel(QWidget):
+    """The table and the button.
+
+    Signals
+    -------
+    run_requested(), cancel_requested()
+        The one button, in its two meanings.
+    weights_chosen(method, id), import_requested()
+        Weights of the selected method.
+    """
+
+    run_requested = Signal()
+    cancel_requested = Signal()
+    weights_chosen = Signal(str, str)
+    import_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("methods")
+        self.model = MethodsModel(self)
+        self.proxy = MethodsFilter(self)
+        self.proxy.setSourceModel(self.model)
+        self._running = False
+        self._make_table()
+        self._make_controls()
+        self._arrange()
+        self.model.ticked_changed.connect(self._refresh_button)
+        self._able = False
+        self._why = ""
+        self._refresh_button()
+
+    def _make_table(self) -> None:
+        self.table = QTableView()
+        self.table.setObjectName("methods.table")
+        self.table.setAccessibleName("Methods")
+        self.table.setModel(self.proxy)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.table.setSortingEnabled(True)
+        self.table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
+        self.table.setShowGrid(False)
+        self.table.setWordWrap(False)
+        self.table.setTabKeyNavigation(False)
+        self.table.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(22)
+        header = self.table.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        for column in range(len(COLUMNS)):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Interactive)
+        for column, width in ((NAME, 150), (STATUS, 104)):
+            header.resizeSection(column, width)
+        self.table.setMinimumHeight(74)
+        self.table.selectionModel().currentRowChanged.connect(self._on_row)
+
+    def _make_controls(self) -> None:
+        self._filter = QLineEdit()
+        self._filter.setObjectName("methods.filter")
+        self._filter.setAccessibleName("Filter methods")
+        self._filter.setPlaceholderText("Filter methods")
+        self._filter.setClearButtonEnabled(True)
+        self._filter.textChanged.connect(self.proxy.set_words)
+        self._weights = QComboBox()
+        self._weights.setObjectName("methods.weights")
+        self._weights.setAccessibleName("Weights of the selected method")
+        self._weights.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._weights.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self._weights.activated.connect(self._on_weights)
+        self._import = tool_button("Import…", "methods.import", "Import published weights")
+        self._import.clicked.connect(self.import_requested)
+        self.all_slices = QCheckBox("All slices")
+        self.all_slices.setObjectName("methods.all_slices")
+        self.all_slices.setToolTip("The slice on screen comes first. Otherwise only that one is reconstructed")
+        self.all_slices.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.keep_earlier = QCheckBox("Keep earlier")
+        self.keep_earlier.setObjectName("methods.keep_earlier")
+        self.keep_earlier.setToolTip(
+            "Results of other masks stay beside the new ones; otherwise a method's new result takes its old place"
+        )
+        self.keep_earlier.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.button = button(RECONSTRUCT, "review.reconstruct", "Run the ticked methods (Ctrl+Return)")
+        self.button.setProperty("primary", True)
+        self.button.setMinimumHeight(32)
+        self.button.clicked.connect(self._on_button)
+        self.progress = QProgressBar()
+        self.progress.setObjectName("methods.progress")
+        self.progress.setAccessibleName("Progress of the reconstruction")
+        self.progress.setRange(0, 1000)
+        self.progress.setTextVisible(False)
+        self.progress.setFixedHeight(6)
+        self.stage = label("", "methods.stage", "dim")
+        self.stage.setWordWrap(False)
+
+    def _arrange(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(NORMAL, TIGHT, NORMAL, NORMAL)
+        layout.setSpacing(TIGHT)
+        layout.addWidget(self._filter)
+        layout.addWidget(self.table, 1)
+        self._weights_row = row(self._weights, self._import, spacing=TIGHT)
+        self._weights_row.layout().setStretch(0, 1)  # type: ignore[union-attr]
+        layout.addWidget(self._weights_row)
+        layout.addWidget(row(self.all_slices, self.keep_earlier, None, spacing=NORMAL))
+        layout.addWidget(self.button)
+        layout.addWidget(self.progress)
+        layout.addWidget(self.stage)
+        self._filter.hide()
+        self._weights_row.hide()
+        self.progress.hide()
+        self.stage.hide()
+
+    # --- what it shows -------------------------------------------------------------------------------------------------
+
+    def set_methods(self, rows: Sequence[MethodRow]) -> None:
+        """Fill the table; the selection stays."""
+        selected = self.selected()
+        self.model.set_rows(rows)
+        self._filter.setVisible(len(rows) > FEW)
+        if selected:
+            self.select(selected)
+
+    def select(self, name: str) -> None:
+        """Select the row of a method."""
+        for number in range(self.proxy.rowCount()):
+            if self.proxy.index(number, NAME).data(KEY_ROLE) == name:
+                self.table.selectRow(number)
+                return
+
+    def selected(self) -> str:
+        """Return the name of the selected method, "" for none."""
+        index = self.table.currentIndex()
+        return str(index.data(KEY_ROLE)) if index.isValid() else ""
+
+    def set_able(self, able: bool, why: str = "") -> None:
+        """Say whether there is anything to reconstruct, and if not, why."""
+        self._able, self._why = able, why
+        self._refresh_button()
+
+    def set_running(self, running: bool) -> None:
+        """Turn the button into Cancel, or back."""
+        self._running = running
+        self.button.setText(CANCEL if running else RECONSTRUCT)
+        self.button.setProperty("primary", not running)
+        self.button.style().unpolish(self.button)
+        self.button.style().polish(self.button)
+        self.progress.setValue(0)
+        self.progress.setVisible(running)
+        self.stage.setVisible(running)
+        self.stage.setText("")
+        self._refresh_button()
+
+    def set_cancelling(self) -> None:
+        """Say that the wish to stop was heard."""
+        if self._running:
+            self.button.setText(CANCELLING)
+            self.button.setEnabled(False)
+            self.stage.setText("")
+
+    def set_progress(self, fraction: float, stage: str, eta_seconds: float | None) -> None:
+        """Show how far, what, and how long still."""
+        if self.button.text() == CANCELLING:
+            return
+        self.progress.setValue(round(1000 * fraction))
+        left = "" if eta_seconds is None else f", {duration_words(eta_seconds)} left"
+        text = f"{100 * fraction:.0f} %{left}: {stage}"
+        self.stage.setText(
+            self.stage.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, max(60, self.width() - 2 * NORMAL))
+        )
+        self.stage.setToolTip(text)
+        self.progress.setAccessibleDescription(text)
+
+    # --- edits ---------------------------------------------------------------------------------------------------------
+
+    def _refresh_button(self) -> None:
+        if self._running:
+            self.button.setEnabled(self.button.text() != CANCELLING)
+            return
+        ticked = bool(self.model.ticked())
+        self.button.setEnabled(self._able and ticked)
+        why = self._why or ("" if ticked else "Tick at least one method that can run.")
+        self.button.setToolTip(why or "Run the ticked methods (Ctrl+Return)")
+
+    def _on_button(self) -> None:
+        (self.cancel_requested if self._running else self.run_requested).emit()
+
+    def _on_row(self, current: QModelIndex, *_: object) -> None:
+        method = self.model.row_of(str(current.data(KEY_ROLE))) if current.isValid() else None
+        self.show_weights(method)
+
+    def show_weights(self, method: MethodRow | None) -> None:
+        """Offer the weights of the selected method."""
+        self._weights_row.setVisible(method is not None and method.trainable)
+        if method is None:
+            return
+        with QSignalBlocker(self._weights):
+            self._weights.clear()
+            for name in method.weights:
+                self._weights.addItem(name, name)
+            if not method.weights:
+                self._weights.addItem("No weights: import some", "")
+            elif method.chosen is not None:
+                self._weights.setCurrentIndex(self._weights.findData(method.chosen))
+        self._weights.setEnabled(bool(method.weights))
+
+    def _on_weights(self) -> None:
+        name, weights = self.selected(), str(self._weights.currentData())
+        if name and weights:
+            self.weights_chosen.emit(name, weights)

@@ -1,0 +1,269 @@
+"""The table of methods: ticked to run, sorted, filtered; those that cannot run here say why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSortFilterProxyModel, Qt, Signal
+from PySide6.QtGui import QFont
+
+Index = QModelIndex | QPersistentModelIndex
+
+COLUMNS: Final = ("Method", "Status", "Parameters", "MACs", "Weights", "Paper")
+NAME, STATUS, PARAMETERS, MACS, WEIGHTS, PAPER = range(len(COLUMNS))
+SORT_ROLE: Final = Qt.ItemDataRole.UserRole + 1
+KEY_ROLE: Final = Qt.ItemDataRole.UserRole + 2
+
+
+@dataclass(frozen=True, slots=True)
+class MethodRow:
+    """One method as the table shows it; ``chosen`` is the id of the weights that would be used."""
+
+    name: str
+    title: str
+    paper: str = ""
+    kinds: tuple[str, ...] = ()
+    parameters: int = 0
+    macs: float | None = None
+    trainable: bool = False
+    weights: tuple[str, ...] = ()
+    chosen: str | None = None
+    notes: tuple[str, ...] = ()
+    needs_reference: bool = False
+    max_coils: int | None = None
+    status: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Suitability:
+    """What the series on screen needs of a method: its kind and number of coils (None when nothing is loaded)."""
+
+    kind: str | None = None
+    coils: int | None = None
+
+
+def from_catalogue(record: Mapping[str, Any]) -> MethodRow:
+    """Return the row of a record of the engine's catalogue."""
+    preset: Mapping[str, Any] = next(iter((record.get("presets") or {}).values()), {})
+    weights = tuple(record.get("weights") or ())
+    return MethodRow(
+        name=str(record["name"]),
+        title=str(record.get("title") or record["name"]),
+        paper=str(record.get("paper") or ""),
+        kinds=tuple(str(kind) for kind in record.get("kinds") or ()),
+        parameters=int(preset.get("parameters") or 0),
+        macs=preset.get("macs") or preset.get("paper_macs"),
+        trainable=bool(record.get("trainable")),
+        weights=weights,
+        chosen=weights[0] if weights else None,
+        notes=tuple(record.get("notes") or ()),
+        needs_reference=bool(record.get("needs_reference")),
+        max_coils=record.get("max_coils"),
+    )
+
+
+def obstacle(row: MethodRow, series: Suitability) -> str:
+    """Return why a method cannot run on a series, "" when it can."""
+    if row.trainable and row.chosen is None:
+        return "no weights"
+    if row.needs_reference:
+        return "needs a second sequence"
+    if series.kind not in (None, "unknown") and row.kinds and series.kind not in row.kinds:
+        return f"not for {series.kind}"
+    if row.max_coils is not None and series.coils is not None and series.coils > row.max_coils:
+        return f"at most {row.max_coils} coil{'s' if row.max_coils > 1 else ''}"
+    return ""
+
+
+def count_words(number: float) -> str:
+    """Return a large number in short: 1.3 M, 27.4 G."""
+    for limit, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= limit:
+            return f"{number / limit:.3g} {letter}"
+    return f"{number:g}"
+
+
+class MethodsModel(QAbstractTableModel):
+    """All methods. ``ticked_changed`` when the set of ticked ones changed."""
+
+    ticked_changed = Signal()
+
+    def __init__(self, parent: Any = None) -> None:
+        super().__init__(parent)
+        self._rows: list[MethodRow] = []
+        self._ticked: set[str] = set()
+        self._series = Suitability()
+
+    # --- contents ------------------------------------------------------------------------------------------------------
+
+    def set_rows(self, rows: Sequence[MethodRow]) -> None:
+        """Replace all rows; ticks and chosen weights stay where they still exist."""
+        before = {row.name: row for row in self._rows}
+        self.beginResetModel()
+        self._rows = [_keep_choice(row, before.get(row.name)) for row in rows]
+        self.endResetModel()
+        self.ticked_changed.emit()
+
+    def set_series(self, series: Suitability) -> None:
+        """Say what the methods must serve."""
+        if series != self._series:
+            self._series = series
+            self._touch_all()
+            self.ticked_changed.emit()
+
+    def set_ticked(self, names: Sequence[str]) -> None:
+        """Tick exactly these."""
+        self._ticked = set(names)
+        self._touch_all()
+        self.ticked_changed.emit()
+
+    def set_status(self, name: str, status: str) -> None:
+        """Show what a method is doing, or did."""
+        for number, row in enumerate(self._rows):
+            if row.name == name and row.status != status:
+                self._rows[number] = replace(row, status=status)
+                self.dataChanged.emit(self.index(number, STATUS), self.index(number, STATUS))
+
+    def choose_weights(self, name: str, weights: str | None) -> None:
+        """Use these weights for a method."""
+        for number, row in enumerate(self._rows):
+            if row.name == name:
+                self._rows[number] = replace(row, chosen=weights)
+                self.dataChanged.emit(self.index(number, 0), self.index(number, len(COLUMNS) - 1))
+        self.ticked_changed.emit()
+
+    def row_of(self, name: str) -> MethodRow | None:
+        """Return a row by method name."""
+        return next((row for row in self._rows if row.name == name), None)
+
+    def rows(self) -> list[MethodRow]:
+        """Return all rows in the order of the catalogue."""
+        return list(self._rows)
+
+    def ticked(self) -> list[MethodRow]:
+        """Return the ticked methods that can run: zero-filling first, networks last, each in the order of the catalogue."""
+        chosen = [row for row in self._rows if row.name in self._ticked and not obstacle(row, self._series)]
+        return sorted(chosen, key=lambda row: (row.name != "zero_filled", row.trainable))
+
+    def ticked_names(self) -> list[str]:
+        """Return the names of all ticked methods, runnable or not."""
+        return sorted(self._ticked)
+
+    # --- Qt's model ----------------------------------------------------------------------------------------------------
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
+        return 0 if parent.isValid() else len(self._rows)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
+        return 0 if parent.isValid() else len(COLUMNS)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+            return COLUMNS[section]
+        return None
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        if not index.isValid():
+            return Qt.ItemFlag.NoItemFlags
+        row = self._rows[index.row()]
+        flags = Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
+        if not obstacle(row, self._series):
+            flags |= Qt.ItemFlag.ItemIsEnabled
+            if index.column() == NAME:
+                flags |= Qt.ItemFlag.ItemIsUserCheckable
+        elif row.trainable:
+            # Selectable, so that weights can be imported for it.
+            flags |= Qt.ItemFlag.ItemIsEnabled
+        return flags
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid():
+            return None
+        row, column = self._rows[index.row()], index.column()
+        blocked = obstacle(row, self._series)
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._text(row, column, blocked)
+        if role == SORT_ROLE:
+            return self._sort_key(row, column, blocked)
+        if role == KEY_ROLE:
+            return row.name
+        if role == Qt.ItemDataRole.CheckStateRole and column == NAME:
+            return Qt.CheckState.Checked if row.name in self._ticked and not blocked else Qt.CheckState.Unchecked
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return "\n".join([row.title, row.paper, *row.notes, *([f"Cannot run: {blocked}"] if blocked else [])]).strip()
+        if role == Qt.ItemDataRole.TextAlignmentRole and column in (PARAMETERS, MACS):
+            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        if role == Qt.ItemDataRole.FontRole and blocked:
+            font = QFont()
+            font.setItalic(True)
+            return font
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            ticked = ", ticked" if column == NAME and row.name in self._ticked else ""
+            return f"{COLUMNS[column]}: {self._text(row, column, blocked) or 'none'}{ticked}"
+        return None
+
+    def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
+        if role != Qt.ItemDataRole.CheckStateRole or not index.isValid() or index.column() != NAME:
+            return False
+        row = self._rows[index.row()]
+        if obstacle(row, self._series):
+            return False
+        on = Qt.CheckState(value) == Qt.CheckState.Checked
+        (self._ticked.add if on else self._ticked.discard)(row.name)
+        self.dataChanged.emit(index, index)
+        self.ticked_changed.emit()
+        return True
+
+    def _text(self, row: MethodRow, column: int, blocked: str) -> str:
+        if column == NAME:
+            return row.title
+        if column == STATUS:
+            return blocked or row.status or "ready"
+        if column == PARAMETERS:
+            return count_words(row.parameters) if row.parameters else "–"
+        if column == MACS:
+            return count_words(row.macs) if row.macs else "–"
+        if column == WEIGHTS:
+            return (row.chosen or "none") if row.trainable else "not needed"
+        return row.paper
+
+    def _sort_key(self, row: MethodRow, column: int, blocked: str) -> Any:
+        if column == PARAMETERS:
+            return row.parameters
+        if column == MACS:
+            return row.macs or 0.0
+        return self._text(row, column, blocked).lower()
+
+    def _touch_all(self) -> None:
+        if self._rows:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self._rows) - 1, len(COLUMNS) - 1))
+
+
+def _keep_choice(row: MethodRow, before: MethodRow | None) -> MethodRow:
+    if before is None:
+        return row
+    chosen = before.chosen if before.chosen in row.weights else row.chosen
+    return replace(row, chosen=chosen, status=before.status)
+
+
+class MethodsFilter(QSortFilterProxyModel):
+    """Sorts by column and keeps the rows that hold every typed word in any column."""
+
+    def __init__(self, parent: Any = None) -> None:
+        super().__init__(parent)
+        self.setSortRole(SORT_ROLE)
+        self._words: tuple[str, ...] = ()
+
+    def set_words(self, text: str) -> None:
+        """Keep rows that hold all words of ``text``."""
+        self.beginFilterChange()
+        self._words = tuple(text.lower().split())
+        self.endFilterChange(QSortFilterProxyModel.Direction.Rows)
+
+    def filterAcceptsRow(self, source_row: int, source_parent: Index) -> bool:
+        model = self.sourceModel()
+        texts = [str(model.index(source_row, c, source_parent).data() or "") for c in range(model.columnCount())]
+        whole = " ".join(texts).lower()
+        return all(word in whole for word in self._words)

@@ -1,0 +1,49 @@
+"""The status bar: value under the cursor, passing sentences, what travels with the data, what the program is for."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtWidgets import QLabel, QStatusBar
+
+from app import theme
+from app.panels.parts import NORMAL
+from app.session import SAMPLE_NOTE, Case
+
+RESEARCH: Final = "Research use only"
+_PASSING_MS: Final = 8000
+
+
+class StatusBar(QStatusBar):
+    """One line, three places."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("status")
+        self.setSizeGripEnabled(False)
+        self.cursor_label, self.notes_label, self.research_label = QLabel(""), QLabel(""), QLabel(RESEARCH)
+        for widget, name in ((self.cursor_label, "cursor"), (self.notes_label, "notes"), (self.research_label, "research")):
+            widget.setObjectName(f"status.{name}")
+            widget.setFont(theme.numbers(widget.font()))
+            widget.setContentsMargins(NORMAL, 0, NORMAL, 0)
+        self.cursor_label.setMinimumWidth(250)
+        self.addWidget(self.cursor_label)
+        self.addPermanentWidget(self.notes_label)
+        self.addPermanentWidget(self.research_label)
+
+    def say(self, text: str) -> None:
+        """Show a sentence for a while."""
+        self.showMessage(text, _PASSING_MS)
+
+    def show_pointed(self, text: str) -> None:
+        """Show the value under the cursor, "" outside."""
+        if text:
+            # A passing sentence must not hide the value under the mouse.
+            self.clearMessage()
+        self.cursor_label.setText(text)
+
+    def show_case(self, case: Case | None) -> None:
+        """Show what travels with the data, and what they do not tell."""
+        words = [] if case is None else [*case.data.notes, *(f"{item} unknown" for item in case.data.unknown)]
+        self.notes_label.setText("  |  ".join(word for word in words if not word.startswith(SAMPLE_NOTE)))
+        self.cursor_label.setText("")

@@ -1,0 +1,237 @@
+"""Running, cancelling, failing, results and masks, undo, the command line's words."""
+
+from __future__ import annotations
+
+import shlex
+import time
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QLabel, QPushButton, QWidget
+
+from app.session import is_stale
+from engine.core.errors import InputError
+from engine.core.requests import MaskRequest
+
+
+def tick(window, *names):
+    window.panels["methods"].model.set_ticked(names)
+
+
+def button(window) -> QPushButton:
+    return window.findChild(QPushButton, "review.reconstruct")
+
+
+def idle(window):
+    return lambda: not window.runner.active() and not window.reconstruct.running and not window.sampling.pending
+
+
+def run(window, qtbot, *names):
+    tick(window, *names)
+    button(window).click()
+    qtbot.waitUntil(idle(window))
+
+
+def status(window, name):
+    return window.panels["methods"].model.row_of(name).status
+
+
+def test_ticked_methods_run_on_the_slice_on_screen_and_are_scored(loaded, engine, qtbot):
+    run(loaded, qtbot, "zero_filled", "cg_sense")
+    case = loaded.session.current
+    assert [r.method for r in case.results] == ["zero_filled", "cg_sense"]
+    assert [r.slices for r in case.results] == [(1,), (1,)]
+    assert set(case.results[0].scores) >= {("psnr", "whole"), ("ssim", "dynamic"), ("nmse", "static")}
+    assert [p.key for p in loaded.review.display.panes] == ["reference", *(r.key for r in case.results)], "the preview gives way"
+    assert all("@False" in thread for thread in engine.threads if thread.startswith("reconstruct")), "never on the GUI thread"
+    assert "Reconstructed in" in loaded.statusBar().currentMessage()
+
+
+def test_all_slices_begin_with_the_one_on_screen(loaded, engine, qtbot):
+    loaded.panels["methods"].all_slices.setChecked(True)
+    run(loaded, qtbot, "cg_sense", "l1_wavelet")
+    order = [(call[2], call[1]) for call in engine.calls if call[0] == "reconstruct"]
+    assert order[:2] == [((1,), "cg_sense"), ((1,), "l1_wavelet")]
+    assert loaded.session.current.results[0].slices == (0, 1, 2)
+
+
+def test_the_button_becomes_cancel_and_cancelling_and_is_answered_in_half_a_second(loaded, engine, qtbot):
+    engine.gate.clear()
+    tick(loaded, "cg_sense", "l1_wavelet")
+    assert button(loaded).text() == "Reconstruct"
+    button(loaded).click()
+    assert button(loaded).text() == "Cancel"
+    qtbot.waitUntil(lambda: status(loaded, "cg_sense") not in ("", "waiting"))
+    assert "job" in loaded.top_bar.indicator.text()
+    began = time.monotonic()
+    button(loaded).click()
+    assert button(loaded).text() == "Cancelling…"
+    assert not button(loaded).isEnabled()
+    qtbot.waitUntil(idle(loaded))
+    assert time.monotonic() - began < 0.5
+    assert button(loaded).text() == "Reconstruct"
+    assert button(loaded).isEnabled()
+    assert not loaded.session.current.results
+    assert "cancelled" in loaded.statusBar().currentMessage()
+
+
+def test_escape_cancels(loaded, engine, qtbot):
+    engine.gate.clear()
+    tick(loaded, "cg_sense")
+    loaded.reconstruct.run()
+    qtbot.waitUntil(lambda: status(loaded, "cg_sense") not in ("", "waiting"))
+    loaded.activateWindow()
+    qtbot.keyClick(loaded.review_panel.grid, Qt.Key.Key_Escape)
+    qtbot.waitUntil(idle(loaded))
+    assert not loaded.session.current.results
+
+
+def test_progress_and_time_left_are_shown(loaded, engine, qtbot):
+    engine.seconds = 1.2
+    tick(loaded, "cg_sense")
+    loaded.reconstruct.run()
+    stage = loaded.findChild(QLabel, "methods.stage")
+    qtbot.waitUntil(lambda: "left" in stage.toolTip())
+    assert "CG-SENSE, iterating" in stage.toolTip()
+    assert "%" in loaded.top_bar.indicator.text()
+    qtbot.waitUntil(idle(loaded))
+    assert stage.isHidden()
+
+
+def test_a_failing_method_leaves_the_old_result_and_the_others(loaded, engine, qtbot):
+    run(loaded, qtbot, "cg_sense")
+    old = loaded.session.current.results[0].reconstruction
+    shown = []
+    loaded.errors.shown.connect(shown.append)
+    engine.fail["cg_sense"] = InputError("it diverged (expected a finite image)", "Choose a lower R.")
+    run(loaded, qtbot, "cg_sense", "zero_filled")
+    case = loaded.session.current
+    assert case.results[0].reconstruction is old
+    assert any(p.key == case.results[0].key and p.image is not None for p in loaded.review.display.panes)
+    assert case.results[1].method == "zero_filled"
+    assert len(shown) == 1
+    assert status(loaded, "cg_sense") == "failed"
+    bar = loaded.review_panel.notices
+    assert bar.isVisible()
+    assert bar.message.text() == "Reconstruct with CG-SENSE: it diverged (expected a finite image)"
+    assert bar.hint.text() == "Choose a lower R."
+
+
+def test_a_defect_in_a_method_is_told_with_its_traceback(loaded, engine, qtbot):
+    engine.fail["cg_sense"] = ZeroDivisionError("division by zero")
+    run(loaded, qtbot, "cg_sense")
+    notice = loaded.review_panel.notices.current()
+    assert not notice.expected
+    assert "ZeroDivisionError" in notice.details
+    assert "reconstruct" in notice.details
+
+
+def test_methods_without_weights_say_so_and_cannot_be_ticked_or_run(loaded, engine):
+    model = loaded.panels["methods"].model
+    names = [row.name for row in model.rows()]
+    index = model.index(names.index("bare_net"), 0)
+    assert model.index(index.row(), 1).data() == "no weights"
+    assert not model.setData(index, Qt.CheckState.Checked, Qt.ItemDataRole.CheckStateRole)
+    tick(loaded, "bare_net")
+    assert model.ticked() == []
+    assert not button(loaded).isEnabled()
+    assert "Tick at least one" in button(loaded).toolTip()
+    shown = []
+    loaded.errors.shown.connect(shown.append)
+    loaded.reconstruct.run()
+    assert "no method is ticked that can run" in shown[0].message
+
+
+def test_methods_of_another_kind_cannot_run(loaded):
+    model = loaded.panels["methods"].model
+    row = [row.name for row in model.rows()].index("t1_net")
+    assert model.index(row, 1).data() == "not for cine"
+
+
+def test_imported_weights_make_the_method_run(loaded, engine, qtbot):
+    loaded.reconstruct.import_weights("weights.tar", "net-tf")
+    qtbot.waitUntil(idle(loaded))
+    assert loaded.panels["methods"].model.row_of("bare_net").chosen == "bare-1"
+    run(loaded, qtbot, "bare_net")
+    assert loaded.session.current.results[0].method == "bare_net"
+
+
+def test_weights_can_be_chosen(loaded, qtbot):
+    panel = loaded.panels["methods"]
+    panel.select("net")
+    assert panel.findChild(QWidget, "methods.weights").isVisibleTo(panel)
+    panel._weights.setCurrentIndex(1)
+    panel._weights.activated.emit(1)
+    assert panel.model.row_of("net").chosen == "net-b"
+    panel.select("cg_sense")
+    assert not panel.findChild(QWidget, "methods.weights").isVisibleTo(panel)
+
+
+def test_results_of_another_mask_are_marked_replaced_when_run_again_and_come_back_by_undo(loaded, qtbot):
+    run(loaded, qtbot, "cg_sense")
+    case = loaded.session.current
+    first = case.results[0]
+    loaded.sampling.set_request(MaskRequest("equispaced", 4.0, 8, 0))
+    qtbot.waitUntil(idle(loaded))
+    assert is_stale(first, case)
+    assert status(loaded, "cg_sense") == "other mask"
+    assert any("stale: made with R 8" in badge for badge in loaded.review.display.pane(first.key).badges)
+    run(loaded, qtbot, "cg_sense")
+    assert len(case.results) == 1
+    loaded.actions_by_key["edit.undo"].trigger()
+    assert [r.key for r in case.results][1] == first.key
+    loaded.reconstruct.remove_stale()
+    assert len(case.results) == 1
+    qtbot.waitUntil(idle(loaded))
+
+
+def test_removing_the_selected_result_and_undo(loaded, qtbot):
+    run(loaded, qtbot, "zero_filled", "cg_sense")
+    case = loaded.session.current
+    loaded.review_panel.grid.paneClicked.emit(case.results[1].key)
+    loaded.actions_by_key["edit.remove_result"].trigger()
+    assert [r.method for r in case.results] == ["zero_filled"]
+    assert "remove CG-SENSE" in loaded.actions_by_key["edit.undo"].text()
+    loaded.actions_by_key["edit.undo"].trigger()
+    assert [r.method for r in case.results] == ["zero_filled", "cg_sense"]
+    qtbot.waitUntil(idle(loaded))
+
+
+def test_copy_as_command_is_what_the_command_line_takes(loaded, qtbot):
+    from engine.cli.main import parser
+
+    tick(loaded, "cg_sense", "net")
+    loaded.actions_by_key["edit.copy_command"].trigger()
+    lines = QGuiApplication.clipboard().text().splitlines()
+    assert lines[0] == (
+        "myoscope reconstruct tiny.h5 --method cg_sense --mask equispaced -R 8 --acs 24 --seed 0 --same-frame"
+        " --slices 1 --out cg_sense.h5"
+    )
+    assert "--weights net-a" in lines[1]
+    for line in lines:
+        options = parser().parse_args(shlex.split(line)[1:])
+        assert options.acceleration == 8.0
+
+
+def test_ticks_are_remembered(loaded, settings):
+    tick(loaded, "l1_wavelet")
+    assert settings.get("methods/ticked") == ["l1_wavelet"]
+
+
+def test_run_methods_waits_for_table_and_mask(make_window, qtbot):
+    from tests.app.stand_in import kspace
+
+    window = make_window()
+    session = window.session
+    session.insert_case(session.new_case(kspace(), "early"))
+    window.reconstruct.run_methods(("cg_sense",))
+    assert not window.panels["methods"].model.rows()
+    qtbot.waitUntil(lambda: bool(session.current.results) and idle(window)())
+    assert session.current.results[0].method == "cg_sense"
+
+
+@pytest.mark.parametrize("name", ["review.reconstruct"])
+def test_nothing_can_run_without_a_series(window, name):
+    assert not button(window).isEnabled()
+    assert button(window).toolTip() == "Open a series first."

@@ -1,0 +1,135 @@
+"""Panel to mask to preview; late answers are dropped."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PySide6.QtWidgets import QDoubleSpinBox, QLabel, QSlider
+
+from engine.core.requests import MaskRequest
+from engine.core.types import SamplingMask
+from tests.app.stand_in import images, kspace
+
+
+def settled(window):
+    return lambda: not window.runner.active() and not window.sampling.pending
+
+
+def test_a_series_gets_a_mask_and_a_preview_of_all_frames(loaded, engine, qtbot):
+    case = loaded.session.current
+    qtbot.waitUntil(lambda: case.preview is not None and len(case.preview.frames) == 4)
+    assert case.mask.pattern == "equispaced"
+    previews = [call[1:] for call in engine.calls if call[0] == "preview"]
+    assert previews[0] == (1, 0), "the frame on screen comes first"
+    panel = loaded.panels["sampling"]
+    assert panel.findChild(QLabel, "sampling.nominal").text() == "R 8"
+    assert panel.findChild(QLabel, "sampling.effective").text() == f"{case.mask.effective_acceleration:.2f} effective"
+
+
+def test_dragging_the_slider_asks_for_few_masks_and_ends_with_the_last(loaded, engine, qtbot):
+    slider = loaded.findChild(QSlider, "sampling.acceleration.slider")
+    before = sum(call[0] == "make_mask" for call in engine.calls)
+    for position in range(4, 25):
+        slider.setValue(position)
+    qtbot.waitUntil(settled(loaded))
+    assert loaded.session.current.mask.nominal_acceleration == 12.0
+    assert sum(call[0] == "make_mask" for call in engine.calls) - before <= 3
+    assert loaded.settings.get("sampling/acceleration") == 12.0
+
+
+def test_a_mask_that_cannot_be_made_leaves_the_old_one_and_says_why(loaded, qtbot):
+    case, shown = loaded.session.current, []
+    loaded.errors.shown.connect(shown.append)
+    old = case.mask
+    panel = loaded.panels["sampling"]
+    panel._acs.setMaximum(100)
+    panel._acs.setValue(99)
+    qtbot.waitUntil(settled(loaded))
+    assert case.mask is old
+    assert "99 ACS lines do not fit" in shown[0].message
+    assert "99 ACS lines do not fit" in panel.findChild(QLabel, "sampling.note").text()
+    panel._acs.setValue(8)
+    qtbot.waitUntil(settled(loaded))
+    assert case.mask is not old
+    assert panel.findChild(QLabel, "sampling.note").isHidden()
+
+
+def test_a_late_preview_of_an_old_mask_is_dropped(loaded, qtbot):
+    case = loaded.session.current
+    old = case.preview
+    loaded.sampling._on_preview(case, case.kspace, SamplingMask(np.ones((1, 32, 1), bool), "other"), 1, old)
+    assert case.preview is old
+
+
+def test_changing_slice_makes_its_preview(loaded, qtbot):
+    loaded.review.step_slice(1)
+    case = loaded.session.current
+    qtbot.waitUntil(lambda: case.preview is not None and case.preview.slices == (2,) and len(case.preview.frames) == 4)
+
+
+def test_a_series_that_was_undersampled_uses_its_own_mask(window, qtbot):
+    lines = np.zeros((1, 32, 1), bool)
+    lines[:, ::3] = True
+    acquired = SamplingMask(lines, "acquired", 3.0)
+    session = window.session
+    session.insert_case(session.new_case(kspace(acquired=acquired), "measured"))
+    case = session.current
+    qtbot.waitUntil(settled(window))
+    assert case.mask is acquired
+    assert not window.findChild(QDoubleSpinBox, "sampling.acceleration").isEnabled()
+    assert "used as it is" in window.findChild(QLabel, "sampling.note").text()
+    assert case.reference is None
+
+
+def test_images_have_nothing_to_sample(window, qtbot):
+    window.session.insert_case(window.session.new_case(images(), "pictures"))
+    qtbot.waitUntil(settled(window))
+    assert "simulate coils first" in window.findChild(QLabel, "sampling.note").text()
+    assert window.session.current.mask is None
+    assert window.session.current.reference is not None
+
+
+def test_a_mask_file_is_used_and_named(loaded, qtbot):
+    loaded.sampling.open_mask("half.npz")
+    qtbot.waitUntil(settled(loaded))
+    case = loaded.session.current
+    assert case.mask.pattern == "file"
+    assert case.mask_file == "half.npz"
+    assert loaded.panels["sampling"]._pattern.currentText() == "File: half.npz"
+
+
+def test_a_mask_file_of_another_shape_is_refused(loaded, engine, qtbot):
+    engine.open_mask = lambda _: SamplingMask(np.ones((1, 7, 1), bool), "file")
+    shown, old = [], loaded.session.current.mask
+    loaded.errors.shown.connect(shown.append)
+    loaded.sampling.open_mask("wrong.npz")
+    qtbot.waitUntil(settled(loaded))
+    assert "does not fit the data" in shown[0].message
+    assert loaded.session.current.mask is old
+
+
+def test_switching_series_restores_its_mask(loaded, qtbot):
+    session = loaded.session
+    first = session.current
+    loaded.sampling.set_request(MaskRequest("equispaced", 4.0, 8, 0))
+    qtbot.waitUntil(settled(loaded))
+    second = session.new_case(kspace(name="two"), "two")
+    session.insert_case(second)
+    loaded.sampling.set_request(MaskRequest("gaussian", 6.0, 4, 1))
+    qtbot.waitUntil(lambda: settled(loaded)() and second.mask is not None and second.mask.pattern == "gaussian")
+    session.select(first)
+    qtbot.waitUntil(settled(loaded))
+    assert loaded.panels["sampling"].request().pattern == "equispaced"
+    assert loaded.panels["sampling"].request().acceleration == 4.0
+
+
+@pytest.mark.parametrize("spec_number", range(20))
+def test_every_pattern_can_be_chosen(loaded, engine, qtbot, spec_number):
+    specs = engine.mask_patterns()
+    if spec_number >= len(specs):
+        return
+    panel = loaded.panels["sampling"]
+    loaded.sampling.set_request(MaskRequest(specs[spec_number].name, 3.0, 4, 0))
+    qtbot.waitUntil(settled(loaded), timeout=15000)
+    assert panel.request().pattern == specs[spec_number].name
+    assert loaded.session.current.mask.pattern == specs[spec_number].name

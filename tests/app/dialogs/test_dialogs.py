@@ -1,0 +1,88 @@
+"""Dialogs: what they ask, what they refuse, what they give."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QComboBox, QLabel, QPushButton
+
+from app.dialogs.about import about
+from app.dialogs.axes import AxesDialog, problem_with
+from app.dialogs.phantom import PhantomDialog
+from app.dialogs.shortcuts import ShortcutsDialog
+from app.dialogs.weights import WeightsDialog
+
+
+def opened(qtbot, dialog):
+    qtbot.addWidget(dialog)
+    dialog.open()
+    return dialog
+
+
+@pytest.mark.parametrize(
+    ("letters", "problem"),
+    [
+        ("", ""),
+        ("sfyx", ""),
+        ("yx", ""),
+        ("sfy", "y and x are needed"),
+        ("sfyxx", "each letter once"),
+        ("qyx", "q: unknown letter"),
+    ],
+)
+def test_axis_letters(letters, problem):
+    assert problem_with(letters) == problem
+
+
+def test_the_axes_dialog_gives_only_what_was_said(qtbot):
+    dialog = opened(qtbot, AxesDialog("a.npz", "the axes are not known (expected 4 letters / found none)", None))
+    assert dialog.options() == {}
+    dialog._axes.setText("fyx")
+    dialog._key.setText("images")
+    dialog._kind.setCurrentIndex(2)
+    assert dialog.options() == {"axes": "fyx", "key": "images", "kind": "molli"}
+    assert dialog.findChild(QLabel, "axes.explanation").text().startswith("The axes are not known")
+    dialog.reject()
+
+
+def test_the_phantom_dialog_knows_that_a_scheme_decides_the_frames(qtbot):
+    dialog = opened(qtbot, PhantomDialog(None))
+    assert dialog.settings()["frames"] == 12
+    dialog._kind.setCurrentIndex(1)
+    assert not dialog._numbers["frames"].isEnabled()
+    assert "frames" not in dialog.settings()
+    dialog.reject()
+
+
+def test_the_phantom_dialog_gives_what_the_engine_takes(qtbot):
+    from engine import api
+
+    dialog = opened(qtbot, PhantomDialog(None))
+    for index in range(3):
+        dialog._kind.setCurrentIndex(index)
+        request = api.phantom_request(**dialog.settings())
+        assert request.coils == 10
+    dialog.reject()
+
+
+def test_the_weights_dialog_gives_the_name_of_the_source(qtbot):
+    source = {"name": "net-tf", "title": "Network (TensorFlow)", "licence": "MIT", "url": "example.org"}
+    dialog = opened(qtbot, WeightsDialog("/somewhere/w.tar", [source], None))
+    assert dialog.source() == "net-tf"
+    assert dialog.findChild(QComboBox, "import_weights.source").currentText() == "Network (TensorFlow)"
+    dialog.reject()
+
+
+def test_about_says_research_use_only_and_copies(qtbot):
+    dialog = opened(qtbot, about(None))
+    assert "Research use only" in dialog.text.toPlainText()
+    dialog.findChild(QPushButton, "about.copy").click()
+    assert QGuiApplication.clipboard().text() == dialog.text.toPlainText()
+    dialog.reject()
+
+
+def test_the_shortcut_sheet_fits_a_small_screen(qtbot):
+    dialog = opened(qtbot, ShortcutsDialog(None))
+    assert dialog.sizeHint().width() < 1100
+    assert dialog.sizeHint().height() < 740
+    dialog.reject()

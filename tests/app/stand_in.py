@@ -1,0 +1,217 @@
+"""A stand-in for ``engine.api`` whose answers are quick, whose failures are ordered, and which never loads torch."""
+
+# ruff: noqa: ARG002 - the signatures are the engine's
+
+from __future__ import annotations
+
+import threading
+import time
+from types import SimpleNamespace
+
+import numpy as np
+
+from engine import api
+from engine.core.errors import EngineError, InputError, ShapeError
+from engine.core.types import ArrayReader, ImageSeries, Kind, KSpaceSeries, Reconstruction, Region, SamplingMask, Score
+
+SHAPE = (3, 4, 2, 32, 24)
+
+
+def kspace(shape=SHAPE, acquired=None, kind=Kind.CINE, name="tiny", seed=0) -> KSpaceSeries:
+    """Return a small series whose frames differ."""
+    rng = np.random.default_rng(seed)
+    data = rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
+    times = np.arange(shape[1]) * 40.0
+    return KSpaceSeries(
+        ArrayReader(data.astype(np.complex64)),
+        kind=kind,
+        times_ms=times,
+        acquired=acquired,
+        name=name,
+        source=f"{name}.h5",
+        notes=("simulated coils",),
+        unknown=("orientation",),
+    )
+
+
+def images(shape=(2, 4, 32, 24)) -> ImageSeries:
+    """Return a small magnitude series."""
+    return ImageSeries(
+        np.random.default_rng(1).random(shape, dtype=np.float32), kind=Kind.CINE, name="pictures", source="pictures.npz"
+    )
+
+
+def truth(series: KSpaceSeries) -> np.ndarray:
+    """Return images of a series, complex64 (slice, frame, y, x); they move."""
+    s, f, _, y, x = series.shape
+    grid = np.linspace(0, 1, y)[:, None] * np.linspace(0, 1, x)[None]
+    return np.stack([[grid * (1 + a + 0.3 * b * (grid > 0.6)) for b in range(f)] for a in range(s)]).astype(np.complex64)
+
+
+CATALOGUE = [
+    {"name": "zero_filled", "title": "Zero-filled", "paper": "", "kinds": ["cine", "molli", "t2prep"], "presets": {"default": {}}},
+    {"name": "cg_sense", "title": "CG-SENSE", "paper": "Pruessmann 2001", "kinds": ["cine", "molli"], "presets": {"default": {}}},
+    {"name": "l1_wavelet", "title": "L1 wavelet", "paper": "Lustig 2007", "kinds": ["cine"], "presets": {"default": {}}},
+    {
+        "name": "bare_net",
+        "title": "Bare network",
+        "trainable": True,
+        "kinds": ["cine"],
+        "presets": {"paper": {"parameters": 1_250_000}},
+    },
+    {
+        "name": "net",
+        "title": "Network",
+        "trainable": True,
+        "kinds": ["cine"],
+        "weights": ["net-a", "net-b"],
+        "presets": {"paper": {"parameters": 31_000, "macs": 2.5e9}},
+    },
+    {"name": "t1_net", "title": "T1 network", "kinds": ["molli"], "presets": {"default": {}}},
+]
+
+
+class StandIn:
+    """See the module. ``fail`` maps a method to the error it raises, ``seconds`` is how long a reconstruction takes."""
+
+    def __init__(self) -> None:
+        self.fail: dict[str, Exception] = {}
+        self.seconds = 0.0
+        self.calls: list[tuple] = []
+        self.threads: set[str] = set()
+        self.gate = threading.Event()
+        self.gate.set()
+        self.catalogue = list(CATALOGUE)
+        self.files: dict[str, object] = {}
+
+    def _note(self, name: str, *values: object) -> None:
+        self.calls.append((name, *values))
+        self.threads.add(f"{name}@{threading.current_thread() is threading.main_thread()}")
+
+    # files
+    def formats(self):
+        return [{"name": "h5", "title": "HDF5", "suffixes": ["*.h5"], "description": ""}]
+
+    def open_options(self, **settings):
+        return dict(settings)
+
+    def open_series(self, path, options=None):
+        self._note("open_series", path.name, options)
+        if path.name == "axes.npz" and not options:
+            raise ShapeError(
+                "the axes of images are not known (expected letters / found (2, 4, 8))", "Say them, for example --axes sfyx."
+            )
+        if path.suffix == ".txt":
+            raise EngineError(f"{path.name} is of no format that can be read", "`myoscope formats` lists them.")
+        found = self.files.get(path.name)
+        return kspace(name=path.stem) if found is None else found
+
+    def samples(self):
+        return [SimpleNamespace(name="pig", title="Pig", description="A pig.", licence="CC0")]
+
+    def open_sample(self, name):
+        self._note("open_sample", name)
+        return images()
+
+    def simulate(self, data, coils, snr, seed, report):
+        self._note("simulate", coils, snr)
+        s, f, y, x = data.shape
+        return kspace((s, f, coils, y, x), name=data.name)
+
+    def phantom_request(self, **settings):
+        return settings
+
+    def make_phantom(self, request, report):
+        self._note("make_phantom", request)
+        return kspace(name="phantom"), {}
+
+    def save_reconstruction(self, made, path):
+        self._note("save_reconstruction", made, path)
+
+    def open_mask(self, path):
+        lines = np.ones((1, 32, 1), bool)
+        lines[:, 1::2] = False
+        return SamplingMask(lines, "file")
+
+    # sampling: the real thing, it is NumPy only
+    mask_patterns = staticmethod(api.mask_patterns)
+    point_spread = staticmethod(api.point_spread)
+
+    def make_mask(self, request, shape):
+        self._note("make_mask", request)
+        return api.make_mask(request, shape)
+
+    # reconstruction
+    def methods(self):
+        return self.catalogue
+
+    def preview(self, series, mask, slice_index, frame):
+        self._note("preview", slice_index, frame)
+        return truth(series)[slice_index, frame] * np.complex64(0.5)
+
+    def reference(self, series, slices, frames, report):
+        self._note("reference", slices)
+        return truth(series)[list(slices)]
+
+    def reconstruct(self, request, report):
+        self._note("reconstruct", request.method, request.slices, request.mask)
+        if request.method in self.fail:
+            raise self.fail[request.method]
+        steps = 20
+        for step in range(steps):
+            report.step(step, steps, "iterating")
+            time.sleep(self.seconds / steps)
+            while not self.gate.wait(0.005):
+                report.check()
+        image = truth(request.series)[list(request.slices)] * np.complex64(0.9)
+        mask = request.mask or request.series.acquired
+        frames = tuple(range(request.series.shape[1]))
+        return Reconstruction(
+            image,
+            request.method,
+            request.slices,
+            frames,
+            mask,
+            kind=request.series.kind,
+            seconds=self.seconds,
+            notes=("simulated coils",),
+        )
+
+    # scores
+    def dynamic_region(self, reference, percentile=90.0):
+        spread = np.abs(reference).std(axis=1)
+        if not spread.any():
+            raise InputError("nothing moves in slice 0", "Choose the whole image.")
+        return Region(spread > np.percentile(spread, percentile), "dynamic", "what moves")
+
+    def static_region(self, reference, percentile=90.0):
+        return Region(~self.dynamic_region(reference, percentile).pixels, "static", "what does not")
+
+    def evaluate(self, estimate, reference, metric_names, region=None, protocol="myoscope", report=None):
+        self._note("evaluate", region.name if region else "whole")
+        error = float(np.abs(estimate - reference).mean())
+        name = "whole" if region is None else region.name
+        return [
+            Score(m, 30 - error, "dB" if m == "psnr" else "", name, "all", 1.0, reference.size, m != "nmse") for m in metric_names
+        ]
+
+    # machine
+    def memory(self):
+        return 2048.0, 8192.0
+
+    def device_label(self, name="auto"):
+        return "CPU, 1 thread"
+
+    def warm_up(self):
+        self._note("warm_up")
+
+    def doctor(self):
+        return {"python": "3.11"}
+
+    def weight_sources(self):
+        return [{"name": "net-tf", "title": "Network (TensorFlow)", "network": "net", "licence": "MIT", "url": "example.org"}]
+
+    def import_weights(self, path, source, name=None):
+        self._note("import_weights", path, source)
+        self.catalogue[3] = {**self.catalogue[3], "weights": ["bare-1"]}
+        return "bare-1"

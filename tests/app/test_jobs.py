@@ -1,0 +1,192 @@
+"""Lanes, order of signals, cancellation, generations, shutdown."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from PySide6.QtCore import QThread
+
+from app.jobs import LANES, JobRunner
+from engine.core.errors import InputError
+
+
+@pytest.fixture
+def runner(qtbot):
+    made = JobRunner()
+    yield made
+    assert made.shutdown(5)
+    made.deleteLater()
+
+
+def listen(handle):
+    heard = []
+    handle.started.connect(lambda: heard.append("started"))
+    handle.progressed.connect(lambda p: heard.append(("progressed", p.fraction)))
+    handle.succeeded.connect(lambda r: heard.append(("succeeded", r)))
+    handle.failed.connect(lambda e, t: heard.append(("failed", e, t)))
+    handle.cancelled.connect(lambda: heard.append("cancelled"))
+    handle.finished.connect(lambda: heard.append("finished"))
+    return heard
+
+
+def test_success_is_told_on_the_gui_thread_and_finished_is_last(qtbot, runner):
+    threads = []
+
+    def work(report):
+        threads.append(threading.current_thread())
+        report.step(1, 2, "half")
+        return 42
+
+    handle = runner.submit("cpu", "Work", work)
+    heard = listen(handle)
+    handle.succeeded.connect(lambda _: threads.append(QThread.currentThread()))
+    with qtbot.waitSignal(handle.finished):
+        pass
+    assert heard == ["started", ("progressed", 0.5), ("succeeded", 42), "finished"]
+    assert threads[0] is not threading.main_thread()
+    assert threads[1] is runner.thread()
+    assert handle.done
+    assert not runner.active()
+
+
+def test_failure_carries_exception_and_traceback_but_no_frames(qtbot, runner):
+    def work(report):
+        raise InputError("too few (expected 3 / found 1)", "Take more.")
+
+    handle = runner.submit("io", "Fails", work)
+    heard = listen(handle)
+    with qtbot.waitSignal(runner.failed) as seen:
+        pass
+    qtbot.waitUntil(lambda: heard[-1] == "finished")
+    _, error, text = heard[1]
+    assert isinstance(error, InputError)
+    assert error.__traceback__ is None
+    assert "in work" in text
+    assert seen.args[0] is handle
+
+
+def test_every_exception_is_caught_even_system_exit(qtbot, runner):
+    def work(report):
+        raise SystemExit(3)
+
+    handle = runner.submit("cpu", "Exits", work)
+    heard = listen(handle)
+    qtbot.waitUntil(lambda: "finished" in heard)
+    assert isinstance(heard[1][1], SystemExit)
+
+
+def test_cancel_is_answered_at_the_next_check_within_half_a_second(qtbot, runner):
+    def work(report):
+        for step in range(1000):
+            report.step(step, 1000, "slow")
+            time.sleep(0.01)
+
+    handle = runner.submit("gpu", "Slow", work)
+    heard = listen(handle)
+    qtbot.waitUntil(lambda: "started" in heard)
+    began = time.monotonic()
+    handle.cancel()
+    assert handle.cancelling
+    qtbot.waitUntil(lambda: "finished" in heard)
+    assert time.monotonic() - began < 0.5
+    assert heard[-2:] == ["cancelled", "finished"]
+    assert not any(isinstance(h, tuple) and h[0] == "succeeded" for h in heard)
+
+
+def test_a_waiting_job_is_cancelled_at_once_and_never_runs(qtbot, runner):
+    gate, ran = threading.Event(), []
+    first = runner.submit("gpu", "First", lambda _: gate.wait(5))
+    second = runner.submit("gpu", "Second", lambda _: ran.append(1))
+    heard = listen(second)
+    second.cancel()
+    qtbot.waitUntil(lambda: heard == ["cancelled", "finished"])
+    assert runner.active() == [first]
+    gate.set()
+    qtbot.waitUntil(lambda: not runner.active())
+    assert not ran
+
+
+def test_a_newer_job_of_the_same_key_drops_the_older_answer(qtbot, runner):
+    gate = threading.Event()
+
+    def deaf(report):
+        gate.wait(5)  # never checks
+        return "old"
+
+    old = runner.submit("cpu", "Old", deaf, key="preview")
+    heard_old = listen(old)
+    qtbot.waitUntil(lambda: "started" in heard_old)
+    new = runner.submit("cpu", "New", lambda _: "new", key="preview")
+    heard_new = listen(new)
+    gate.set()
+    qtbot.waitUntil(lambda: "finished" in heard_new)
+    assert heard_old == ["started", "cancelled", "finished"]
+    assert ("succeeded", "new") in heard_new
+    assert runner.is_current(new)
+    assert not runner.is_current(old)
+
+
+@pytest.mark.parametrize(("lane", "most"), LANES.items())
+def test_lanes_run_so_many_at_once(qtbot, runner, lane, most):
+    running, peak, lock = [0], [0], threading.Lock()
+
+    def work(report):
+        with lock:
+            running[0] += 1
+            peak[0] = max(peak[0], running[0])
+        time.sleep(0.05)
+        with lock:
+            running[0] -= 1
+
+    for _ in range(4):
+        runner.submit(lane, "Job", work)
+    qtbot.waitUntil(lambda: not runner.active())
+    assert peak[0] == most
+
+
+def test_higher_priority_goes_first(qtbot, runner):
+    gate, order = threading.Event(), []
+    blocker = runner.submit("cpu", "Blocks", lambda _: gate.wait(5))
+    heard = listen(blocker)
+    qtbot.waitUntil(lambda: "started" in heard)
+    runner.submit("cpu", "Low", lambda _: order.append("low"), priority=0)
+    runner.submit("cpu", "High", lambda _: order.append("high"), priority=10)
+    gate.set()
+    qtbot.waitUntil(lambda: len(order) == 2)
+    assert order == ["high", "low"]
+    qtbot.waitUntil(lambda: not runner.active())
+
+
+def test_quiet_jobs_are_not_shown(qtbot, runner):
+    gate = threading.Event()
+    runner.submit("cpu", "Quiet", lambda _: gate.wait(5), quiet=True)
+    seen = runner.submit("io", "Seen", lambda _: gate.wait(5))
+    assert runner.visible() == [seen]
+    gate.set()
+    qtbot.waitUntil(lambda: not runner.active())
+
+
+def test_shutdown_cancels_running_and_waiting_and_later_ones(qtbot):
+    runner, ran = JobRunner(), []
+
+    def slow(report):
+        while True:
+            report.check()
+            time.sleep(0.005)
+
+    runner.submit("gpu", "Slow", slow)
+    runner.submit("gpu", "Waits", lambda _: ran.append(1))
+    began = time.monotonic()
+    assert runner.shutdown(5)
+    assert time.monotonic() - began < 1
+    runner.submit("gpu", "Late", lambda _: ran.append(2))
+    assert runner.shutdown(5)
+    assert not ran
+    runner.deleteLater()
+
+
+def test_unknown_lane(runner):
+    with pytest.raises(ValueError, match=r"unknown lane 'tpu' \(expected one of gpu, cpu, io\)"):
+        runner.submit("tpu", "x", lambda _: None)

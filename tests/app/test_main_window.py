@@ -1,0 +1,268 @@
+"""The window: names, keys, sizes, themes, layout, drag and drop, closing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from PySide6.QtCore import QEvent, QMimeData, QPointF, QSize, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QLabel,
+    QScrollArea,
+    QWidget,
+)
+
+from app.display.state import Component, ErrorMode
+from tests.conftest import ROOT
+
+NAMED = (
+    "review.reconstruct",
+    "sampling.acceleration",
+    "sampling.acceleration.slider",
+    "sampling.pattern",
+    "sampling.acs",
+    "sampling.seed",
+    "sampling.per_frame",
+    "methods.table",
+    "methods.filter",
+    "series.list",
+    "inspector.scores",
+    "inspector.values",
+    "inspector.region",
+    "top.samples",
+    "top.device",
+    "top.memory",
+    "status.cursor",
+    "status.notes",
+    "status.research",
+    "jobs",
+    "review.grid",
+    "player",
+)
+
+
+def run_python(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_importing_the_window_loads_nothing_slow():
+    heavy = run_python(
+        "import sys, app.main_window, app.application\n"
+        "print([m for m in ('torch', 'scipy', 'napari', 'numba', 'h5py') if m in sys.modules])"
+    )
+    assert heavy.strip() == "[]"
+
+
+def test_the_window_is_on_screen_before_torch_scipy_or_napari():
+    code = """
+import sys
+from PySide6.QtCore import QEvent, QObject
+from app.application import make_application, make_window
+from app.settings import Settings
+application = make_application()
+window = make_window(Settings())
+slow = lambda: [m for m in ("torch", "scipy", "napari") if m in sys.modules]
+painted = []
+class Watch(QObject):
+    def eventFilter(self, watched, event):
+        if event.type() == QEvent.Type.Paint and not painted:
+            painted.append((window.isVisible(), slow()))
+        return False
+watch = Watch()
+window.review_panel.grid.installEventFilter(watch)
+window.machine.ready.connect(lambda: (painted.append("torch" in sys.modules), window.close()))
+window.show()
+application.exec()
+print(painted)
+"""
+    assert run_python(code).strip() == "[(True, []), True]"
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_controls_have_the_names_that_automation_uses(window, name):
+    assert window.findChild(QWidget, name) is not None
+
+
+def test_every_control_has_a_name_for_screen_readers_or_a_buddy(loaded):
+    buddies = {label.buddy() for label in loaded.findChildren(QLabel) if label.buddy() is not None}
+    nameless = []
+    for widget in loaded.findChildren(QWidget):
+        if not isinstance(widget, QAbstractButton | QAbstractSpinBox | QAbstractSlider | QComboBox):
+            continue
+        if widget.objectName().startswith("qt_") or not widget.isVisibleTo(loaded) or "ScrollBar" in type(widget).__name__:
+            continue
+        text = widget.text() if isinstance(widget, QAbstractButton) else ""
+        action = widget.defaultAction() if hasattr(widget, "defaultAction") else None
+        if not (widget.accessibleName() or text or widget in buddies or action):
+            nameless.append((type(widget).__name__, widget.objectName(), widget.parent().objectName()))
+    # The close and float buttons of docks are Qt's own and named by it.
+    assert [entry for entry in nameless if entry[0] != "QDockWidgetTitleButton"] == []
+
+
+@pytest.mark.parametrize("theme", ["dark", "light", "system"])
+def test_nothing_is_clipped_sideways_at_1366_by_768(loaded, qtbot, theme):
+    loaded.set_theme(theme)
+    loaded.resize(QSize(1366, 768))
+    qtbot.wait(50)
+    assert loaded.width() <= 1366
+    assert loaded.height() <= 768
+    for area in loaded.findChildren(QScrollArea):
+        inner = area.widget()
+        assert inner.minimumSizeHint().width() <= area.viewport().width(), area.objectName()
+    assert loaded.review_panel.grid.width() > 700
+    assert loaded.settings.get("window/theme") == theme
+
+
+def key(window, name, text="", modifiers=Qt.KeyboardModifier.NoModifier):
+    QTest.keyClick(window.review_panel.grid, name, modifiers)
+
+
+def test_single_keys(loaded, qtbot):
+    loaded.review_panel.grid.setFocus()
+    loaded.activateWindow()
+    case = loaded.session.current
+    for letter, component in (
+        (Qt.Key.Key_P, Component.PHASE),
+        (Qt.Key.Key_R, Component.REAL),
+        (Qt.Key.Key_I, Component.IMAGINARY),
+        (Qt.Key.Key_K, Component.KSPACE),
+        (Qt.Key.Key_M, Component.MAGNITUDE),
+    ):
+        key(loaded, letter)
+        assert case.view.component is component
+    assert loaded.actions_by_key["view.magnitude"].isChecked()
+    key(loaded, Qt.Key.Key_E)
+    assert case.view.error_mode is ErrorMode.SIGNED
+    key(loaded, Qt.Key.Key_D)
+    assert not case.view.show_region
+    key(loaded, Qt.Key.Key_L)
+    assert not case.view.show_profile
+    key(loaded, Qt.Key.Key_Right)
+    assert case.view.frame == 1
+    key(loaded, Qt.Key.Key_Left)
+    key(loaded, Qt.Key.Key_Left)
+    assert case.view.frame == 3
+    key(loaded, Qt.Key.Key_Up)
+    assert case.view.slice_index == 2
+    key(loaded, Qt.Key.Key_Space)
+    assert loaded.review_panel.player.is_playing()
+    key(loaded, Qt.Key.Key_Space)
+    assert not loaded.review_panel.player.is_playing()
+    qtbot.waitUntil(lambda: not loaded.runner.active())
+
+
+def test_arrows_and_space_belong_to_a_focused_control(loaded, qtbot):
+    slider = loaded.findChild(QWidget, "sampling.acceleration.slider")
+    loaded.activateWindow()
+    slider.setFocus()
+    qtbot.waitUntil(slider.hasFocus)
+    before = slider.value()
+    QTest.keyClick(slider, Qt.Key.Key_Right)
+    assert slider.value() == before + 1
+    assert loaded.session.current.view.frame == 0
+    qtbot.waitUntil(lambda: not loaded.runner.active() and not loaded.sampling.pending)
+
+
+def test_holding_f_flips_in_place_and_releasing_ends_it(loaded):
+    grid = loaded.review_panel.grid
+    pane = grid.pane("preview")
+    before = pane.frame
+    loaded.review_panel.grid.setFocus()
+    press = QKeyEvent(QEvent.Type.KeyPress, Qt.Key.Key_F, Qt.KeyboardModifier.NoModifier, "f")
+    QApplication.sendEvent(grid, press)
+    assert pane.frame.key == "reference"
+    assert grid.pane("preview") is pane
+    QApplication.sendEvent(grid, QKeyEvent(QEvent.Type.KeyRelease, Qt.Key.Key_F, Qt.KeyboardModifier.NoModifier, "f"))
+    assert pane.frame is before
+
+
+def test_dropped_files_are_opened(window, engine, qtbot, tmp_path):
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(tmp_path / "dropped.h5"))])
+    enter = QDragEnterEvent(
+        window.rect().center(), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    )
+    QApplication.sendEvent(window, enter)
+    assert enter.isAccepted()
+    drop = QDropEvent(
+        QPointF(window.rect().center()), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    )
+    QApplication.sendEvent(window, drop)
+    qtbot.waitUntil(lambda: window.session.current is not None and not window.runner.active())
+    assert window.session.current.title == "dropped"
+
+
+def test_layout_can_be_changed_reset_and_is_kept(make_window, settings, qtbot):
+    first = make_window()
+    qtbot.waitUntil(lambda: not first.runner.active())
+    first.docks["inspector"].hide()
+    first.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, first.docks["methods"])
+    first.close()
+    second = make_window()
+    qtbot.waitUntil(lambda: not second.runner.active())
+    assert second.docks["inspector"].isHidden()
+    assert second.dockWidgetArea(second.docks["methods"]) == Qt.DockWidgetArea.RightDockWidgetArea
+    second.reset_layout()
+    assert not second.docks["inspector"].isHidden()
+    assert second.dockWidgetArea(second.docks["methods"]) == Qt.DockWidgetArea.LeftDockWidgetArea
+
+
+def test_a_broken_layout_in_the_settings_does_not_block(make_window, settings, qtbot):
+    from PySide6.QtCore import QByteArray
+
+    settings.set("window/state", QByteArray(b"nonsense"))
+    settings.set("window/geometry", QByteArray(b"nonsense"))
+    window = make_window()
+    assert window.isVisible()
+    qtbot.waitUntil(lambda: not window.runner.active())
+
+
+def test_top_and_status_bar(loaded):
+    assert loaded.top_bar.device.text() == "CPU, 1 thread"
+    assert loaded.top_bar.memory.text() == "2.0 / 8 GiB"
+    assert loaded.top_bar.indicator.text() == "no jobs"
+    assert loaded.status_bar.research_label.text() == "Research use only"
+    assert "simulated coils" in loaded.status_bar.notes_label.text()
+    assert "orientation unknown" in loaded.status_bar.notes_label.text()
+    assert loaded.windowTitle() == "tiny – Myoscope"
+    loaded.review_panel.grid.cursorMoved.emit(3, 5)
+    assert loaded.status_bar.cursor_label.text().startswith("x 3  y 5  frame 1: Reference ")
+    loaded.review_panel.grid.cursorLeft.emit()
+    assert loaded.status_bar.cursor_label.text() == ""
+
+
+def test_recent_files_menu(window, qtbot, tmp_path):
+    menu = next(m for m in window.menus["&File"].findChildren(type(window.menus["&File"])) if m.objectName() == "menu.recent")
+    menu.aboutToShow.emit()
+    assert [a.text() for a in menu.actions()] == ["No file was opened yet"]
+    window.files.open([tmp_path / "scan.h5"])
+    qtbot.waitUntil(lambda: window.session.current is not None and not window.runner.active())
+    menu.aboutToShow.emit()
+    assert [a.text() for a in menu.actions()] == ["scan.h5"]
+
+
+def test_closing_during_a_job_ends_cleanly(loaded, engine, qtbot):
+    engine.gate.clear()
+    loaded.panels["methods"].model.set_ticked(["cg_sense", "l1_wavelet"])
+    loaded.reconstruct.run()
+    qtbot.waitUntil(lambda: any(call[0] == "reconstruct" for call in engine.calls))
+    assert loaded.close()
+    assert not loaded.runner.active()
+    assert not loaded.session.current.results
+
+
+def test_full_screen(window, qtbot):
+    window.toggle_full_screen()
+    assert window.isFullScreen()
+    window.toggle_full_screen()
+    assert not window.isFullScreen()
