@@ -107,8 +107,11 @@ def stamp(extra: str) -> str:
 
 
 def make_venv() -> int:
-    """Create ``.venv``, with a hint where Debian left out the module."""
-    if PYTHON.exists():
+    """Create ``.venv``, with a hint where Debian left out the module; one that was left half made is made anew."""
+    if (
+        PYTHON.exists()
+        and subprocess.run([str(PYTHON), "-m", "pip", "--version"], check=False, capture_output=True).returncode == 0
+    ):
         return 0
     say("Creating .venv")
     shutil.rmtree(VENV, ignore_errors=True)
@@ -164,7 +167,8 @@ def run(arguments: list[str]) -> int:
             "there is no display to open a window on (DISPLAY and WAYLAND_DISPLAY are not set)",
             f'use a virtual one: xvfb-run -a -s "-screen 0 {SCREEN}" python3 packaging/bootstrap.py run',
         )
-    command = [str(PYTHON), "-m", "app", *arguments]
+    # -P: a folder called app where the user happens to be is not ours.
+    command = [str(PYTHON), "-P", "-m", "app", *arguments]
     if not WINDOWS:
         os.execv(command[0], command)  # noqa: S606 - the program replaces this script: signals and exit code are its own
     return subprocess.run(command, check=False).returncode
@@ -271,4 +275,7 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    try:
+        raise SystemExit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

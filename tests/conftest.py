@@ -20,6 +20,17 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 
 
+def pytest_addoption(parser, pluginmanager):
+    """Take pytest-qt out where Qt is blocked: it would import Qt before the first test."""
+    if not os.environ.get("MYOSCOPE_BLOCK_QT"):
+        return
+    plugin = pluginmanager.get_plugin("pytest-qt")
+    if plugin is None:
+        parser.addini("qt_api", "of pytest-qt, which is not here")
+    else:
+        pluginmanager.unregister(plugin)
+
+
 def pytest_collection_modifyitems(items):
     """Skip, with the reason, what this machine cannot run."""
     has_cuda = False

@@ -25,6 +25,9 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run and print the table."""
     if options.list:
+        if options.json:
+            print_json(api.benchmarks())
+            return 0
         for name in api.benchmarks():
             print(name)
         return 0

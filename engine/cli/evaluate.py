@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ import numpy as np
 from engine import api
 from engine.cli.output import add_common, print_json, print_table, reporter
 from engine.core.errors import InputError, ShapeError
-from engine.core.files import replacing
+from engine.core.files import check_writable, replacing
 from engine.core.jobs import Reporter
-from engine.core.types import Complex, ImageSeries, Kind, Reconstruction, Score
+from engine.core.types import Complex, ImageSeries, Kind, KSpaceSeries, Reconstruction, Score
 
 Commands = Any
 FIELDS = ("metric", "value", "unit", "region", "slice", "data_range", "n_pixels", "protocol")
@@ -32,6 +33,8 @@ def add(commands: Commands) -> None:
         "--protocol", default="myoscope", help="whose definitions: myoscope (default), cmrxrecon, cmrxrecon_mapping, fastmri"
     )
     command.add_argument("--csv", metavar="FILE", help="write the scores as CSV")
+    command.add_argument("--axes", help="axes of plain arrays in storage order: s slice, f frame, y, x")
+    command.add_argument("--key", help="name of the variable in a file of plain arrays")
     add_common(command)
     command.set_defaults(run=run)
 
@@ -39,16 +42,22 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Score and print; per slice and over all slices."""
     report = reporter(options)
-    estimate, slices, frames, kind = _estimate(options.estimate)
-    reference = _reference(options.reference, slices, frames, report.part(0, 0.5))
+    names = [name.strip() for name in options.metrics.split(",") if name.strip()]
+    if not names:
+        raise InputError("no metrics were named (expected names separated by commas)", "For example --metrics psnr,ssim,nmse.")
+    if options.csv:
+        check_writable(options.csv, options.estimate, options.reference)
+    estimate, slices, frames, kind = _estimate(options.estimate, options)
+    reference = _reference(options.reference, options, slices, frames, report.part(0, 0.5))
     if estimate.shape != reference.shape:
         raise ShapeError(
             f"estimate and reference differ (expected {reference.shape} / found {estimate.shape}, axes slice, frame, y, x)",
             "Compare files of the same series, slices and frames.",
         )
     region = api.region_by_name(options.region, reference, options.percentile)
-    names = [name.strip() for name in options.metrics.split(",") if name.strip()]
     scores = api.evaluate(estimate, reference, names, region, options.protocol, report.part(0.5, 0.5), kind)
+    if slices is not None:  # a reconstruction of some slices: say which ones of the series they are
+        scores = [score if score.slice == "all" else replace(score, slice=slices[int(score.slice)]) for score in scores]
     rows = [{field: getattr(score, field) for field in FIELDS} for score in scores]
     if options.csv:
         _write_csv(options.csv, rows)
@@ -60,9 +69,18 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _estimate(path: str) -> tuple[Complex, tuple[int, ...] | None, tuple[int, ...] | None, Kind]:
+def _open(path: str, options: argparse.Namespace) -> KSpaceSeries | ImageSeries:
+    """Open a file; ``--axes`` and ``--key`` are for plain arrays, our own files tell."""
+    from engine.io.myoscope_h5 import sniff
+
+    if (options.axes or options.key) and sniff(Path(path)) < 1.0:
+        return api.open_series(path, api.open_options(axes=options.axes, key=options.key))
+    return api.open_series(path)
+
+
+def _estimate(path: str, options: argparse.Namespace) -> tuple[Complex, tuple[int, ...] | None, tuple[int, ...] | None, Kind]:
     """Return the images, for a reconstruction which slices and frames of its series they are, and the kind."""
-    opened = api.open_series(path)
+    opened = _open(path, options)
     if not isinstance(opened, ImageSeries):
         raise InputError(
             f"{path} holds k-space (expected a reconstruction or images)", "Reconstruct it first: `myoscope reconstruct`."
@@ -73,8 +91,10 @@ def _estimate(path: str) -> tuple[Complex, tuple[int, ...] | None, tuple[int, ..
     return np.asarray(opened.images, dtype=np.complex64), None, None, opened.kind
 
 
-def _reference(path: str, slices: tuple[int, ...] | None, frames: tuple[int, ...] | None, report: Reporter) -> Complex:
-    opened = api.open_series(path)
+def _reference(
+    path: str, options: argparse.Namespace, slices: tuple[int, ...] | None, frames: tuple[int, ...] | None, report: Reporter
+) -> Complex:
+    opened = _open(path, options)
     if not isinstance(opened, ImageSeries):
         if not opened.fully_sampled:
             raise InputError(
@@ -85,13 +105,27 @@ def _reference(path: str, slices: tuple[int, ...] | None, frames: tuple[int, ...
         return api.reference(opened, slices, frames, report)
     if "method" in opened.attributes:  # one of our reconstruction files
         made = api.open_reconstruction(path)
-        return made.image
+        return _matching(path, made, slices or made.slices, frames or made.frames)
     images = np.asarray(opened.images, dtype=np.complex64)
     if slices is not None and images.shape[0] > max(slices):
         images = images[list(slices)]
     if frames is not None and images.shape[1] > max(frames):
         images = images[:, list(frames)]
     return images
+
+
+def _matching(path: str, made: Reconstruction, slices: tuple[int, ...], frames: tuple[int, ...]) -> Complex:
+    """Return the images of a reconstruction that show these slices and frames of their series."""
+    for chosen, there, name in ((slices, made.slices, "slice"), (frames, made.frames, "frame")):
+        missing = [index for index in chosen if index not in there]
+        if missing:
+            raise ShapeError(
+                f"{path} has no {name} {missing[0]} of the series (expected {', '.join(map(str, chosen))} / "
+                f"found {', '.join(map(str, there))})",
+                "Reconstruct the same slices and frames.",
+            )
+    rows, columns = [made.slices.index(s) for s in slices], [made.frames.index(f) for f in frames]
+    return made.image[np.ix_(rows, columns)]
 
 
 def _check_within(path: str, chosen: tuple[int, ...] | None, size: int, name: str) -> None:

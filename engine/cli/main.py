@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import _thread
 import argparse
+import errno
+import io
 import json
 import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
 from engine import __version__
 from engine.cli import bench, evaluate, inspect, make, reconstruct, weights
+from engine.cli.output import end_line
 from engine.core.errors import Cancelled, EngineError, InputError
 from engine.core.jobs import CancelToken
 
 log = logging.getLogger("myoscope")
+
+PATIENCE_SECONDS = 0.2
+_running: set[CancelToken] = set()
 
 WINDOW_COMMANDS = "  (no command), demo, open FILE...   the window"
 
@@ -49,24 +57,35 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Parse and run; print errors as two lines (or one JSON document) on stderr."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in given
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name that the terminal's encoding lacks is shown escaped rather than ending the command.
+        sys.stdout.reconfigure(errors="backslashreplace")
     token = CancelToken()
+    _running.add(token)
     previous = _cancel_on_interrupt(token)
     try:
         options = parser().parse_args(given)
         options.token = token
         action: Callable[[argparse.Namespace], int] = options.run
-        return action(options)
-    except Cancelled:
+        code = action(options)
+        end_line()
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, so that a reader who left is noticed here
+        return code
+    except (Cancelled, KeyboardInterrupt):
         _complain("cancelled", "Nothing was written.", as_json)
         return 130
     except EngineError as error:
         _complain(error.message, error.hint, as_json)
         return 2
     except BrokenPipeError:
-        # The reader of our output left (`myoscope models | head`): not our error. Keep the interpreter from complaining at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence_output()  # the reader left (`myoscope models | head`): not our error
         return 0
     except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
+            _silence_output()
+            _complain("cannot write the result to standard output: the disk is full", "Free some space.", as_json)
+            return 2
         log.debug("defect", exc_info=True)
         if os.environ.get("MYOSCOPE_DEBUG"):
             raise
@@ -77,18 +96,23 @@ def run(arguments: Sequence[str] | None = None) -> int:
         )
         return 1
     finally:
+        _running.discard(token)
         if previous is not None:
             signal.signal(signal.SIGINT, previous)
 
 
 def _cancel_on_interrupt(token: CancelToken) -> Any:
-    """Let the first Ctrl+C ask the job to stop at its next step; the second one interrupts at once."""
+    """Let Ctrl+C ask the job to stop at its next step; one that does not answer is interrupted, as by a second Ctrl+C."""
 
     def handler(number: int, frame: FrameType | None) -> None:
         del number, frame
         if token.cancelled:
-            raise Cancelled
+            raise KeyboardInterrupt
         token.cancel()
+        # Loading a library or reading a file asks nobody whether to go on.
+        again = threading.Timer(PATIENCE_SECONDS, _interrupt_again, [token])
+        again.daemon = True
+        again.start()
 
     try:
         return signal.signal(signal.SIGINT, handler)
@@ -96,7 +120,18 @@ def _cancel_on_interrupt(token: CancelToken) -> Any:
         return None
 
 
+def _silence_output() -> None:
+    """Keep the interpreter from complaining at exit about output that cannot be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _interrupt_again(token: CancelToken) -> None:
+    if token in _running:
+        _thread.interrupt_main()
+
+
 def _complain(message: str, hint: str, as_json: bool) -> None:
+    end_line()
     if as_json:
         print(json.dumps({"error": message, "hint": hint}), file=sys.stderr)
         return

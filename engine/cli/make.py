@@ -11,7 +11,7 @@ from engine.cli import parse
 from engine.cli.inspect import add_reading, open_file
 from engine.cli.output import add_common, print_json, reporter
 from engine.core.errors import InputError
-from engine.core.files import check_writable
+from engine.core.files import check_folder_writable, check_writable
 from engine.core.types import ImageSeries, Kind, KSpaceSeries
 
 Commands = Any
@@ -58,9 +58,9 @@ def run_phantom(options: argparse.Namespace) -> int:
     from engine.io.myoscope_h5 import write_kspace
     from engine.phantom.acquire import PhantomRequest
 
+    _check_kind(options)
     as_file = options.layout == "myoscope"
-    if as_file:
-        check_writable(options.out)
+    (check_writable if as_file else check_folder_writable)(options.out)
     given = {
         "scheme": options.scheme,
         "frames": options.frames,
@@ -89,12 +89,23 @@ def run_phantom(options: argparse.Namespace) -> int:
     return _written(options, series)
 
 
+def _check_kind(options: argparse.Namespace) -> None:
+    """Raise ``InputError`` for an option of another kind of phantom: one that is ignored misleads."""
+    for value, word, kinds in (
+        (options.scheme, "--scheme", ("molli",)),
+        (options.echo_times, "--echo-times", ("t2prep",)),
+        (options.ordering, "--ordering", ("molli", "t2prep")),
+    ):
+        if value is not None and options.kind not in kinds:
+            raise InputError(f"a {options.kind} takes no {word} (found {word} {value})", f"It belongs to {' and '.join(kinds)}.")
+
+
 def run_simulate(options: argparse.Namespace) -> int:
     """Make k-space from images and write it."""
     images = open_file(options)
     if not isinstance(images, ImageSeries):
         raise InputError(f"{options.file} holds k-space (expected images)", "`myoscope reconstruct` takes it as it is.")
-    check_writable(options.out)
+    check_writable(options.out, options.file)
     report = reporter(options)
     series = api.simulate(images, options.coils, options.snr, options.seed, report.part(0, 0.2))
     api.save_series(series, options.out, report.part(0.2, 0.8))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from engine.core.jobs import Progress, Reporter
 
 BAR = 28
+WIDTH = 110
 
 
 def add_common(parser: argparse.ArgumentParser, *, quiet: bool = True) -> None:
@@ -22,16 +24,34 @@ def add_common(parser: argparse.ArgumentParser, *, quiet: bool = True) -> None:
 
 def reporter(options: argparse.Namespace) -> Reporter:
     """Return a reporter that draws a bar on a terminal and is silent elsewhere."""
-    quiet = getattr(options, "quiet", False) or not sys.stderr.isatty()
+    quiet = getattr(options, "quiet", False) or sys.stderr is None or not sys.stderr.isatty()
     return Reporter(None if quiet else _draw, options.token)
+
+
+class _Line:
+    """The line of the terminal that the bar is drawn on."""
+
+    is_open = False
+
+
+def end_line() -> None:
+    """Leave the line of an unfinished bar, so that what is printed next starts on a line of its own."""
+    if _Line.is_open:
+        _Line.is_open = False
+        sys.stderr.write("\n")
+        sys.stderr.flush()
 
 
 def _draw(progress: Progress) -> None:
     filled = round(BAR * progress.fraction)
     eta = f" {progress.eta_seconds:4.0f} s left" if progress.eta_seconds is not None else ""
-    line = f"\r[{'=' * filled}{' ' * (BAR - filled)}] {progress.fraction:4.0%}{eta}  {progress.stage}"
-    end = "\n" if progress.fraction >= 1 else ""
-    sys.stderr.write(f"{line[:110]:<110}{end}")
+    line = f"[{'=' * filled}{' ' * (BAR - filled)}] {progress.fraction:4.0%}{eta}  {progress.stage}"
+    # A line that fills the terminal would wrap, and the carriage return would only go back on its second half.
+    width = max(10, min(WIDTH, shutil.get_terminal_size().columns - 1))
+    sys.stderr.write(f"\r{line[:width]:<{width}}")
+    _Line.is_open = True
+    if progress.fraction >= 1:
+        end_line()
     sys.stderr.flush()
 
 

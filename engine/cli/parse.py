@@ -54,13 +54,13 @@ def numbers(text: str | None, name: str) -> tuple[float, ...] | None:
         ) from error
 
 
-def assignments(words: Sequence[str] | None, name: str) -> dict[str, Any]:
+def assignments(words: Sequence[str] | None, example: str) -> dict[str, Any]:
     """Return the values of ``["iterations=30", "combine=rss"]``: numbers and true/false are recognised."""
     values: dict[str, Any] = {}
     for word in words or ():
         key, sign, value = word.partition("=")
         if not sign or not key:
-            raise InputError(f"{word!r} cannot be read (expected NAME=VALUE)", f"For example --{name} iterations=30.")
+            raise InputError(f"{word!r} cannot be read (expected NAME=VALUE)", f"For example {example}.")
         values[key.strip().replace("-", "_")] = _value(value.strip())
     return values
 

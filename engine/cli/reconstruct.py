@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from engine import api
 from engine.cli import parse
 from engine.cli.inspect import add_reading, open_file
 from engine.cli.output import add_common, print_json, reporter
-from engine.core.errors import InputError, OutputError
+from engine.core.errors import InputError
 from engine.core.files import check_writable
 from engine.core.requests import MaskRequest, ReconRequest
 from engine.core.types import KSpaceSeries, SamplingMask
@@ -27,7 +26,7 @@ def add(commands: Commands) -> None:
     command.add_argument("--mask", metavar="PATTERN", help="undersample with a pattern (`myoscope masks` lists them)")
     command.add_argument("-R", dest="acceleration", type=float, default=None, help="nominal acceleration (default 8)")
     command.add_argument("--acs", type=int, default=None, help="fully sampled centre lines (default 24)")
-    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--seed", type=int, default=None, help="of a random pattern (default 0)")
     frames = command.add_mutually_exclusive_group()
     frames.add_argument("--per-frame", action="store_true", default=None, help="another mask for every frame")
     frames.add_argument("--same-frame", dest="per_frame", action="store_false", help="one mask for all frames")
@@ -47,7 +46,8 @@ def add(commands: Commands) -> None:
 
 def sampling(options: argparse.Namespace, series: KSpaceSeries) -> SamplingMask | None:
     """Return the mask that the options ask for, None for the data as measured."""
-    words = [options.acceleration is not None, options.acs is not None, options.per_frame is not None, bool(options.mask_option)]
+    given = (options.acceleration, options.acs, options.seed, options.per_frame, options.mask_option)
+    words = [value is not None for value in given]
     if options.mask_file:
         if options.mask or any(words):
             raise InputError("--mask-file and --mask, -R, --acs exclude each other", "Give the file, or a pattern, not both.")
@@ -58,28 +58,44 @@ def sampling(options: argparse.Namespace, series: KSpaceSeries) -> SamplingMask 
                 "-R, --acs and the other mask options need --mask PATTERN", "For example --mask equispaced -R 8 --acs 24."
             )
         return None
+    _check_used(options)
     request = MaskRequest(
         pattern=options.mask,
         acceleration=8.0 if options.acceleration is None else options.acceleration,
         acs=24 if options.acs is None else options.acs,
-        seed=options.seed,
+        seed=options.seed or 0,
         per_frame=options.per_frame,
-        options=parse.assignments(options.mask_option, "mask-option"),
+        options=parse.assignments(options.mask_option, "--mask-option offset=1"),
     )
     return api.make_mask(request, series.shape)
 
 
+def _check_used(options: argparse.Namespace) -> None:
+    """Raise ``InputError`` for a common control that means nothing for the pattern: a number that is ignored misleads."""
+    spec = next((spec for spec in api.mask_patterns() if spec.name == options.mask), None)
+    if spec is None:
+        return  # make_mask names the nearest
+    own = ", ".join(f"--mask-option {o.name}={o.default}" for o in spec.options)
+    for value, used, word in (
+        (options.acceleration, spec.uses_acceleration, "-R"),
+        (options.acs, spec.uses_acs, "--acs"),
+    ):
+        if value is not None and not used:
+            raise InputError(
+                f"pattern {spec.name} takes no {word} (found {word} {value:g})",
+                f"Leave it out; what there is: {own}." if own else "Leave it out.",
+            )
+
+
 def run(options: argparse.Namespace) -> int:
     """Reconstruct and write; nothing is written on failure."""
-    if Path(options.out).exists() and Path(options.file).exists() and Path(options.out).samefile(options.file):
-        raise OutputError("--out is the input file itself", "Choose another name; the measured data are never overwritten.")
     series = open_file(options)
     if not isinstance(series, KSpaceSeries):
         raise InputError(
             f"{options.file} holds images (expected k-space)",
             "Make k-space from them first: `myoscope simulate IMAGES --out F.h5`.",
         )
-    check_writable(options.out)
+    check_writable(options.out, options.file, *([options.mask_file] if options.mask_file else []))
     request = ReconRequest(
         series=series,
         method=options.method,
@@ -90,7 +106,7 @@ def run(options: argparse.Namespace) -> int:
         device=options.device,
         stages=options.stages,
         reference=not options.no_reference,
-        options=parse.assignments(options.option, "option"),
+        options=parse.assignments(options.option, "--option iterations=30"),
     )
     result = api.reconstruct(request, reporter(options))
     api.save_reconstruction(result, options.out)

@@ -7,6 +7,7 @@ from typing import Any
 
 from engine import api
 from engine.cli.output import add_common, print_json, print_table
+from engine.core.errors import FormatError
 
 Commands = Any
 
@@ -58,13 +59,19 @@ def run_show(options: argparse.Namespace) -> int:
 
 
 def run_verify(options: argparse.Namespace) -> int:
-    """Check every file against its hash; exit 2 if one is damaged."""
+    """Check every file against its hash; an error if one is damaged, after the list."""
     found = api.verify_weights()
     if options.json:
         print_json(found)
     else:
         print_table(("id", "state"), [(name, "ok" if good else "damaged") for name, good in found.items()])
-    return 0 if all(found.values()) else 2
+    damaged = [name for name, good in found.items() if not good]
+    if damaged:
+        raise FormatError(
+            f"{len(damaged)} of {len(found)} weights are damaged (expected none / found {', '.join(damaged)})",
+            "Remove them with `myoscope weights remove ID` and import them again.",
+        )
+    return 0
 
 
 def run_import(options: argparse.Namespace) -> int:

@@ -75,10 +75,21 @@ def memory(device: torch.device | None = None) -> Memory:
 
         free, total = torch.cuda.mem_get_info(device)
         return Memory(free / MIB, total / MIB)
-    import psutil
-
+    try:
+        import psutil
+    except ImportError:
+        return _memory_of_system()
     info = psutil.virtual_memory()
     return Memory(info.available / MIB, info.total / MIB)
+
+
+def _memory_of_system() -> Memory:
+    """Return the machine's memory as POSIX tells it, without psutil; zeros where it does not tell."""
+    try:
+        page = os.sysconf("SC_PAGE_SIZE") / MIB
+        return Memory(os.sysconf("SC_AVPHYS_PAGES") * page, os.sysconf("SC_PHYS_PAGES") * page)
+    except (AttributeError, ValueError, OSError):
+        return Memory(0.0, 0.0)
 
 
 def use_polite_threads() -> None:
@@ -116,7 +127,7 @@ def memory_errors(device: torch.device, what: str) -> Iterator[None]:
 
 
 class PeakMemory:
-    """Measures peak memory in MiB between ``__enter__`` and ``__exit__``: exact on CUDA, resident set growth elsewhere."""
+    """Measures peak memory in MiB until ``__exit__``: allocated since ``__enter__`` on CUDA, the process's peak elsewhere."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -144,8 +155,10 @@ def process_peak_mib() -> float | None:
         import resource
         import sys
     except ImportError:  # Windows
-        import psutil
-
+        try:
+            import psutil
+        except ImportError:
+            return None
         peak = getattr(psutil.Process().memory_info(), "peak_wset", None)
         return None if peak is None else peak / MIB
     scale = 1.0 / MIB if sys.platform == "darwin" else 1.0 / 1024.0

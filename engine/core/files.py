@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,11 +23,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
         When the folder is missing or not writable, or the disk is full. What stood at ``path`` before is untouched.
     """
     target = Path(path)
-    folder = target.parent if str(target.parent) else Path()
-    if target.is_dir():
-        raise OutputError(f"cannot write {target}: it is a folder", "Give the name of a file.")
+    _check_target(path)
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=folder)
+        # The name is cut so that one of the longest possible length still gets a temporary one.
+        handle, name = tempfile.mkstemp(prefix=f".{target.stem[:100]}-", suffix=target.suffix, dir=target.parent)
         os.close(handle)
     except OSError as error:
         raise translate(error, target) from error
@@ -43,17 +43,52 @@ def replacing(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def check_writable(path: str | Path) -> None:
-    """Raise ``OutputError`` at once when ``path`` could not be written later, before hours of work are spent."""
+def check_writable(path: str | Path, *inputs: str | Path) -> None:
+    """Raise ``OutputError`` at once when ``path`` could not be written later, before hours of work are spent.
+
+    ``inputs`` are files that are read: writing over one of them is refused.
+    """
     target = Path(path)
-    if target.is_dir():
-        raise OutputError(f"cannot write {target}: it is a folder", "Give the name of a file.")
+    _check_target(path)
+    for source in inputs:
+        if target.exists() and Path(source).exists() and target.samefile(source):
+            raise OutputError(f"the output {target} is the input file itself", "Choose another name; inputs are never overwritten.")
     try:
-        handle, name = tempfile.mkstemp(dir=target.parent if str(target.parent) else Path())
+        handle, name = tempfile.mkstemp(dir=target.parent)
         os.close(handle)
         Path(name).unlink()
     except OSError as error:
         raise translate(error, target) from error
+
+
+def check_folder_writable(path: str | Path) -> None:
+    """Raise ``OutputError`` at once when no file could be put into the folder ``path``, which may yet have to be made."""
+    target = Path(path)
+    if not str(path):
+        raise OutputError("cannot write into a folder without a name", "Give the name of a folder.")
+    try:
+        if target.exists() and not target.is_dir():
+            raise OutputError(f"cannot write {target}: it is a file", "Give the name of a folder.")
+        Path(tempfile.mkdtemp(dir=target if target.exists() else target.parent)).rmdir()
+    except OSError as error:
+        raise translate(error, target) from error
+
+
+def _check_target(path: str | Path) -> None:
+    """Refuse names that no file can take. A device or a pipe would be replaced by the renaming, not written to."""
+    target = Path(path)
+    if not str(path):
+        raise OutputError("cannot write a file without a name", "Give the name of a file.")
+    try:
+        mode = target.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise translate(error, target) from error
+    if stat.S_ISDIR(mode):
+        raise OutputError(f"cannot write {target}: it is a folder", "Give the name of a file.")
+    if not stat.S_ISREG(mode):
+        raise OutputError(f"cannot write {target}: it is not a regular file", "Give the name of a file.")
 
 
 def translate(error: OSError, target: Path) -> OutputError:
@@ -62,10 +97,12 @@ def translate(error: OSError, target: Path) -> OutputError:
     text = str(error)
     if error.errno == errno.ENOSPC or "errno = 28" in text or "No space left" in text:
         return OutputError(f"cannot write {target}: the disk is full", "Free some space or write to another disk.")
-    if error.errno == errno.ENOENT:
+    if error.errno == errno.ENOENT and not target.parent.is_dir():
         return OutputError(f"cannot write {target}: the folder {target.parent} does not exist", "Create the folder first.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return OutputError(f"cannot write {target}: no permission", "Choose a folder you may write to.")
+    if error.errno == errno.ENAMETOOLONG:
+        return OutputError(f"cannot write {target.name[:40]}...: the name is too long", "Choose a shorter name.")
     return OutputError(f"cannot write {target}: {error.strerror or text}", "Choose another place.")
 
 

@@ -54,7 +54,9 @@ class Registry(Generic[T]):
         """Return the entry called ``name``; raise ``UnknownNameError`` with the nearest names otherwise."""
         self._load()
         if name not in self._entries:
-            near = difflib.get_close_matches(name, self._entries, n=3, cutoff=0.4)
+            # A good match stands alone; a poor one is better than none.
+            close = difflib.get_close_matches
+            near = close(name, self._entries, n=3, cutoff=0.65) or close(name, self._entries, n=1, cutoff=0.4)
             meant = f"Did you mean {' or '.join(near)}? " if near else ""
             listing = f"`myoscope {self._command}` lists all." if self._command else f"Known: {', '.join(self._entries)}."
             raise UnknownNameError(f"unknown {self.kind} {name!r} (expected one of {len(self._entries)} names)", meant + listing)

@@ -184,6 +184,7 @@ class KSpaceSeries:
 
     def __post_init__(self) -> None:
         s, f, _, _, _ = self.reader.shape
+        axes.check_axes(self.reader, axes.KSPACE_AXES, "k-space")
         object.__setattr__(self, "times_ms", check_times(self.times_ms, s, f))
         if self.acquired is not None:
             self.acquired.check_fits(self.reader.shape)

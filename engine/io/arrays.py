@@ -149,6 +149,12 @@ def ordered(array: NDArray[Any], letters: str, wanted: str) -> NDArray[Any]:
     return view
 
 
+def _narrow(kspace: NDArray[Any]) -> Complex:
+    """Return a contiguous complex64 copy; a value that single precision cannot hold becomes infinite, which is refused later."""
+    with np.errstate(over="ignore"):
+        return np.array(kspace, np.complex64, order="C")
+
+
 class ViewReader:
     """A reader over an array in any layout (a memory map, a transposed view): one slice is copied when it is asked for."""
 
@@ -163,11 +169,11 @@ class ViewReader:
 
     def read(self, slice_index: int) -> Complex:
         """Return one slice, complex64 (frame, coil, ky, kx)."""
-        return np.array(self._view[slice_index], np.complex64, order="C")
+        return _narrow(self._view[slice_index])
 
     def read_frame(self, slice_index: int, frame: int) -> Complex:
         """Return one frame of one slice, complex64 (coil, ky, kx)."""
-        return np.array(self._view[slice_index, frame], np.complex64, order="C")
+        return _narrow(self._view[slice_index, frame])
 
 
 def build(path: Path, format_name: str, variable: Variable, facts: Facts, options: OpenOptions) -> KSpaceSeries | ImageSeries:
@@ -219,7 +225,8 @@ def _images(path: Path, variable: Variable, letters: str, notes: list[str]) -> N
             "Choose another array with --key.",
         )
     dtype = np.complex64 if array.dtype.kind == "c" else np.float32
-    images = np.array(ordered(array, letters, "sfyx"), dtype, order="C")
+    with np.errstate(over="ignore"):  # what single precision cannot hold is counted below
+        images = np.array(ordered(array, letters, "sfyx"), dtype, order="C")
     if not np.isfinite(images).all():
         bad = int(np.count_nonzero(~np.isfinite(images)))
         raise InputError(

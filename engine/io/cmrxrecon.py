@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from engine.core.axes import COIL, KX, KY
 from engine.core.errors import FormatError, ShapeError
 from engine.core.types import Complex, Kind, KSpaceReader, KSpaceSeries, SamplingMask
 from engine.io import cmrxrecon_names as names
@@ -78,7 +79,7 @@ def read(path: Path, options: OpenOptions) -> KSpaceSeries:
     reader, times = _times(path, reader, kind, told, options, notes, unknown)
     voxel, attributes = _info(path, told, reader, notes, unknown)
     acquired = _acquired(path, reader, told, notes)
-    if told.single_coil or reader.shape[2] == 1:
+    if told.single_coil or reader.shape[COIL] == 1:
         notes.append("single-coil data")
     if reader.shape[0] > 1 and reader.shape[0] % 2:
         notes.append(
@@ -94,7 +95,7 @@ def read(path: Path, options: OpenOptions) -> KSpaceSeries:
         name=path.stem,
         source=str(path),
         format=SPEC.name,
-        notes=tuple(notes),
+        notes=tuple(dict.fromkeys(notes)),
         unknown=tuple(unknown),
         attributes={**attributes, "variable": variable.name, "matlab_version": container_name, "modality": told.base},
     )
@@ -177,7 +178,7 @@ def _info(
         return None, {}
     info = tables.read_info(found)
     notes.extend(word for word in info.pop("notes", "").split("; ") if word)
-    voxel = tables.voxel_of(info, reader.shape[-2], reader.shape[-1], notes)
+    voxel = tables.voxel_of(info, reader.shape[KY], reader.shape[KX], notes)
     unknown += (["voxel size"] if voxel is None else []) + ["slice gap"]
     return voxel, {"scan": info}
 

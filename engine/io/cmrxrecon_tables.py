@@ -142,7 +142,7 @@ def voxel_of(info: Mapping[str, str], ky: int, kx: int, notes: list[str]) -> tup
         else:
             notes.append(f"FOVx {fov_x:g} and FOVy {fov_y:g} mm contradict the reconstruction matrix: the voxel size is unknown")
             return None
-    notes.append("voxel z is the slice thickness; the gap between slices is not stored")
+    notes.append("voxel z is the slice thickness: the gap between slices is not stored")
     return thickness, fov_y / ky, full_x / kx
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.errors import InputError
-from engine.core.files import translate
+from engine.core.files import check_folder_writable, translate
 from engine.core.jobs import Reporter, silent
 from engine.core.types import Kind, KSpaceSeries, SamplingMask
 from engine.io.h5_fields import put_truth
@@ -46,7 +46,7 @@ def write_cmrxrecon2023(
     Parameters
     ----------
     folder
-        Where the tree begins; made when missing.
+        Where the tree begins; made when missing, but not its parents.
     series
         Fully sampled k-space of kind cine, molli or t2prep.
     truth
@@ -76,10 +76,10 @@ def write_cmrxrecon2023(
                 "CMRxRecon 2023 has one mask of whole lines for all frames (expected such a mask / found another)",
                 "Choose equispaced sampling without --per-frame.",
             )
+    check_folder_writable(folder)
     target = Path(folder)
     stage: Path | None = None
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
         stage = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
         made = _write_all(stage, target, series, truth, mask, report)
         _move(stage, target)

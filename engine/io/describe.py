@@ -50,7 +50,7 @@ def _sampling(series: KSpaceSeries | ImageSeries) -> dict[str, Any]:
         made = series.attributes.get("acceleration")
         full = made is None
         if made is not None:
-            nominal, effective = made["nominal"], float(made["effective"])
+            nominal, effective, pattern = made["nominal"], float(made["effective"]), made.get("pattern")
     return {"fully_sampled": full, "acceleration": {"nominal": nominal, "effective": round(effective, 4)}, "pattern": pattern}
 
 

@@ -128,11 +128,13 @@ class HDF5Reader:
     def _read(self, slice_index: int, frames: range) -> Complex:
         index = range(self._sizes[0])[slice_index]
         out: Complex = np.empty((len(frames), *self._sizes[2:]), np.complex64)
-        if self._raw:
-            self._read_bytes(out, index, frames)
-        else:
-            with opened(self.path) as file:
-                self._read_dataset(out, _dataset(self.path, file, self.key), index, frames)
+        # A float64 value that single precision cannot hold becomes infinite, which is refused where a slice is checked.
+        with np.errstate(over="ignore"):
+            if self._raw:
+                self._read_bytes(out, index, frames)
+            else:
+                with opened(self.path) as file:
+                    self._read_dataset(out, _dataset(self.path, file, self.key), index, frames)
         return out
 
     def _frame_is_one_block(self) -> bool:

@@ -19,10 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core import axes, provenance
-from engine.core.errors import FormatError, ShapeError
+from engine.core.errors import FormatError, InputError, ShapeError
 from engine.core.files import replacing
 from engine.core.jobs import Reporter, silent
 from engine.core.types import ImageSeries, KSpaceSeries, Reconstruction
+from engine.io import hdf5_arrays
 from engine.io.contract import FORMATS, FormatSpec, OpenOptions
 from engine.io.h5_fields import (
     get_json,
@@ -201,8 +202,12 @@ def read_truth(path: str | Path) -> dict[str, Any]:
 def read(path: Path, options: OpenOptions) -> KSpaceSeries | ImageSeries:
     """Open a file of our own: k-space lazily, a reconstruction as complex images."""
     expect(path, Container.HDF5)
+    if options.key not in (None, KSPACE, IMAGE):
+        return hdf5_arrays.read(path, options)  # another array of the file, a truth map for example
     with opened(path) as file:
         content = _content(file)
+        if options.axes is not None:
+            raise InputError(f"{path.name} tells its axes itself (expected no --axes / found {options.axes})", "Leave out --axes.")
         if content is None:
             raise FormatError(
                 f"{path.name} is not a Myoscope file (expected a dataset kspace or image / found {', '.join(file) or 'none'})",
@@ -228,7 +233,11 @@ def read(path: Path, options: OpenOptions) -> KSpaceSeries | ImageSeries:
             images = _images(path, file, IMAGE)
             attributes["method"] = str(file.attrs.get("method", ""))
             mask = get_mask(file["mask"])
-            attributes["acceleration"] = {"nominal": mask.nominal_acceleration, "effective": mask.effective_acceleration}
+            attributes["acceleration"] = {
+                "nominal": mask.nominal_acceleration,
+                "effective": mask.effective_acceleration,
+                "pattern": mask.pattern,
+            }
             return ImageSeries(images, times_ms=series_times(options, times, images.shape[:2]), **common)
         axes_found = file[KSPACE].shape
         acquired = get_mask(file["mask"]) if "mask" in file else None

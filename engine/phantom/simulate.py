@@ -84,7 +84,9 @@ def signal_level(images: np.ndarray) -> float:
     """
     # One slice at a time: the sum finds any NaN without a temporary of the series' size.
     for index, one in enumerate(images):
-        if not np.isfinite(np.add.reduce(one, axis=None)) and not np.isfinite(one).all():
+        with np.errstate(over="ignore", invalid="ignore"):
+            suspicious = not np.isfinite(np.add.reduce(one, axis=None))
+        if suspicious and not np.isfinite(one).all():
             bad = int(np.count_nonzero(~np.isfinite(one)))
             raise InputError(
                 f"the images of slice {index} hold {bad} values that are NaN or infinite (expected none)",

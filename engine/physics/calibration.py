@@ -66,11 +66,16 @@ def _principal(samples: Tensor) -> Tensor:
     if frames == 1:
         return samples
     flat = samples.reshape(frames, -1)
+    # Squares of 1e-30 would vanish in single precision, those of 1e30 would not be finite.
+    peak = torch.linalg.vector_norm(flat, ord=float("inf"))
+    if not 0 < peak < float("inf"):
+        return samples.sum(0, keepdim=True)  # nothing, or not a number: the caller says so
+    flat = flat / peak
     values, vectors = torch.linalg.eigh(flat @ flat.mH)
     amplitudes = values.clamp_min(0).sqrt().flip(0)
     kept = int((amplitudes[:_COMPONENTS] > _COMPONENT_FLOOR * amplitudes[0]).sum())
     weights = vectors[:, -max(1, kept) :].flip(1)
-    combined: Tensor = (weights.mH @ flat).reshape(-1, *samples.shape[1:])
+    combined: Tensor = (peak * (weights.mH @ flat)).reshape(-1, *samples.shape[1:])
     return combined
 
 

@@ -28,6 +28,7 @@ def _fixed(name: str) -> dict[str, Any]:
         "presets": {preset: _preset(spec, preset) for preset in spec.presets},
         "trainable": spec.trainable,
         "needs_reference": spec.needs_reference,
+        "max_coils": spec.max_coils,
         "options": _options(spec),
         "notes": list(spec.notes),
     }

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes.util
+import importlib.metadata
 import importlib.util
 import os
 import platform
+import shutil
+import subprocess
 import sys
 from typing import Any
 
@@ -15,7 +19,6 @@ OPTIONAL = (
     "numba",
     "skimage",
     "PySide6",
-    "pyqtgraph",
     "napari",
     "pydicom",
     "ismrmrd",
@@ -29,8 +32,6 @@ OPTIONAL = (
 
 def doctor() -> dict[str, Any]:
     """Return versions, devices, memory, optional libraries and weights. Holds no user names and no paths of data."""
-    import shutil
-
     import torch
 
     memory = device.memory()
@@ -49,11 +50,39 @@ def doctor() -> dict[str, Any]:
             or os.environ.get("DISPLAY")
             or ("native" if sys.platform != "linux" else "none"),
         },
-        "devices": {**devices, "torch threads": torch.get_num_threads(), "cuda built in": torch.version.cuda or "no"},
-        "optional": {name: importlib.util.find_spec(name) is not None for name in OPTIONAL},
+        "devices": {
+            **devices,
+            "torch threads": torch.get_num_threads(),
+            "cuda built in": torch.version.cuda or "no",
+            "driver": _driver(),
+        },
+        "optional": {name: _version(name) for name in OPTIONAL},
+        "display libraries": {name: ctypes.util.find_library(name) or "no" for name in ("GL", "EGL", "OpenGL")},
         "programs": {name: shutil.which(name) is not None for name in ("bart",)},
         "weights": {str(w["id"]): str(w["network"]) for w in listing()},
     }
+
+
+def _driver() -> str:
+    """Return the version of the NVIDIA driver, "no" where there is none."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return "no"
+    command = [program, "--query-gpu=driver_version", "--format=csv,noheader"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)  # noqa: S603 - a fixed command
+    return answer.stdout.split("\n", maxsplit=1)[0].strip() or "no"
+
+
+def _version(name: str) -> str:
+    """Return the version of an optional library without importing it, "no" where it is not installed."""
+    try:
+        found = importlib.util.find_spec(name) is not None
+    except ValueError:  # a module that is blocked
+        found = False
+    if not found:
+        return "no"
+    distributions = importlib.metadata.packages_distributions().get(name, [])
+    return importlib.metadata.version(distributions[0]) if distributions else "yes"
 
 
 def _processor() -> str:

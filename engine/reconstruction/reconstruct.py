@@ -15,6 +15,7 @@ from torch import Tensor
 
 from engine.core import device as devices
 from engine.core import provenance
+from engine.core.axes import COIL, KY
 from engine.core.errors import InputError
 from engine.core.jobs import Reporter
 from engine.core.requests import ReconRequest
@@ -101,7 +102,7 @@ def reconstruct(request: ReconRequest, report: Reporter) -> Reconstruction:
         weights=None if built.weights is None else str(built.weights.get("id")),
         seconds=seconds,
         peak_mib=peak.mib,
-        notes=_notes(request, series, mask),
+        notes=_notes(series, mask),
         provenance=_provenance(request, built, shown, target, scales, seconds, seconds_maps, peak.mib),
     )
 
@@ -149,24 +150,40 @@ def _one_slice(
     with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         image = built.method(data)[0]
     result = (image * scale).to("cpu", torch.complex64).numpy()
+    _check_finite(built, result, index)
     recorder.finish_slice(scale)
     if target.type == "cuda":
         torch.cuda.synchronize(target)
     return _Outcome(result, scale, time.perf_counter() - began, seconds_maps)
 
 
+def _check_finite(built: _Built, image: Complex, index: int) -> None:
+    """Raise ``InputError`` when a method gave NaN or infinity: weights that diverged, or settings that do."""
+    bad = int(np.count_nonzero(~np.isfinite(image)))
+    if bad:
+        raise InputError(
+            f"{built.spec.name} gave {bad} values that are NaN or infinite in slice {index} (expected none)",
+            "Choose other weights or settings." if built.weights is not None else "Choose other settings or another method.",
+        )
+
+
 def coil_maps(
     series: KSpaceSeries, index: int, frames: tuple[int, ...], mask: SamplingMask, kspace: Tensor, lines: Tensor
 ) -> Tensor:
     """Return coil maps complex64 (1, coil, y, x) of masked k-space (frame, coil, ky, kx), from the cache when asked before."""
-    acs = _reference_acs(series) if mask.lines.all() else mask.acs
+    acs = _calibration_acs(series, mask)
     question = ("maps", index, frames, mask_digest(mask), COIL_MAPS_METHOD)
     return _maps.get(series, question, lambda: estimate(kspace, lines, acs, method=COIL_MAPS_METHOD))
 
 
+def _calibration_acs(series: KSpaceSeries, mask: SamplingMask) -> tuple[int, int] | None:
+    """Return the lines that the coil maps come from; None where the estimator has to find them."""
+    return _reference_acs(series) if mask.lines.all() else mask.acs
+
+
 def _reference_acs(series: KSpaceSeries) -> tuple[int, int]:
     """Return the centre lines that the reference's coil maps come from."""
-    ky = series.shape[-2]
+    ky = series.shape[KY]
     centre = centre_lines(ky, min(REFERENCE_ACS, ky))
     return centre.start, centre.stop
 
@@ -199,7 +216,7 @@ def reference_image(series: KSpaceSeries, slices: Sequence[int] | None, frames: 
 
 def _reference_slice(series: KSpaceSeries, index: int, frames: tuple[int, ...]) -> Complex:
     kspace = torch.from_numpy(np.ascontiguousarray(series.read(index)[list(frames)]))
-    everything = torch.ones((1, series.shape[-2], 1), dtype=torch.bool)
+    everything = torch.ones((1, series.shape[KY], 1), dtype=torch.bool)
     maps = estimate(kspace, everything, _reference_acs(series), method=COIL_MAPS_METHOD)
     image: Complex = combine(ifft2c(kspace), maps).numpy()
     return image
@@ -211,7 +228,7 @@ def effective_mask(series: KSpaceSeries, mask: SamplingMask | None) -> SamplingM
     if mask is None:
         if acquired is not None:
             return acquired
-        return SamplingMask(np.ones((1, series.shape[-2], 1), dtype=np.bool_), "full", 1.0, acs=None)
+        return SamplingMask(np.ones((1, series.shape[KY], 1), dtype=np.bool_), "full", 1.0, acs=None)
     mask.check_fits(series.shape)
     if acquired is None:
         return mask
@@ -220,6 +237,8 @@ def effective_mask(series: KSpaceSeries, mask: SamplingMask | None) -> SamplingM
         raise InputError(
             "the mask measures none of the lines that were acquired", "Reconstruct the data as measured: leave out the mask."
         )
+    if (both == acquired.lines).all():
+        return acquired
     return dataclasses.replace(mask, lines=both, acs=_common(mask.acs, acquired.acs))
 
 
@@ -287,7 +306,7 @@ def configured(spec: ModelSpec, options: Mapping[str, Any]) -> Any:
 
 
 def _check_serves(spec: ModelSpec, series: KSpaceSeries) -> None:
-    coils = series.shape[-3]
+    coils = series.shape[COIL]
     if spec.max_coils is not None and coils > spec.max_coils:
         raise InputError(f"{spec.name} serves {spec.max_coils} coil (found {coils})", "Choose a multi-coil method.")
     if spec.needs_reference:
@@ -298,11 +317,11 @@ def _check_serves(spec: ModelSpec, series: KSpaceSeries) -> None:
         )
 
 
-def _notes(request: ReconRequest, series: KSpaceSeries, mask: SamplingMask) -> tuple[str, ...]:
+def _notes(series: KSpaceSeries, mask: SamplingMask) -> tuple[str, ...]:
     notes = list(series.notes)
-    if request.mask is not None and series.acquired is not None:
+    if series.acquired is not None and mask is not series.acquired:
         notes.append("undersampled further than it was acquired")
-    if mask.acs is None and mask.pattern not in ("full", "acquired"):
+    if mask.acs is None and mask.pattern not in ("full", "acquired") and series.shape[COIL] > 1:
         notes.append("no ACS lines: coil maps come from the frames' average")
     return tuple(notes)
 
@@ -330,7 +349,7 @@ def _provenance(
             "acs": mask.acs,
             "seed": mask.seed,
         },
-        coil_maps={"method": COIL_MAPS_METHOD, "acs": mask.acs},
+        coil_maps={"method": COIL_MAPS_METHOD, "acs": _calibration_acs(request.series, mask)},
         normalisation={"rule": built.normalise, "scale": scales, "undone": True},
         reference=f"inverse FFT combined with {COIL_MAPS_METHOD} maps of the {REFERENCE_ACS} centre lines",
         device=devices.label(target),

@@ -6,12 +6,13 @@ removed first, so a set exists exactly while its card does.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -194,16 +195,36 @@ def add(tensors: Mapping[str, NDArray[Any]], draft: ModelCard) -> Installed:
             f"there are other weights called {draft.id} (expected a new id)",
             f"Give a name with --name, or `myoscope weights remove {draft.id}` first.",
         )
+    with _folder_for_writing() as folder:
+        return _install(folder, tensors, draft)
+
+
+@contextlib.contextmanager
+def _folder_for_writing() -> Iterator[Path]:
+    """Make the user's folder; on any error those folders that had to be made are taken away again."""
     folder = user_folder()
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise translate(error, folder) from error
+        yield folder
+    except BaseException as error:
+        for path in missing:
+            with contextlib.suppress(OSError):
+                path.rmdir()
+        if isinstance(error, OSError):
+            raise translate(error, folder) from error
+        raise
+
+
+def _install(folder: Path, tensors: Mapping[str, NDArray[Any]], draft: ModelCard) -> Installed:
     path = folder / f"{draft.id}{ENDING}"
     about = json.dumps({"network": draft.network, "config": dict(draft.config), "licence": draft.licence}, sort_keys=True)
     with replacing(path) as temporary:
         # np.array keeps scalars 0-D, np.ascontiguousarray would not.
-        save_file({k: np.array(v, order="C") for k, v in tensors.items()}, temporary, metadata={METADATA: about})
+        try:
+            save_file({k: np.array(v, order="C") for k, v in tensors.items()}, temporary, metadata={METADATA: about})
+        except SafetensorError as error:  # the library's own word for a failed write
+            raise OSError(str(error)) from error
         digest = sha256(temporary)
     complete = replace(
         draft,
@@ -212,8 +233,12 @@ def add(tensors: Mapping[str, NDArray[Any]], draft: ModelCard) -> Installed:
         created=draft.created or datetime.now(UTC).isoformat(timespec="seconds"),
         software=draft.software or software(),
     )
-    with replacing(card_path(path)) as temporary:
-        temporary.write_text(complete.to_json(), encoding="utf-8")
+    try:
+        with replacing(card_path(path)) as temporary:
+            temporary.write_text(complete.to_json(), encoding="utf-8")
+    except BaseException:
+        path.unlink(missing_ok=True)  # weights without a card are nobody's
+        raise
     return Installed(complete, path, False)
 
 

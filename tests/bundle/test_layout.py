@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -70,3 +71,15 @@ def test_everything_in_resources_is_data():
 def test_samples_stay_small():
     total = sum(p.stat().st_size for p in (ROOT / "resources" / "samples").rglob("*") if p.is_file())
     assert 0 < total <= 12 * 2**20
+
+
+def test_the_engine_is_tested_with_qt_blocked():
+    """pytest's own Qt plugin would import Qt before the first test; the block takes it out."""
+    environment = {**os.environ, "MYOSCOPE_BLOCK_QT": "1"}
+    words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/engine/core/test_jobs.py"]
+    job = subprocess.run([sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert job.returncode == 0, job.stdout + job.stderr
+    probe = "import tests.conftest, PySide6"
+    job = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert "PySide6" in job.stderr
+    assert job.returncode == 1

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -129,7 +132,7 @@ def test_simulate_says_simulated_coils(tmp_path, capsys):
     assert json.loads(text)["axes"] == {"slice": 1, "frame": 4, "coil": 4, "ky": 48, "kx": 40}
 
 
-@pytest.mark.parametrize("command", ["models", "masks", "metrics", "formats", "doctor", "weights list"])
+@pytest.mark.parametrize("command", ["models", "masks", "metrics", "formats", "doctor", "weights list", "bench --list"])
 def test_listings_are_json(command, capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("MYOSCOPE_WEIGHTS", str(tmp_path))
     code, out, _ = run(capsys, *command.split(), "--json")
@@ -138,6 +141,7 @@ def test_listings_are_json(command, capsys, monkeypatch, tmp_path):
     code, out, _ = run(capsys, *command.split())
     assert code == 0
     assert len(out.splitlines()) >= 1
+    assert not out.startswith(("[", "{"))
 
 
 def test_models_json_shape(capsys, monkeypatch, tmp_path):
@@ -289,3 +293,150 @@ def test_cancel_ends_with_130(phantom, tmp_path, capsys, monkeypatch):
     assert code == 130
     assert err.startswith("error: cancelled")
     assert not (tmp_path / "r.h5").exists()
+
+
+# --- what an option says is done or refused, never ignored ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--mask", "pseudo_radial", "-R", "4"), "pseudo_radial takes no -R"),
+        (("--mask", "vista", "--acs", "8"), "vista takes no --acs"),
+        (("--mask", "full", "-R", "0"), "full takes no -R"),
+        (("--seed", "3"), "need --mask PATTERN"),
+        (("--key", "kspac"), "has no array 'kspac'"),
+        (("--axes", "fsc"), "tells its axes itself"),
+        (("--out", "/dev/null"), "not a regular file"),
+        (("--out", "x" * 300), "the name is too long"),
+    ],
+)
+def test_options_that_cannot_be_obeyed_are_refused(words, message, phantom, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(capsys, "reconstruct", phantom, "--method", "zero_filled", "--out", "r.h5", *words)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert len(err.strip().splitlines()) == 2
+    assert os.listdir() == []
+
+
+@pytest.mark.parametrize(("option", "value"), [("--scheme", "5(3)3"), ("--echo-times", "0,35"), ("--ordering", "linear")])
+def test_a_cine_takes_no_option_of_mapping(option, value, tmp_path, capsys):
+    code, _, err = run(capsys, "phantom", "cine", "--out", tmp_path / "c.h5", option, value)
+    assert code == 2
+    assert f"a cine takes no {option}" in err
+    assert os.listdir(tmp_path) == []
+
+
+def test_no_command_overwrites_what_it_reads(phantom, tmp_path, capsys):
+    images = tmp_path / "i.npy"
+    np.save(images, np.ones((4, 48, 40), dtype=np.float32))
+    code, _, err = run(capsys, "simulate", images, "--axes", "fyx", "--out", images)
+    assert (code, "input file itself" in err) == (2, True)
+    made = tmp_path / "r.h5"
+    run(capsys, "reconstruct", phantom, "--method", "zero_filled", "--out", made)
+    for victim in (made, phantom):
+        before = victim.read_bytes()
+        code, _, err = run(capsys, "evaluate", made, phantom, "--csv", victim)
+        assert (code, "input file itself" in err) == (2, True)
+        assert victim.read_bytes() == before
+    code, _, err = run(capsys, "evaluate", made, phantom, "--metrics", ",")
+    assert (code, "no metrics were named" in err) == (2, True)
+
+
+def test_scores_name_the_slices_of_the_series(tmp_path, capsys):
+    words = ("--matrix", "48x40", "--coils", "3", "--frames", "3", "--slices", "3")
+    source, made = tmp_path / "c.h5", tmp_path / "r.h5"
+    assert run(capsys, "phantom", "cine", "--out", source, *words)[0] == 0
+    run(capsys, "reconstruct", source, "--method", "zero_filled", "--mask", "random", "-R", "2", "--slices", "2,0", "--out", made)
+    scores = json.loads(run(capsys, "evaluate", made, source, "--metrics", "nmse", "--json")[1])
+    assert [score["slice"] for score in scores] == [2, 0, "all"]
+    # Each is the score of that slice alone.
+    run(capsys, "reconstruct", source, "--method", "zero_filled", "--mask", "random", "-R", "2", "--slices", "2", "--out", made)
+    alone = json.loads(run(capsys, "evaluate", made, source, "--metrics", "nmse", "--json")[1])
+    assert alone[0]["value"] == pytest.approx(scores[0]["value"])
+
+
+def test_reconstructions_are_compared_slice_by_slice(tmp_path, capsys):
+    words = ("--matrix", "48x40", "--coils", "3", "--frames", "3", "--slices", "3")
+    source = tmp_path / "c.h5"
+    run(capsys, "phantom", "cine", "--out", source, *words)
+    for name, slices in (("all", "0:3"), ("some", "2,0"), ("one", "1")):
+        run(capsys, "reconstruct", source, "--method", "zero_filled", "--slices", slices, "--out", tmp_path / f"{name}.h5")
+    code, out, _ = run(capsys, "evaluate", tmp_path / "some.h5", tmp_path / "all.h5", "--metrics", "nmse", "--json")
+    assert code == 0
+    assert max(score["value"] for score in json.loads(out)) < 1e-9
+    code, _, err = run(capsys, "evaluate", tmp_path / "one.h5", tmp_path / "some.h5")
+    assert code == 2
+    assert "has no slice 1 of the series (expected 1 / found 2, 0)" in err
+
+
+def test_damaged_weights_are_listed_and_are_an_error(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("MYOSCOPE_WEIGHTS", str(tmp_path))
+    assert run(capsys, "weights", "verify")[0] == 0
+    (tmp_path / "broken.json").write_text("{}")
+    code, out, err = run(capsys, "weights", "verify", "--json")
+    assert (code, json.loads(out)) == (2, {"broken": False})
+    assert "1 of 1 weights are damaged" in json.loads(err)["error"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no names that are not text")
+def test_names_that_are_not_text_are_shown_escaped(phantom, tmp_path):
+    shutil.copy(phantom, os.fsencode(tmp_path) + b"/heart \xff.h5")
+    words = [sys.executable, "-m", "engine", "info", os.fsencode(tmp_path) + b"/heart \xff.h5"]
+    job = subprocess.run(words, capture_output=True, check=False)
+    assert (job.returncode, job.stderr) == (0, b"")
+    assert b"heart \\udcff" in job.stdout
+
+
+def test_plain_arrays_are_scored_with_their_axes_told(phantom, tmp_path, capsys):
+    made, plain = tmp_path / "r.h5", tmp_path / "i.npz"
+    run(capsys, "reconstruct", phantom, "--method", "zero_filled", "--out", made)
+    with h5py.File(made) as file:
+        np.savez(plain, a=np.abs(file["reference"][0]), b=np.zeros((6, 96, 80)))
+    code, out, _ = run(capsys, "evaluate", made, plain, "--axes", "fyx", "--key", "a", "--metrics", "psnr", "--json")
+    assert code == 0
+    assert json.loads(out)[0]["value"] > 100
+
+
+def test_a_bar_fits_the_terminal_and_leaves_its_line_to_an_error(phantom, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    words = ("reconstruct", phantom, "--method", "cg_sense", "--out", tmp_path / "r.h5")
+    code, _, err = run(capsys, *words)
+    assert code == 0
+    assert err.endswith("\n")
+    assert max(len(line) for line in err.strip("\n").split("\r")) == 59
+    code, _, err = run(capsys, *words, "--option", "iterations=many")
+    assert code == 2
+    assert [line[:6] for line in err.splitlines()[-2:]] == ["error:", "hint: "]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows delivers Ctrl+C to the whole console")
+@pytest.mark.parametrize("seconds", [0.3, 1.5])
+def test_interrupting_leaves_nothing(seconds, tmp_path):
+    """Ctrl+C while libraries are loaded, and while the work is done."""
+    np.save(tmp_path / "i.npy", np.ones((12, 30, 192, 192), dtype=np.float32))
+    words = ["simulate", "i.npy", "--axes", "sfyx", "--coils", "30", "--out", "k.h5"]
+    job = subprocess.Popen([sys.executable, "-m", "engine", *words], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    time.sleep(seconds)
+    job.send_signal(signal.SIGINT)
+    _, err = job.communicate(timeout=30)
+    assert job.returncode == 130
+    assert err.startswith("error: cancelled")
+    assert os.listdir(tmp_path) == ["i.npy"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_standard_output_may_be_full_or_closed(phantom):
+    command = [sys.executable, "-m", "engine", "info", str(phantom)]
+    with Path("/dev/full").open("w") as full:
+        job = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert job.returncode == 2
+    assert job.stderr.splitlines()[0] == "error: cannot write the result to standard output: the disk is full"
+    assert len(job.stderr.splitlines()) == 2
+    reader, writer = os.pipe()
+    os.close(reader)
+    job = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (job.returncode, job.stderr) == (0, "")

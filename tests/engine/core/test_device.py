@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 
@@ -33,3 +35,12 @@ def test_out_of_memory_is_translated_and_other_errors_are_not():
         torch.empty(2**50, dtype=torch.float64)
     with pytest.raises(RuntimeError, match="something else"), device.memory_errors(cpu, "the test"):
         raise RuntimeError("something else")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="POSIX tells the free memory on Linux")
+def test_memory_is_told_without_psutil(monkeypatch):
+    with_library = device.memory()
+    monkeypatch.setitem(sys.modules, "psutil", None)
+    found = device.memory()
+    assert found.total_mib == pytest.approx(with_library.total_mib, rel=0.01)
+    assert 0 < found.free_mib <= found.total_mib

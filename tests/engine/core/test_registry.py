@@ -59,3 +59,12 @@ def test_empty_registry_is_an_error(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(RuntimeError, match="installation is incomplete"):
         Registry("thing", "nothing_for_test").names()
+
+
+def test_poor_matches_do_not_stand_beside_a_good_one(package):
+    things = __import__(package).THINGS
+    things.register("plate", 2)
+    for word, hint in (("appel", "Did you mean apple? "), ("pea", "Did you mean pear? "), ("zzz", "`myoscope")):
+        with pytest.raises(UnknownNameError, match="unknown thing") as caught:
+            things.get(word)
+        assert caught.value.hint.startswith(hint)

@@ -95,3 +95,11 @@ def test_images_and_maps_keep_their_types():
     assert ImageSeries(images=np.ones((1, 2, 3, 4), dtype=np.complex128)).images.dtype == np.complex64
     with pytest.raises(ShapeError, match="T1 has the wrong number of axes"):
         ParameterMap(values=np.ones((3, 4)), quantity="T1", unit="ms", valid=np.ones((3, 4), dtype=bool))
+
+
+def test_a_series_without_samples_is_refused():
+    class Empty:
+        shape = (1, 0, 2, 16, 16)
+
+    with pytest.raises(ShapeError, match="k-space is empty"):
+        KSpaceSeries(reader=Empty())

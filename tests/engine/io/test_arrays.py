@@ -218,3 +218,17 @@ def test_real_files(shared):
     assert phantom.images.max() == pytest.approx(28.946, abs=1e-3)
     with pytest.raises(FormatError, match="ISMRMRD"):
         open_series(data / "ismrmrd-minimal-sim" / "acqDataBrainSim100.h5")
+
+
+@pytest.mark.parametrize("name", ["a.npz", "a.npy", "a.h5"])
+def test_values_beyond_single_precision_are_said_once(tmp_path, name):
+    """They become infinite and are refused as that; no warning comes between (warnings are errors here)."""
+    images, kspace = IMAGES.astype(np.float64), KSPACE.astype(np.complex128)
+    images.flat[3] = kspace.flat[3] = 1e300
+    save(tmp_path / name, images)
+    with pytest.raises(InputError, match="holds 1 values that are NaN or infinite"):
+        open_series(tmp_path / name, OpenOptions(axes="sfyx"))
+    save(tmp_path / name, kspace)
+    series = open_series(tmp_path / name, OpenOptions(axes="sfcyx"))
+    with pytest.raises(InputError, match="k-space of slice 0 holds 1 values that are NaN or infinite"):
+        series.read(0)

@@ -88,3 +88,9 @@ def test_cancelling_and_failing_leave_nothing(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(OutputError, match="cannot write"):
         write_cmrxrecon2023(tmp_path / "file" / "x", series())
+
+
+def test_missing_parents_are_not_made(tmp_path):
+    with pytest.raises(OutputError, match="does not exist"):
+        write_cmrxrecon2023(tmp_path / "no" / "x", series())
+    assert list(tmp_path.iterdir()) == []

@@ -271,3 +271,16 @@ def test_options_go_before_the_file(tmp_path):
     with pytest.raises(InputError, match="unknown kind of series 'cin'") as caught:
         open_series(tmp_path / "k.h5", OpenOptions(kind="cin"))
     assert caught.value.hint == "Did you mean cine?"
+
+
+def test_other_arrays_of_our_files_are_reached_by_name_and_wrong_names_are_not_ignored(tmp_path):
+    maps = np.arange(72.0, dtype=np.float32).reshape(9, 8)
+    write_kspace(tmp_path / "k.h5", make_series(), truth={"t1_ms": maps})
+    assert isinstance(open_series(tmp_path / "k.h5", OpenOptions(key="kspace")), KSpaceSeries)
+    found = open_series(tmp_path / "k.h5", OpenOptions(key="truth/t1_ms"))
+    assert isinstance(found, ImageSeries)
+    np.testing.assert_array_equal(found.images[0, 0], maps)
+    with pytest.raises(FormatError, match="has no array 'kspac'"):
+        open_series(tmp_path / "k.h5", OpenOptions(key="kspac"))
+    with pytest.raises(InputError, match="tells its axes itself"):
+        open_series(tmp_path / "k.h5", OpenOptions(axes="sfcyx"))

@@ -13,6 +13,7 @@ from engine.core.jobs import CancelToken, Reporter, silent
 from engine.core.requests import MaskRequest, ReconRequest
 from engine.core.types import ArrayReader, KSpaceSeries, SamplingMask
 from engine.physics.fourier import fft2c
+from engine.physics.operator import SenseOperator
 from engine.reconstruction.cache import Cache
 from engine.reconstruction.preview import kspace_frame, preview
 from engine.reconstruction.reconstruct import effective_mask, reconstruct, reference_image
@@ -147,3 +148,32 @@ def test_cache_keeps_recent_values_and_forgets_with_the_series(series):
     del other
     gc.collect()
     assert len(cache._values) == held - 1
+
+
+def test_a_series_may_go_while_the_cache_is_busy(series):
+    """The garbage collector calls back in the middle of anything, also of the cache's own work."""
+    cache: Cache[int] = Cache(100, lambda _: 1)
+    other = KSpaceSeries(reader=ArrayReader(np.ones(SHAPE)))
+    cache.get(other, "a", lambda: 1)
+    with cache._lock:
+        del other
+        gc.collect()
+    cache.get(series, "b", lambda: 2)
+    assert list(cache._values.values()) == [2]
+
+
+def test_the_mask_of_the_data_is_no_further_undersampling(series):
+    acquired = mask_for(2)
+    measured = KSpaceSeries(reader=series.reader, acquired=acquired)
+    same = reconstruct(ReconRequest(measured, "zero_filled", mask_for(2)), silent())
+    assert same.mask is acquired
+    assert same.notes == ()
+    further = reconstruct(ReconRequest(measured, "zero_filled", mask_for(4)), silent())
+    assert further.notes == ("undersampled further than it was acquired",)
+
+
+def test_a_method_that_diverges_is_said(series, monkeypatch):
+    adjoint = SenseOperator.adjoint
+    monkeypatch.setattr(SenseOperator, "adjoint", lambda self, kspace: adjoint(self, kspace) * float("nan"))
+    with pytest.raises(InputError, match=r"zero_filled gave \d+ values that are NaN or infinite in slice 0"):
+        reconstruct(ReconRequest(series, "zero_filled", mask_for(), reference=False), silent())

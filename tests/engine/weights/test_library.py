@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from engine.core.errors import FormatError, InputError, OutputError, UnknownNameError
@@ -177,3 +179,19 @@ def test_other_files_are_refused(tmp_path, name, content, match):
 def test_slugs_are_ids():
     assert library.slug("JotlasNet radial_16 (2024)") == "jotlasnet-radial_16-2024"
     assert library.slug("...") == "weights"
+
+
+@pytest.mark.parametrize("failing", ["weights", "card"])
+def test_a_full_disk_leaves_nothing(folder, monkeypatch, failing):
+    def full(*_, **__):
+        if failing == "weights":
+            raise SafetensorError("I/O error: No space left on device (os error 28)")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    if failing == "weights":
+        monkeypatch.setattr(library, "save_file", full)
+    else:
+        monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OutputError, match="the disk is full"):
+        library.add(TENSORS, draft())
+    assert not folder.exists()
