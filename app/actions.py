@@ -123,6 +123,9 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
         "view.flip", "&Flip with reference (hold)", "review.toggle_flip", (), "", "Hold F: the selected pane shows the reference"
     ),
     ActionSpec("view.window", "Reset &window", "review.reset_window", ("W",), "", "Window of the reference again"),
+    ActionSpec("view.zoom_in", "&Zoom in", "review.zoom_in", ("Ctrl++", "Ctrl+="), "", "Enlarge all panes about their middle"),
+    ActionSpec("view.zoom_out", "Zoom ou&t", "review.zoom_out", ("Ctrl+-",), "", "Show more of the images"),
+    ActionSpec("view.zoom_reset", "Zoom &back", "review.zoom_reset", ("Ctrl+0",), "", "Show whole images again"),
     ActionSpec("view.rotate", "Rotate &quarter turn", "review.rotate", ("Ctrl+R",), "", "Turn the display; data are not changed"),
     ActionSpec("view.mirror", "Mirr&or", "review.mirror", ("Ctrl+M",), "", "Mirror the display; data are not changed"),
     ActionSpec("view.dark", "Theme: d&ark", "set_theme", (), "", "Dark theme", "theme", True, "dark"),
@@ -156,7 +159,8 @@ MENUS: Final[dict[str, tuple[str | None, ...]]] = {
     "&Reconstruct": ("recon.run", "recon.cancel", None, "recon.mask_file", "recon.import_weights"),
     "&View": (
         "view.magnitude", "view.phase", "view.real", "view.imaginary", "view.kspace", None,
-        "view.error", "view.gain", "view.region", "view.profile", "view.flip", "view.window", "view.rotate", "view.mirror", None,
+        "view.error", "view.gain", "view.region", "view.profile", "view.flip", "view.window", None,
+        "view.zoom_in", "view.zoom_out", "view.zoom_reset", "view.rotate", "view.mirror", None,
         "[docks]", "view.full_screen", "view.reset_layout", None, "view.dark", "view.light", "view.system",
     ),
     "&Play": ("play.toggle", None, "play.previous_frame", "play.next_frame", None, "play.next_slice", "play.previous_slice"),

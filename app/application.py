@@ -75,6 +75,7 @@ def run(
         window.shown.connect(lambda: start_demo(window))
     if files:
         window.shown.connect(lambda: window.files.open(files))
+    window.arrangement.fit(application.primaryScreen().availableSize())
     _let_interrupt_through(application, window)
     if screenshot is not None:
         window.shown.connect(lambda: QTimer.singleShot(int(1000 * after), lambda: _save(window, screenshot)))

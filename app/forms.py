@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import floor, isfinite, log10
 from typing import Any, Protocol
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtGui import QValidator
 from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QFormLayout, QLineEdit, QSpinBox, QWidget
 
+from app.panels.parts import label
+
 _WIDEST = 2**31 - 1
+_DECIMALS = 12
 
 
 class OptionLike(Protocol):
     """What a form needs to know of an option (:class:`engine.sampling.contract.Option` is one)."""
 
-    name: str
-    default: Any
-    help: str
-    minimum: float | None
-    maximum: float | None
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def default(self) -> Any: ...
+
+    @property
+    def help(self) -> str: ...
+
+    @property
+    def minimum(self) -> float | None: ...
+
+    @property
+    def maximum(self) -> float | None: ...
 
 
 def number_of_steps(low: float, high: float) -> float:
@@ -31,17 +45,53 @@ def number_of_steps(low: float, high: float) -> float:
     return 1.0
 
 
+class NumberBox(QDoubleSpinBox):
+    """A real number written as people write it: 0.01, 1e-07; a step changes its second digit when it has no range."""
+
+    def __init__(self, low: float | None, high: float | None, value: float) -> None:
+        super().__init__()
+        self._bounded = low is not None and high is not None
+        self.setDecimals(_DECIMALS)
+        self.setRange(_or(low, -1e9), _or(high, 1e9))
+        if self._bounded:
+            self.setSingleStep(number_of_steps(self.minimum(), self.maximum()))
+        self.setValue(value)
+
+    def stepBy(self, steps: int) -> None:
+        size = abs(self.value())
+        if not self._bounded and size > 0:
+            self.setSingleStep(10.0 ** max(1 - _DECIMALS, floor(log10(size)) - 1))
+        super().stepBy(steps)
+
+    def textFromValue(self, value: float) -> str:
+        return f"{value:.6g}"
+
+    def valueFromText(self, text: str) -> float:
+        return float(text.replace(",", "."))
+
+    def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
+        try:
+            value = float(text.replace(",", "."))
+        except ValueError:
+            typed = set(text.lower()) <= set("0123456789.,e+-")
+            return QValidator.State.Intermediate if typed else QValidator.State.Invalid, text, position
+        inside = isfinite(value) and self.minimum() <= value <= self.maximum()
+        return QValidator.State.Acceptable if inside else QValidator.State.Intermediate, text, position
+
+
 class OptionsForm(QWidget):
     """Controls for a list of options; ``changed`` when any of them was edited.
 
-    Numbers become spin boxes with the option's range, truth values check boxes, all else a text.
+    Numbers become spin boxes with the option's range, truth values check boxes, all else a text. With ``explain`` the help stands
+    under each control, otherwise it is the tooltip only.
     """
 
     changed = Signal()
 
-    def __init__(self, prefix: str, parent: QWidget | None = None) -> None:
+    def __init__(self, prefix: str, parent: QWidget | None = None, explain: bool = False) -> None:
         super().__init__(parent)
         self._prefix = prefix
+        self._explain = explain
         self._controls: dict[str, QWidget] = {}
         self._defaults: dict[str, Any] = {}
         self._layout = QFormLayout(self)
@@ -62,6 +112,10 @@ class OptionsForm(QWidget):
             control.setAccessibleName(words)
             control.setAccessibleDescription(option.help)
             self._layout.addRow(words.capitalize(), control)
+            if self._explain and option.help:
+                self._layout.addRow(
+                    "", label(option.help[:1].upper() + option.help[1:], f"{self._prefix}.{option.name}.help", "dim")
+                )
             self._controls[option.name] = control
             self._defaults[option.name] = _value(control)
 
@@ -73,6 +127,10 @@ class OptionsForm(QWidget):
         """Return what differs from the defaults, by option name (a default such as 1/6 is not what a spin box can hold)."""
         now = {name: _value(control) for name, control in self._controls.items()}
         return {name: value for name, value in now.items() if value != self._defaults[name]}
+
+    def reset(self) -> None:
+        """Set every control to its default without telling."""
+        self.set_values(self._defaults)
 
     def set_values(self, values: Mapping[str, Any]) -> None:
         """Set controls without telling."""
@@ -88,7 +146,7 @@ class OptionsForm(QWidget):
                 elif isinstance(control, QDoubleSpinBox):
                     control.setValue(float(value))
                 elif isinstance(control, QLineEdit):
-                    control.setText(str(value))
+                    control.setText("" if value is None else str(value))
 
     def _control(self, option: OptionLike) -> QWidget:
         default = option.default
@@ -105,13 +163,7 @@ class OptionsForm(QWidget):
             spin.valueChanged.connect(self._tell)
             return spin
         if isinstance(default, float):
-            real = QDoubleSpinBox()
-            low, high = _or(option.minimum, -1e6), _or(option.maximum, 1e6)
-            step = number_of_steps(low, high) if option.minimum is not None and option.maximum is not None else 0.1
-            real.setDecimals(min(4, max(2, len(f"{default:.10f}".rstrip("0").partition(".")[2]))))
-            real.setRange(low, high)
-            real.setSingleStep(step)
-            real.setValue(default)
+            real = NumberBox(option.minimum, option.maximum, default)
             real.setKeyboardTracking(False)
             real.valueChanged.connect(self._tell)
             return real

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from PySide6.QtCore import QObject, QRunnable, Qt, QThreadPool, Signal
 
-from engine.core.errors import Cancelled
+from engine.core.errors import Cancelled, EngineError
 from engine.core.jobs import CancelToken, Progress, Reporter
 
 LOG = logging.getLogger(__name__)
@@ -270,7 +270,11 @@ class JobRunner(QObject):
                     LOG.info("%s failed after it was no longer wanted: %s", handle.title, error)
                 handle.cancelled.emit()
             elif error is not None:
-                LOG.error("%s failed\n%s", handle.title, text)
+                if isinstance(error, EngineError):
+                    # Raised on purpose, shown in the window: no matter for the terminal.
+                    LOG.info("%s failed\n%s", handle.title, text)
+                else:
+                    LOG.error("%s failed\n%s", handle.title, text)
                 handle.failed.emit(error, text)
                 self.failed.emit(handle, error, text)
             else:

@@ -1,11 +1,10 @@
-"""The window: docks, bars and menus from tables. What happens when something is pressed is in the controllers."""
+"""The window: panels, bars and menus put together. What happens when something is pressed is in the controllers."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Final
 
-from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QUndoStack
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -34,9 +33,10 @@ from app.controllers.sampling import SamplingController
 from app.controllers.scores import ScoresController
 from app.errors import ErrorCenter
 from app.jobs import JobRunner
+from app.layout import WindowLayout
+from app.menus import fill_menu_bar
 from app.panels.inspector import InspectorPanel
 from app.panels.methods import MethodsPanel
-from app.panels.parts import scrolled
 from app.panels.review import ReviewPanel
 from app.panels.sampling import SamplingPanel
 from app.panels.series import SeriesPanel
@@ -46,14 +46,6 @@ from app.session import Session
 from app.settings import Settings
 
 TITLE: Final = "Myoscope"
-
-#: Docks: name, title, side.
-DOCKS: Final = (
-    ("series", "Series", Qt.DockWidgetArea.LeftDockWidgetArea),
-    ("sampling", "Sampling", Qt.DockWidgetArea.LeftDockWidgetArea),
-    ("methods", "Methods", Qt.DockWidgetArea.LeftDockWidgetArea),
-    ("inspector", "Inspector", Qt.DockWidgetArea.RightDockWidgetArea),
-)
 
 # Widgets that use arrows and Space themselves when they have the focus.
 _KEY_USERS = (QAbstractButton, QAbstractSpinBox, QAbstractSlider, QAbstractItemView, QComboBox, QLineEdit, QPlainTextEdit)
@@ -78,8 +70,6 @@ class MainWindow(QMainWindow):
         self.setObjectName("window")
         self.setWindowTitle(TITLE)
         self.setAcceptDrops(True)
-        self.setDockOptions(QMainWindow.DockOption.AnimatedDocks | QMainWindow.DockOption.AllowTabbedDocks)
-        self.resize(1366, 768)
         self._was_shown = False
         self._first = QTimer(self)
         self._first.setSingleShot(True)
@@ -94,13 +84,26 @@ class MainWindow(QMainWindow):
         self._make_panels()
         self._make_controllers()
         self.actions_by_key = actions.build(self, theme.set_icon)
-        self._make_docks()
+        self.arrangement = WindowLayout(self, self.panels, settings)
         self.availability = AvailabilityController(self.context, self.actions_by_key, self.reconstruct)
         self.top_bar = TopBar(self.actions_by_key, self.runner, self._fill_samples)
         self.addToolBar(self.top_bar)
-        self._make_menus()
+        self.menus = fill_menu_bar(
+            self,
+            self.actions_by_key,
+            self.docks.values(),
+            lambda: self.settings.get("files/recent"),
+            self.files.open,
+            self._fill_samples,
+        )
+        self.arrangement.keep_default()
         self._connect()
-        self._restore()
+        self.arrangement.restore()
+
+    @property
+    def docks(self) -> dict[str, QDockWidget]:
+        """Docks by name."""
+        return self.arrangement.docks
 
     # --- building ------------------------------------------------------------------------------------------------------
 
@@ -123,62 +126,8 @@ class MainWindow(QMainWindow):
         self.sampling = SamplingController(c, p["sampling"])  # type: ignore[arg-type]
         self.machine = MachineController(c)
 
-    def _make_docks(self) -> None:
-        self.docks: dict[str, QDockWidget] = {}
-        for name, title, area in DOCKS:
-            dock = QDockWidget(title, self)
-            dock.setObjectName(f"dock.{name}")
-            panel = self.panels[name]
-            # The button of the methods must never scroll out of sight; its table scrolls by itself.
-            dock.setWidget(panel if name == "methods" else scrolled(panel, f"{name}.scroll"))
-            panel.setAccessibleName(title)
-            self.addDockWidget(area, dock)
-            self.docks[name] = dock
-        self._default_sizes()
-        self._default_state = self.saveState()
-
-    def _default_sizes(self) -> None:
-        self.resizeDocks([self.docks["series"], self.docks["inspector"]], [300, 296], Qt.Orientation.Horizontal)
-        left = [self.docks[name] for name in ("series", "sampling", "methods")]
-        self.resizeDocks(left, [116, 256, 221], Qt.Orientation.Vertical)
-
-    def _make_menus(self) -> None:
-        places = {"[recent]": self._add_recent, "[samples]": self._add_samples, "[docks]": self._add_docks}
-        self.menus: dict[str, QMenu] = {}
-        for title, keys in actions.MENUS.items():
-            menu = self.menuBar().addMenu(title)
-            menu.setObjectName("menu." + title.replace("&", "").lower())
-            actions.fill(menu, keys, self.actions_by_key, places)
-            self.menus[title] = menu
-
-    def _add_recent(self, menu: QMenu) -> None:
-        recent = menu.addMenu("&Recent files")
-        recent.setObjectName("menu.recent")
-        recent.aboutToShow.connect(lambda: self._fill_recent(recent))
-
-    def _fill_recent(self, menu: QMenu) -> None:
-        menu.clear()
-        for path in self.settings.get("files/recent"):
-            action = menu.addAction(Path(path).name)
-            action.setToolTip(path)
-            action.setStatusTip(path)
-            action.triggered.connect(lambda _=False, file=path: self.files.open([file]))
-        if menu.isEmpty():
-            menu.addAction("No file was opened yet").setEnabled(False)
-
-    def _add_samples(self, menu: QMenu) -> None:
-        samples = menu.addMenu("S&amples")
-        samples.setObjectName("menu.samples")
-        samples.aboutToShow.connect(lambda: self._fill_samples(samples))
-
     def _fill_samples(self, menu: QMenu) -> None:
         self.machine.fill_samples(menu, self.files)
-
-    def _add_docks(self, menu: QMenu) -> None:
-        panels = menu.addMenu("Pa&nels")
-        panels.setObjectName("menu.panels")
-        for dock in self.docks.values():
-            panels.addAction(dock.toggleViewAction())
 
     def _connect(self) -> None:
         self.errors.shown.connect(self.review_panel.notices.show_notice)
@@ -217,10 +166,7 @@ class MainWindow(QMainWindow):
 
     def reset_layout(self) -> None:
         """Put panels back where they were."""
-        self.restoreState(self._default_state)
-        for dock in self.docks.values():
-            dock.show()
-        self._default_sizes()
+        self.arrangement.reset()
 
     def save_screenshot(self) -> None:
         """Ask for a file and write a picture of the window."""
@@ -307,19 +253,10 @@ class MainWindow(QMainWindow):
         self.review.stop()
         self.sampling.stop()
         self.machine.stop()
-        self.settings.set("window/geometry", self.saveGeometry())
-        self.settings.set("window/state", self.saveState())
+        self.arrangement.save()
         self.settings.save()
         self.hide()
         self.runner.shutdown()
         # The stack outlives what listens to it by a moment when the window is destroyed.
         self.undo_stack.blockSignals(True)
         super().closeEvent(event)
-
-    def _restore(self) -> None:
-        geometry: QByteArray = self.settings.get("window/geometry")
-        state: QByteArray = self.settings.get("window/state")
-        if not geometry.isEmpty():
-            self.restoreGeometry(geometry)
-        if not state.isEmpty() and not self.restoreState(state):
-            self.reset_layout()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from app.display.snapshot import ResultEntry, SessionSnapshot
 from app.display.state import ViewState
-from app.display.words import stale_text
+from app.display.words import TIME_NAMES, stale_text
 from engine.core.requests import MaskRequest
 from engine.core.types import Complex, ImageSeries, Kind, KSpaceSeries, Reconstruction, Region, SamplingMask, Score, frozen
 
@@ -29,6 +30,10 @@ class Result:
     mask: SamplingMask
     reconstruction: Reconstruction
     scores: Mapping[tuple[str, str], Score] = field(default_factory=dict)
+    #: As it lies in the file it was read from; None when it was made here.
+    original: Reconstruction | None = None
+    #: Settings of the method that were not at their defaults.
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def slices(self) -> tuple[int, ...]:
@@ -51,7 +56,10 @@ class Case:
     commands
         Lines to type first so that ``path`` exists (simulation, phantom).
     reference, reference_slices
-        Fully sampled image of all slices and which of them are there already (others hold zeros).
+        Image of all slices that results are compared with, and which of its slices are there already (others hold zeros).
+    saved
+        The reconstruction of the file this case was opened from, as it lies there; None for a series. ``data`` then holds its
+        reference (its image when it has none), and slices and frames are counted from 0 as in the file.
     """
 
     key: str
@@ -69,6 +77,7 @@ class Case:
     preview: Reconstruction | None = None
     results: tuple[Result, ...] = ()
     view: ViewState = field(default_factory=ViewState)
+    saved: Reconstruction | None = None
     touched: bool = False
     _buffer: Complex | None = None
 
@@ -76,6 +85,20 @@ class Case:
     def kspace(self) -> KSpaceSeries | None:
         """The series when it has k-space, else None."""
         return self.data if isinstance(self.data, KSpaceSeries) else None
+
+    @property
+    def reference_words(self) -> str:
+        """What the reference is."""
+        if self.saved is not None:
+            return "stored with the result"
+        return "fully sampled" if self.kspace is not None else "images as opened"
+
+    @property
+    def comparable(self) -> bool:
+        """Whether there is, or will be, a reference."""
+        if self.saved is not None:
+            return self.saved.reference is not None
+        return self.kspace is None or self.kspace.fully_sampled
 
     @property
     def slices(self) -> int:
@@ -106,6 +129,8 @@ class Session(QObject):
         self.current: Case | None = None
         #: Key of the selected pane, "" for none.
         self.selected = ""
+        #: Names of methods on screen, by registry name; empty until the catalogue is there.
+        self.titles: Mapping[str, str] = {}
         self._numbers = itertools.count(1)
 
     # --- cases ---------------------------------------------------------------------------------------------------------
@@ -173,22 +198,31 @@ class Session(QObject):
         case.preview = preview
         self._tell(case, self.preview_changed)
 
-    def add_result(self, case: Case, method: str, title: str, made: Reconstruction, keep_earlier: bool = False) -> list[Result]:
+    def add_result(
+        self,
+        case: Case,
+        method: str,
+        title: str,
+        made: Reconstruction,
+        keep_earlier: bool = False,
+        options: Mapping[str, Any] | None = None,
+    ) -> list[Result]:
         """Add what a method made; return the results it replaced.
 
-        Slices made with the same mask join those that are there. A result of the same method with another mask is replaced
-        in place unless ``keep_earlier``.
+        Slices made with the same mask, weights and settings join those that are there. A result of the same method that was made
+        otherwise is replaced in place unless ``keep_earlier``.
         """
+        options = options or {}
         # The licence of a sample is in the provenance; under a picture it would be noise.
         made = replace(made, notes=tuple(note for note in made.notes if not note.startswith(SAMPLE_NOTE)))
         replaced: list[Result] = []
         results = list(case.results)
-        same = next((r for r in results if r.method == method and not stale_text(r.mask, made.mask)), None)
+        same = next((r for r in results if made_alike(r, method, made, options)), None)
         if same is not None:
             joined = join(same.reconstruction, made)
             results[results.index(same)] = replace(same, reconstruction=joined, scores={})
         else:
-            result = Result(f"{method}-{next(self._numbers)}", method, title, made.mask, made)
+            result = Result(f"{method}-{next(self._numbers)}", method, title, made.mask, made, options=options)
             earlier = [r for r in results if r.method == method]
             if earlier and not keep_earlier:
                 results[results.index(earlier[-1])] = result
@@ -197,6 +231,20 @@ class Session(QObject):
                 results.append(result)
         self.set_results(case, tuple(results))
         return replaced
+
+    def add_saved(self, case: Case, title: str, made: Reconstruction, original: Reconstruction) -> Result:
+        """Add a reconstruction that was read from a file (``made`` is how it is shown), beside all others; return its result."""
+        counted = replace(made, slices=tuple(range(case.slices)), frames=tuple(range(case.frames)), reference=None)
+        result = Result(f"{made.method}-{next(self._numbers)}", made.method, title, made.mask, counted, original=original)
+        self.set_results(case, (*case.results, result))
+        return result
+
+    def set_titles(self, titles: Mapping[str, str]) -> None:
+        """Say what methods are called; results that were read before it was known get their names."""
+        self.titles = titles
+        for case in self.cases:
+            if case.saved is not None:
+                self.set_results(case, tuple(replace(r, title=titles.get(r.method, r.title)) for r in case.results))
 
     def set_results(self, case: Case, results: tuple[Result, ...]) -> None:
         """Replace the list of results."""
@@ -230,10 +278,13 @@ class Session(QObject):
         return SessionSnapshot(
             title=case.title,
             reference=case.reference,
+            reference_words=case.reference_words,
             results=tuple(entries),
             mask=case.mask,
             region=case.region,
             frame_ms=frame_duration(case),
+            times_ms=case.data.times_ms,
+            time_name=TIME_NAMES.get(case.data.kind, ""),
             notes=tuple(note for note in case.data.notes if not note.startswith(SAMPLE_NOTE)),
             slices=tuple(range(case.slices)),
             frames=tuple(range(case.frames)),
@@ -244,6 +295,12 @@ class Session(QObject):
 def is_stale(result: Result, case: Case) -> bool:
     """Whether a result was made with another mask than the one of the sampling panel."""
     return bool(stale_text(result.mask, case.mask))
+
+
+def made_alike(result: Result, method: str, made: Reconstruction, options: Mapping[str, Any]) -> bool:
+    """Whether a result was made by a method with the mask and the weights of ``made``, and with these settings."""
+    same = result.method == method and result.reconstruction.weights == made.weights and result.options == options
+    return same and not stale_text(result.mask, made.mask)
 
 
 def mask_words(mask: SamplingMask) -> str:

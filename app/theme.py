@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QAction, QColor, QFont, QFontDatabase, QGuiApplication, QIcon, QPalette
 from PySide6.QtWidgets import QAbstractButton, QApplication, QStyleFactory
+from shiboken6 import isValid
 
 from app.resources import path
 
@@ -24,9 +25,6 @@ class Mode(StrEnum):
     DARK = "dark"
     LIGHT = "light"
 
-
-SPACE: Final = 4
-"""Spacing unit in pixels: 4, 8 and 16 are used."""
 
 IMAGE_BACKGROUND: Final = "#0b0c0e"
 IMAGE_TEXT: Final = "#c9ced6"
@@ -115,7 +113,9 @@ def _paint(app: QApplication) -> None:
     if app.styleSheet() != sheet:
         app.setStyleSheet(sheet)
         for target, (name, tint) in list(_dressed.items()):
-            target.setIcon(icon(name, tint))
+            # A window that is gone leaves Python objects without a Qt object until the next garbage collection.
+            if isValid(target):
+                target.setIcon(icon(name, tint))
         _notifier.changed.emit()
 
 

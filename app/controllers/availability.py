@@ -41,7 +41,7 @@ class AvailabilityController(QObject):
         results, running = bool(case is not None and case.results), self._reconstruct.running
         states = {
             "file.close_series": loaded,
-            "file.simulate": loaded and not kspace,
+            "file.simulate": case is not None and case.kspace is None and case.saved is None,
             "file.save_result": results,
             "edit.undo": undo.canUndo(),
             "edit.redo": undo.canRedo(),

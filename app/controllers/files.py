@@ -12,13 +12,14 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog
 
+from app.controllers import saved
 from app.controllers.context import Context
 from app.panels.series import SeriesPanel
 from app.session import Case, Result
 from app.undo import RemoveCase
 from engine.core.errors import EngineError, InputError
 from engine.core.jobs import Reporter
-from engine.core.types import ImageSeries, KSpaceSeries
+from engine.core.types import ImageSeries, KSpaceSeries, Reconstruction
 
 # What a hint of a reader names when the file does not say enough by itself.
 _QUESTIONS = ("--axes", "--key", "--times")
@@ -73,23 +74,28 @@ class FilesController(QObject):
             work = partial(_open, self._c.api, file, dict(options or {}))
             handle = self._c.runner.submit("io", f"Open {file.name}", work)
             handle.succeeded.connect(partial(self._on_opened, file))
-            handle.failed.connect(partial(self._on_failed, file))
+            handle.failed.connect(partial(self._on_failed, file, dict(options or {})))
 
-    def _on_opened(self, file: Path, data: KSpaceSeries | ImageSeries) -> None:
+    def _on_opened(self, file: Path, data: KSpaceSeries | ImageSeries | Reconstruction) -> None:
         self._c.settings.add_recent(str(file))
         self._c.settings.set("files/folder", str(file.parent))
+        if isinstance(data, Reconstruction):
+            case = saved.show(self._c.session, data, file)
+            self._c.say(f"{file.name} is open: {case.results[-1].title}")
+            self.opened.emit(case)
+            return
         self._add(data, data.name or file.name, str(file))
 
-    def _on_failed(self, file: Path, error: BaseException, details: str) -> None:
+    def _on_failed(self, file: Path, told: Mapping[str, Any], error: BaseException, details: str) -> None:
         if isinstance(error, EngineError) and any(word in error.hint for word in _QUESTIONS):
-            self._ask_axes(file, error)
+            self._ask_axes(file, told, error)
             return
         self._c.errors.report("Open", error, details)
 
-    def _ask_axes(self, file: Path, error: EngineError) -> None:
+    def _ask_axes(self, file: Path, told: Mapping[str, Any], error: EngineError) -> None:
         from app.dialogs.axes import AxesDialog
 
-        dialog = AxesDialog(file.name, error.message, self._c.window)
+        dialog = AxesDialog(file.name, error.message, self._c.window, told)
         dialog.accepted.connect(lambda: self.open([file], dialog.options()))
         dialog.open()
 
@@ -173,7 +179,9 @@ class FilesController(QObject):
     def save_result(self, case: Case, result: Result, path: str) -> None:
         """Write a result, with its reference, in the background."""
         made = result.reconstruction
-        if case.reference is not None and set(made.slices) <= case.reference_slices:
+        if result.original is not None:
+            made = result.original
+        elif case.reference is not None and set(made.slices) <= case.reference_slices:
             made = replace(made, reference=case.reference[list(made.slices)][:, list(made.frames)])
         handle = self._c.runner.submit("io", "Save result", lambda _: self._c.api.save_reconstruction(made, path))
         handle.succeeded.connect(lambda _: self._c.say(f"{result.title} was written to {path}"))
@@ -193,9 +201,13 @@ class FilesController(QObject):
             self.save_result(case, result, path if Path(path).suffix else path + ".h5")
 
 
-def _open(api: Any, file: Path, options: dict[str, Any], report: Reporter) -> KSpaceSeries | ImageSeries:
+def _open(api: Any, file: Path, options: dict[str, Any], report: Reporter) -> KSpaceSeries | ImageSeries | Reconstruction:
     report.check()
     data: KSpaceSeries | ImageSeries = api.open_series(file, api.open_options(**options) if options else None)
+    if isinstance(data, ImageSeries) and not options and "acceleration" in data.attributes:
+        # Images with a sampling mask are a result: shown beside the reference of their file, with scores.
+        made: Reconstruction = api.open_reconstruction(file)
+        return made
     return data
 
 

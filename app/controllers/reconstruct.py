@@ -74,6 +74,8 @@ class ReconstructController(QObject):
         panel.cancel_requested.connect(self.cancel)
         panel.weights_chosen.connect(panel.model.choose_weights)
         panel.import_requested.connect(self.import_weights_dialog)
+        panel.settings_requested.connect(self.settings_dialog)
+        panel.model.ticked_changed.connect(self._refresh)
         session = context.session
         session.case_changed.connect(self._on_case)
         session.mask_changed.connect(self._refresh)
@@ -98,7 +100,9 @@ class ReconstructController(QObject):
         handle.failed.connect(partial(self._c.errors.report, "List methods"))
 
     def _on_methods(self, records: Sequence[Mapping[str, Any]]) -> None:
-        self._panel.set_methods([from_catalogue(record) for record in records])
+        rows = [from_catalogue(record) for record in records]
+        self._panel.set_methods(rows)
+        self._c.session.set_titles({row.name: row.title for row in rows})
         self._refresh()
         if self._run_when_ready:
             self.run_methods(self._run_when_ready)
@@ -114,6 +118,8 @@ class ReconstructController(QObject):
         case = self._c.session.current
         if case is None:
             self._panel.set_able(False, "Open a series first.")
+        elif case.saved is not None:
+            self._panel.set_able(False, "A saved result has no k-space: open the series it was made from.")
         elif case.kspace is None:
             self._panel.set_able(False, "Images have no k-space: simulate coils first.")
         elif case.mask is None:
@@ -131,7 +137,9 @@ class ReconstructController(QObject):
                 status = "failed"
             elif case is not None and made:
                 fresh = [r for r in made if not is_stale(r, case)]
-                status = f"done {seconds_text(fresh[-1].reconstruction.seconds)}" if fresh else "other mask"
+                alike = [r for r in fresh if r.options == row.settings and r.reconstruction.weights in (None, row.chosen)]
+                done = f"done {seconds_text(alike[-1].reconstruction.seconds)}" if alike else ""
+                status = done or ("other settings" if fresh else "other mask")
             self._panel.model.set_status(row.name, status.strip())
 
     # --- run -----------------------------------------------------------------------------------------------------------
@@ -185,6 +193,7 @@ class ReconstructController(QObject):
             slices=(slice_index,),
             device=self._c.settings.get("methods/device"),
             reference=False,
+            options=row.settings,
         )
         place = f", slice {slice_index + 1}" if case.slices > 1 else ""
         handle = self._c.runner.submit("gpu", f"{row.title}{place}", lambda report: self._c.api.reconstruct(request, report))
@@ -203,12 +212,14 @@ class ReconstructController(QObject):
     def _on_progress(self, run: _Run, row: MethodRow, progress: Progress) -> None:
         fraction = run.fraction(progress.fraction)
         self._panel.model.set_status(row.name, f"{100 * progress.fraction:.0f} %")
-        self._panel.set_progress(fraction, f"{row.title}, {progress.stage}", run.eta_seconds(fraction))
+        stage = "" if progress.stage in ("", row.title) else f", {progress.stage}"
+        self._panel.set_progress(fraction, row.title + stage, run.eta_seconds(fraction))
 
     def _on_made(self, run: _Run, row: MethodRow, made: Reconstruction) -> None:
         self._panel.model.set_status(row.name, f"done {seconds_text(made.seconds)}")
         keep = self._panel.keep_earlier.isChecked()
-        replaced = self._c.session.add_result(run.case, row.name, row.title, made, keep)
+        title = f"{row.title}, {row.variant}" if row.variant else row.title
+        replaced = self._c.session.add_result(run.case, row.name, title, made, keep, row.settings)
         if replaced:
             self._c.undo.push(RestoreReplaced(self._c.session, run.case, f"replace {row.title}", replaced))
 
@@ -273,7 +284,18 @@ class ReconstructController(QObject):
             return
         self._c.undo.push(SetResults(self._c.session, case, "remove results of other masks", kept))
 
-    # --- weights -------------------------------------------------------------------------------------------------------
+    # --- settings and weights ------------------------------------------------------------------------------------------
+
+    def settings_dialog(self, name: str) -> None:
+        """Ask for the settings of a method."""
+        from app.dialogs.method import MethodDialog
+
+        row = self._panel.model.row_of(name)
+        if row is None or not row.options:
+            return
+        dialog = MethodDialog(row, self._c.window)
+        dialog.accepted.connect(lambda: self._panel.model.set_settings(name, dialog.settings()))
+        dialog.open()
 
     def import_weights_dialog(self) -> None:
         """Ask for published weights and where they come from, and import them."""
@@ -320,6 +342,8 @@ class ReconstructController(QObject):
             words = ["myoscope", "reconstruct", path, "--method", row.name]
             if row.chosen:
                 words += ["--weights", row.chosen]
+            for name, value in row.settings.items():
+                words += ["--option", f"{name}={value}"]
             words += [*mask_words(case), *where, "--out", f"{row.name}.h5"]
             lines.append(shlex.join(words))
         return lines

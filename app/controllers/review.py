@@ -21,7 +21,11 @@ from app.panels.review import ReviewPanel
 from app.undo import ChangeView
 from engine.core.errors import InputError
 from engine.core.files import replacing
+from engine.core.types import Kind
 
+WEIGHTED = (Kind.MOLLI, Kind.T2PREP)
+ZOOM = 1.25
+WEIGHTED_FPS = 2.0
 GAINS = (1.0, 2.0, 5.0, 10.0, 20.0)
 _NEXT_ERROR = {ErrorMode.ABSOLUTE: ErrorMode.SIGNED, ErrorMode.SIGNED: ErrorMode.NONE, ErrorMode.NONE: ErrorMode.ABSOLUTE}
 
@@ -88,6 +92,7 @@ class ReviewController(QObject):
         player.sliceChanged.connect(lambda index: self._look(slice_index=index))
         inspector.region_chosen.connect(lambda name: self._look(score_region=name))
         inspector.percentile_changed.connect(lambda value: self._edit("change the dynamic region", region_percentile=value))
+        inspector.result_chosen.connect(self.select)
         inspector.copy_requested.connect(self.copy_scores)
         inspector.export_requested.connect(self.export_scores_dialog)
 
@@ -113,6 +118,7 @@ class ReviewController(QObject):
         self._display = resolve(self._c.session.snapshot(), self.view)
         self._panel.grid.apply(self._display)
         self._panel.player.set_position(self.view.frame, self.view.slice_index)
+        self._inspector.values.keep_only(pane.key for pane in self._display.panes)
         if self._cursor is not None:
             self._point(*self._cursor)
 
@@ -132,10 +138,14 @@ class ReviewController(QObject):
                 case.view = replace(
                     case.view,
                     error_mode=ErrorMode(get("view/error_mode")),
-                    show_region=get("view/show_region"),
+                    # What changes with the inversion or preparation time is contrast, not motion.
+                    show_region=get("view/show_region") and case.data.kind not in WEIGHTED,
                     show_profile=get("view/show_profile"),
                 )
             self._panel.player.set_counts(case.frames, case.slices, self._c.session.snapshot().frame_ms)
+            if case.data.kind in WEIGHTED:
+                # Contrasts, not a movement: slow enough to look at each.
+                self._panel.player.set_rate("every", WEIGHTED_FPS)
         self._on_view()
         self._show_scores()
         self._c.session.view_changed.emit()
@@ -156,7 +166,9 @@ class ReviewController(QObject):
             self._inspector.set_hint("Open a series to see scores.")
         elif not case.results:
             self._inspector.set_hint("Reconstruct to see scores.")
-        elif case.kspace is not None and not case.kspace.fully_sampled:
+        elif case.saved is not None and not case.comparable:
+            self._inspector.set_hint("No scores: the file holds no reference.")
+        elif not case.comparable:
             self._inspector.set_hint("No scores: the series was undersampled when measured, so there is no reference.")
         elif not any(result.scores for result in case.results):
             self._inspector.set_hint("Scores are being computed…")
@@ -213,6 +225,18 @@ class ReviewController(QObject):
         """Take the reference's window again."""
         self._end_drag()
         self._edit("reset the window", window=None)
+
+    def zoom_in(self) -> None:
+        """Enlarge all panes."""
+        self._panel.grid.zoom_by(ZOOM)
+
+    def zoom_out(self) -> None:
+        """Show more of the images."""
+        self._panel.grid.zoom_by(1 / ZOOM)
+
+    def zoom_reset(self) -> None:
+        """Show whole images."""
+        self._panel.grid.reset_view()
 
     def rotate(self) -> None:
         """Turn the display by a quarter."""

@@ -40,7 +40,7 @@ class SamplingController(QObject):
         panel.set_request(self._remembered())
         session = context.session
         session.case_changed.connect(self._on_case)
-        session.mask_changed.connect(self.request_preview)
+        session.mask_changed.connect(self._on_mask)
         session.view_changed.connect(self._on_view)
         session.results_changed.connect(self._on_results)
         self._on_case()
@@ -67,6 +67,13 @@ class SamplingController(QObject):
         case = self._c.session.current
         series = None if case is None else case.kspace
         self._timer.stop()
+        if case is not None and case.saved is not None:
+            several = "The results on screen were made with several masks."
+            if case.mask is not None and self._panel.has_pattern(case.mask.pattern):
+                self._panel.set_request(request_of(case.mask))
+            self._panel.set_editable(False, several if case.mask is None else "The mask the result was made with.")
+            self._show(case)
+            return
         if case is None or series is None:
             self._panel.set_editable(case is None, "" if case is None else "Images have no k-space: simulate coils first.")
             self._panel.show_mask(None, None)
@@ -84,7 +91,16 @@ class SamplingController(QObject):
         else:
             if case.request is not None:
                 self._panel.set_request(case.request)
+            elif case.mask_file:
+                self._panel.show_file(Path(case.mask_file).name)
             self._show(case)
+            self.request_preview()
+
+    def _on_mask(self) -> None:
+        case = self._c.session.current
+        if case is not None and case.saved is not None:
+            self._on_case()
+        else:
             self.request_preview()
 
     def set_request(self, request: MaskRequest) -> None:
@@ -121,7 +137,11 @@ class SamplingController(QObject):
             self._panel.show_mask(None, None)
             return
         handle = self._c.runner.submit("cpu", "Mask", partial(_psf, self._c.api, mask), key="mask", quiet=True, priority=20)
-        handle.succeeded.connect(lambda psf: self._panel.show_mask(mask, psf))
+        handle.succeeded.connect(partial(self._on_psf, case, mask))
+
+    def _on_psf(self, case: Case, mask: SamplingMask, psf: Float) -> None:
+        if case is self._c.session.current and case.mask is mask:
+            self._panel.show_mask(mask, psf)
 
     def mask_file_dialog(self) -> None:
         """Ask for a mask file and use it."""
@@ -192,6 +212,12 @@ class SamplingController(QObject):
         self._c.session.set_preview(case, made)
         if len(made.frames) < case.frames and case is self._c.session.current and case.view.slice_index == slice_index:
             self._submit(case, series, mask, slice_index, tuple(range(case.frames)))
+
+
+def request_of(mask: SamplingMask) -> MaskRequest:
+    """Return the request that a mask was made from, as far as it tells (1 where there is no nominal acceleration)."""
+    lines = 0 if mask.acs is None else mask.acs[1] - mask.acs[0]
+    return MaskRequest(mask.pattern, mask.nominal_acceleration or 1.0, lines, mask.seed or 0, not mask.is_static)
 
 
 def _make_mask(api: Any, request: MaskRequest, shape: tuple[int, ...], report: Reporter) -> tuple[SamplingMask, Float]:

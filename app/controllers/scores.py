@@ -57,7 +57,7 @@ class ScoresController(QObject):
             return
         data = case.data
         if isinstance(data, ImageSeries):
-            if case.reference is None:
+            if case.reference is None and case.comparable:
                 self._submit(case, tuple(range(case.slices)), partial(_images, data))
             return
         if not data.fully_sampled:

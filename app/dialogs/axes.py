@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from PySide6.QtWidgets import QComboBox, QLineEdit, QWidget
@@ -26,7 +27,7 @@ def problem_with(letters: str) -> str:
 class AxesDialog(FormDialog):
     """Asks for what a reader could not find out."""
 
-    def __init__(self, name: str, message: str, parent: QWidget | None) -> None:
+    def __init__(self, name: str, message: str, parent: QWidget | None, told: Mapping[str, Any] | None = None) -> None:
         super().__init__(f"Axes of {name}", message[:1].upper() + message[1:] + ".", "Open", "axes", parent)
         self._axes = QLineEdit()
         self._axes.setObjectName("axes.letters")
@@ -51,9 +52,19 @@ class AxesDialog(FormDialog):
         self.form.addRow("&Times", self._times)
         self.form.addRow("&Kind", self._kind)
         self.form.addRow("", self._note)
-        self._axes.textChanged.connect(self._check)
-        self._times.textChanged.connect(self._check)
+        self._set(told or {})
+        for control in (self._axes, self._key, self._times):
+            control.textChanged.connect(self._check)
+        self._kind.currentIndexChanged.connect(self._check)
         self._check()
+        self._axes.setFocus()
+
+    def _set(self, told: Mapping[str, Any]) -> None:
+        """Show what was said before and did not do."""
+        self._axes.setText(told.get("axes", ""))
+        self._key.setText(told.get("key", ""))
+        self._times.setText(", ".join(f"{time:g}" for time in told.get("times_ms", ())))
+        self._kind.setCurrentIndex(max(0, self._kind.findData(told.get("kind"))))
 
     def _check(self) -> None:
         problem = problem_with(self._axes.text().strip())
@@ -63,7 +74,8 @@ class AxesDialog(FormDialog):
             problem = problem or "times are numbers with commas between them"
         self._note.setText(problem)
         self._note.setVisible(bool(problem))
-        self.set_acceptable(not problem)
+        # Nothing said: the answer would be the same again.
+        self.set_acceptable(not problem and bool(self.options()))
 
     def _numbers(self) -> tuple[float, ...]:
         return tuple(float(word) for word in self._times.text().replace(";", ",").split(",") if word.strip())

@@ -47,7 +47,7 @@ def _messages(scene: Scene, panes: tuple[PaneFrame, ...]) -> tuple[str, ...]:
     """Return sentences about this picture that a status line should say."""
     said = []
     if scene.reference is None:
-        said.append("No reference: the data are undersampled, so errors and scores cannot be shown.")
+        said.append("No reference: errors and scores cannot be shown.")
         if scene.basis:
             said.append(f"The window is that of {scene.basis}.")
     for pane in panes:

@@ -27,6 +27,8 @@ ERROR_WORDS: Final = {
     Component.KSPACE: "k-space error, dB",
 }
 
+LONGEST_BADGE: Final = 32
+
 DIFFERENCE_OF_COMPLEX: Final = (Component.PHASE, Component.KSPACE)
 """Parts whose error is taken from the complex images; the others are differences of the two pictures."""
 
@@ -43,17 +45,34 @@ def image_row(scene: Scene) -> tuple[PaneFrame, ...]:
     outline = _outline(scene)
     panes = []
     if scene.reference is not None:
-        position = f"slice {scene.slice_index + 1}, frame {scene.frame + 1}"
-        badges = tuple(scene.snapshot.notes)
-        panes.append(_image(scene, scene.reference, REFERENCE, "Reference", "", ("fully sampled", position), badges, "", outline))
+        position = f"slice {scene.slice_index + 1}, frame {scene.frame + 1}{_time(scene)}"
+        badges = _short(scene.snapshot.notes)
+        panes.append(
+            _image(
+                scene, scene.reference, REFERENCE, "Reference", "", (scene.snapshot.reference_words, position), badges, "", outline
+            )
+        )
     for entry, place in zip(scene.snapshot.results, scene.results, strict=True):
         lines = words.score_lines(entry.scores, scene.view.score_region)
         aside = words.seconds_text(entry.reconstruction.seconds)
         badges = words.badges_of(entry, scene.snapshot, _stale(entry, scene))
         if not panes:
-            badges = (*scene.snapshot.notes, *badges)
+            badges = (*_short(scene.snapshot.notes), *badges)
         panes.append(_image(scene, place, entry.key, entry.title, aside, lines, badges, _details(entry, scene), outline))
     return tuple(panes)
+
+
+def _time(scene: Scene) -> str:
+    """Return the inversion or preparation time of the frame on screen, "" when frames have none."""
+    times = scene.snapshot.times_ms
+    if times is None or not scene.snapshot.time_name:
+        return ""
+    return f", {scene.snapshot.time_name} {times[scene.slice_index, scene.frame]:g} ms"
+
+
+def _short(notes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the notes that may stand on a picture; whole sentences stand in the series panel and the status bar."""
+    return tuple(note for note in notes if len(note) <= LONGEST_BADGE)
 
 
 def error_row(scene: Scene) -> tuple[PaneFrame, ...]:

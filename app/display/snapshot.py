@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from engine.core.types import Complex, Reconstruction, Region, SamplingMask, Score
+from engine.core.types import Complex, Float, Reconstruction, Region, SamplingMask, Score
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +32,9 @@ class SessionSnapshot:
     title
         Name of the series, "" when nothing is loaded.
     reference
-        Fully sampled image (slice, frame, y, x), None when there is none.
+        Image (slice, frame, y, x) that results are compared with, None when there is none.
+    reference_words
+        What the reference is: "fully sampled", or how else it came to be.
     results
         In the order of the panes.
     mask
@@ -41,6 +43,8 @@ class SessionSnapshot:
         Dynamic region of the reference, None without one.
     frame_ms
         Duration of a frame in ms, None when unknown.
+    times_ms, time_name
+        Times (slice, frame) that tell frames apart, and what they are ("TI") ("" for a cine).
     notes
         Sentences that travel with the data ("simulated coils").
     slices, frames
@@ -53,10 +57,13 @@ class SessionSnapshot:
 
     title: str = ""
     reference: Complex | None = None
+    reference_words: str = "fully sampled"
     results: tuple[ResultEntry, ...] = ()
     mask: SamplingMask | None = None
     region: Region | None = None
     frame_ms: float | None = None
+    times_ms: Float | None = None
+    time_name: str = ""
     notes: tuple[str, ...] = ()
     slices: tuple[int, ...] = ()
     frames: tuple[int, ...] = ()

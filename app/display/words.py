@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from app.display.snapshot import ResultEntry, SessionSnapshot
-from engine.core.types import SamplingMask, Score
+from engine.core.types import Kind, SamplingMask, Score
 
 SHOWN_METRICS: Final = (("psnr", "PSNR"), ("ssim", "SSIM"), ("nmse", "NMSE"))
+TIME_NAMES: Final = {Kind.MOLLI: "TI", Kind.T2PREP: "TE"}
 REGION_WORDS: Final = {"whole": "whole image", "dynamic": "dynamic region", "static": "static region"}
 
 
@@ -47,6 +48,13 @@ def score_lines(scores: Mapping[tuple[str, str], Score], region: str) -> tuple[s
     if not words:
         return ()
     return ("   ".join(words[:2]), "   ".join([*words[2:], REGION_WORDS.get(region, region)]))
+
+
+def shorter(line: str) -> tuple[str, ...]:
+    """Return a line of :func:`score_lines` and ever shorter ways to write it; no number is ever lost."""
+    close = line.replace("   ", "  ")
+    bare = close.replace(" dB", "").replace(" image", "").replace(" region", "")
+    return line, close, bare, bare.replace("PSNR ", "").replace("SSIM ", "").replace("NMSE ", "")
 
 
 def score_details(scores: Mapping[tuple[str, str], Score], region: str) -> str:

@@ -18,12 +18,15 @@ class InspectorPanel(QWidget):
     -------
     region_chosen(name), percentile_changed(value)
         Which region the scores are taken over, and what counts as dynamic.
+    result_chosen(key)
+        A row of the scores was clicked.
     copy_requested(), export_requested()
         Scores as CSV.
     """
 
     region_chosen = Signal(str)
     percentile_changed = Signal(float)
+    result_chosen = Signal(str)
     copy_requested = Signal()
     export_requested = Signal()
 
@@ -51,6 +54,7 @@ class InspectorPanel(QWidget):
         self._percentile.setMinimumWidth(64)
         self._percentile.valueChanged.connect(self.percentile_changed)
         self._scores_table = CompactTable(self.scores, "inspector.scores", "Scores")
+        self._scores_table.clicked.connect(lambda index: self.result_chosen.emit(self.scores.key_at(index.row())))
         self._values_table = CompactTable(self.values, "inspector.values", "Values under the cursor")
         self._hint = label("", "inspector.hint", "dim")
         self._place = label("outside", "inspector.cursor", "dim")

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app import theme
 from app.panels.methods_model import COLUMNS, KEY_ROLE, NAME, STATUS, MethodRow, MethodsFilter, MethodsModel
 from app.panels.parts import NORMAL, TIGHT, button, label, row, tool_button
 
@@ -40,12 +41,15 @@ class MethodsPanel(QWidget):
         The one button, in its two meanings.
     weights_chosen(method, id), import_requested()
         Weights of the selected method.
+    settings_requested(method)
+        Settings of a method.
     """
 
     run_requested = Signal()
     cancel_requested = Signal()
     weights_chosen = Signal(str, str)
     import_requested = Signal()
+    settings_requested = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -87,6 +91,7 @@ class MethodsPanel(QWidget):
             header.resizeSection(column, width)
         self.table.setMinimumHeight(74)
         self.table.selectionModel().currentRowChanged.connect(self._on_row)
+        self.table.doubleClicked.connect(self._on_double_click)
 
     def _make_controls(self) -> None:
         self._filter = QLineEdit()
@@ -113,6 +118,9 @@ class MethodsPanel(QWidget):
             "Results of other masks stay beside the new ones; otherwise a method's new result takes its old place"
         )
         self.keep_earlier.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._settings = tool_button("", "methods.settings", "Settings of the selected method")
+        theme.set_icon(self._settings, "mdi6.tune-variant")
+        self._settings.clicked.connect(lambda: self.settings_requested.emit(self.selected()))
         self.button = button(RECONSTRUCT, "review.reconstruct", "Run the ticked methods (Ctrl+Return)")
         self.button.setProperty("primary", True)
         self.button.setMinimumHeight(32)
@@ -135,12 +143,12 @@ class MethodsPanel(QWidget):
         self._weights_row = row(self._weights, self._import, spacing=TIGHT)
         self._weights_row.layout().setStretch(0, 1)  # type: ignore[union-attr]
         layout.addWidget(self._weights_row)
-        layout.addWidget(row(self.all_slices, self.keep_earlier, None, spacing=NORMAL))
+        layout.addWidget(row(self.all_slices, self.keep_earlier, None, self._settings, spacing=NORMAL))
         layout.addWidget(self.button)
         layout.addWidget(self.progress)
         layout.addWidget(self.stage)
         self._filter.hide()
-        self._weights_row.hide()
+        self.show_method(None)
         self.progress.hide()
         self.stage.hide()
 
@@ -153,6 +161,7 @@ class MethodsPanel(QWidget):
         self._filter.setVisible(len(rows) > FEW)
         if selected:
             self.select(selected)
+        self.show_method(self.model.row_of(self.selected()))
 
     def select(self, name: str) -> None:
         """Select the row of a method."""
@@ -220,10 +229,23 @@ class MethodsPanel(QWidget):
 
     def _on_row(self, current: QModelIndex, *_: object) -> None:
         method = self.model.row_of(str(current.data(KEY_ROLE))) if current.isValid() else None
-        self.show_weights(method)
+        self.show_method(method)
 
-    def show_weights(self, method: MethodRow | None) -> None:
-        """Offer the weights of the selected method."""
+    def _on_double_click(self, index: QModelIndex) -> None:
+        method = self.model.row_of(str(index.data(KEY_ROLE)))
+        if method is not None and method.options:
+            self.settings_requested.emit(method.name)
+        elif method is not None and method.trainable and not method.weights:
+            self.import_requested.emit()
+
+    def show_method(self, method: MethodRow | None) -> None:
+        """Offer the settings and the weights of the selected method."""
+        able = method is not None and bool(method.options)
+        self._settings.setEnabled(able)
+        name = "the selected method" if method is None else method.title
+        words = f"Settings of {name}" if able or method is None else f"{name} has no settings"
+        self._settings.setToolTip(words)
+        self._settings.setAccessibleName(words)
         self._weights_row.setVisible(method is not None and method.trainable)
         if method is None:
             return

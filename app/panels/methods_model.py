@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSortFilterProxyModel, Qt, Signal
@@ -18,8 +18,19 @@ KEY_ROLE: Final = Qt.ItemDataRole.UserRole + 2
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting of a method: what :class:`app.forms.OptionsForm` needs to make a control."""
+
+    name: str
+    default: Any
+    help: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MethodRow:
-    """One method as the table shows it; ``chosen`` is the id of the weights that would be used."""
+    """One method as the table shows it; ``chosen`` are the weights that would be used, ``settings`` what is not at its default."""
 
     name: str
     title: str
@@ -27,13 +38,22 @@ class MethodRow:
     kinds: tuple[str, ...] = ()
     parameters: int = 0
     macs: float | None = None
+    macs_shape: str = ""
     trainable: bool = False
     weights: tuple[str, ...] = ()
     chosen: str | None = None
     notes: tuple[str, ...] = ()
     needs_reference: bool = False
     max_coils: int | None = None
+    options: tuple[Setting, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
     status: str = ""
+
+    @property
+    def variant(self) -> str:
+        """What tells this run of the method from one as it comes: chosen weights of several, settings; "" for none."""
+        weights = [self.chosen] if self.chosen and len(self.weights) > 1 else []
+        return ", ".join([*weights, *(f"{name.replace('_', ' ')} {value}" for name, value in self.settings.items())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +75,14 @@ def from_catalogue(record: Mapping[str, Any]) -> MethodRow:
         kinds=tuple(str(kind) for kind in record.get("kinds") or ()),
         parameters=int(preset.get("parameters") or 0),
         macs=preset.get("macs") or preset.get("paper_macs"),
+        macs_shape=str(preset.get("macs_shape") or ""),
         trainable=bool(record.get("trainable")),
         weights=weights,
         chosen=weights[0] if weights else None,
         notes=tuple(record.get("notes") or ()),
         needs_reference=bool(record.get("needs_reference")),
         max_coils=record.get("max_coils"),
+        options=tuple(Setting(name, **told) for name, told in (record.get("options") or {}).items()),
     )
 
 
@@ -75,6 +97,21 @@ def obstacle(row: MethodRow, series: Suitability) -> str:
     if row.max_coils is not None and series.coils is not None and series.coils > row.max_coils:
         return f"at most {row.max_coils} coil{'s' if row.max_coils > 1 else ''}"
     return ""
+
+
+def tip(row: MethodRow, blocked: str) -> str:
+    """Return all that is known about a method, one fact a line; why it cannot run comes first."""
+    lines = [f"Cannot run: {blocked}" + (" (Import… gets published ones)" if row.trainable and row.chosen is None else "")]
+    lines = [*(lines if blocked else []), row.title, row.paper]
+    if row.parameters:
+        lines.append(f"{count_words(row.parameters)} parameters")
+    if row.macs:
+        lines.append(f"{count_words(row.macs)} MACs" + (f" at {row.macs_shape}" if row.macs_shape else ""))
+    if row.chosen:
+        lines.append(f"Weights {row.chosen}")
+    if row.settings:
+        lines.append("Changed settings: " + ", ".join(f"{name} = {value}" for name, value in row.settings.items()))
+    return "\n".join(line for line in [*lines, *row.notes] if line)
 
 
 def count_words(number: float) -> str:
@@ -128,9 +165,16 @@ class MethodsModel(QAbstractTableModel):
 
     def choose_weights(self, name: str, weights: str | None) -> None:
         """Use these weights for a method."""
+        self._change(name, chosen=weights)
+
+    def set_settings(self, name: str, settings: Mapping[str, Any]) -> None:
+        """Use these settings for a method; what is not named stays at its default."""
+        self._change(name, settings=dict(settings))
+
+    def _change(self, name: str, **changes: Any) -> None:
         for number, row in enumerate(self._rows):
             if row.name == name:
-                self._rows[number] = replace(row, chosen=weights)
+                self._rows[number] = replace(row, **changes)
                 self.dataChanged.emit(self.index(number, 0), self.index(number, len(COLUMNS) - 1))
         self.ticked_changed.emit()
 
@@ -192,7 +236,7 @@ class MethodsModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.CheckStateRole and column == NAME:
             return Qt.CheckState.Checked if row.name in self._ticked and not blocked else Qt.CheckState.Unchecked
         if role == Qt.ItemDataRole.ToolTipRole:
-            return "\n".join([row.title, row.paper, *row.notes, *([f"Cannot run: {blocked}"] if blocked else [])]).strip()
+            return tip(row, blocked)
         if role == Qt.ItemDataRole.TextAlignmentRole and column in (PARAMETERS, MACS):
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         if role == Qt.ItemDataRole.FontRole and blocked:
@@ -218,7 +262,7 @@ class MethodsModel(QAbstractTableModel):
 
     def _text(self, row: MethodRow, column: int, blocked: str) -> str:
         if column == NAME:
-            return row.title
+            return f"{row.title} ({row.variant})" if row.settings else row.title
         if column == STATUS:
             return blocked or row.status or "ready"
         if column == PARAMETERS:
@@ -245,7 +289,7 @@ def _keep_choice(row: MethodRow, before: MethodRow | None) -> MethodRow:
     if before is None:
         return row
     chosen = before.chosen if before.chosen in row.weights else row.chosen
-    return replace(row, chosen=chosen, status=before.status)
+    return replace(row, chosen=chosen, settings=before.settings, status=before.status)
 
 
 class MethodsFilter(QSortFilterProxyModel):

@@ -42,6 +42,9 @@ class NoticeBar(QFrame):
         self._close = tool_button("✕", "notices.close", "Dismiss")
         self._close.setAccessibleName("Dismiss")
         self._close.clicked.connect(self.dismiss)
+        self._all = tool_button("✕ all", "notices.clear", "Dismiss all; the error log (Help) keeps them")
+        self._all.setAccessibleName("Dismiss all")
+        self._all.clicked.connect(self.clear)
         words = QVBoxLayout()
         words.setSpacing(2)
         words.addWidget(self.message)
@@ -51,8 +54,11 @@ class NoticeBar(QFrame):
         layout.setSpacing(NORMAL)
         layout.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignTop)
         layout.addLayout(words, 1)
-        layout.addWidget(row(self._count, self._details, self._copy, self._close, spacing=TIGHT), 0, Qt.AlignmentFlag.AlignTop)
+        layout.addWidget(
+            row(self._count, self._details, self._copy, self._close, self._all, spacing=TIGHT), 0, Qt.AlignmentFlag.AlignTop
+        )
         self.hide()
+        theme.notifier().changed.connect(self._refresh)
 
     def show_notice(self, notice: Notice) -> None:
         """Show a failure."""
@@ -85,4 +91,5 @@ class NoticeBar(QFrame):
         self.hint.setVisible(bool(notice.hint))
         count = len(self._waiting)
         self._count.setText(f"1 of {count}" if count > 1 else "")
+        self._all.setVisible(count > 1)
         self.setAccessibleDescription(f"{text}. {notice.hint}")

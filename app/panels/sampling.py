@@ -85,7 +85,7 @@ class SamplingPanel(QWidget):
         for control in (self._acceleration, self._acs, self._seed):
             # Wide enough for what is usual, not for the largest number that fits.
             control.setMinimumWidth(72)
-        self._per_frame = QCheckBox("One mask per &frame")
+        self._per_frame = QCheckBox("One &mask per frame")
         self._per_frame.setObjectName("sampling.per_frame")
         self._per_frame.setToolTip("Otherwise all frames share one mask")
         self._per_frame.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -114,9 +114,9 @@ class SamplingPanel(QWidget):
         top.layout().setStretch(0, 1)  # type: ignore[union-attr]
         grid.addWidget(top, 0, 0, 1, 4)
         for line, column, words, control in (
-            (1, 0, "&R", self._acceleration),
+            (1, 0, "R", self._acceleration),
             (2, 0, "&ACS", self._acs),
-            (2, 2, "S&eed", self._seed),
+            (2, 2, "See&d", self._seed),
         ):
             name = QLabel(words)
             name.setBuddy(control)
@@ -201,8 +201,9 @@ class SamplingPanel(QWidget):
             self._effective.setText("")
         else:
             nominal = mask.nominal_acceleration
-            self._nominal.setText("R ?" if nominal is None else f"R {nominal:g}")
-            self._nominal.setToolTip("Nominal: what was asked for, the centre (ACS) not counted")
+            self._nominal.setText("R" if nominal is None else f"R {nominal:g}")
+            known = "Nominal: what was asked for, the centre (ACS) not counted"
+            self._nominal.setToolTip("This mask has no nominal acceleration" if nominal is None else known)
             self._effective.setText(f"{mask.effective_acceleration:.2f} effective")
             self._effective.setToolTip("Effective: samples of full k-space divided by measured samples, ACS counted")
         self.view.set_mask(mask, psf)
@@ -223,6 +224,12 @@ class SamplingPanel(QWidget):
                 index = self._pattern.count() - 1
             self._pattern.setItemText(index, f"File: {name}")
             self._pattern.setCurrentIndex(index)
+        # Nothing that makes a mask has any say over one from a file.
+        self._pattern.setToolTip("Choose a pattern to leave the file")
+        self._more.setVisible(False)
+        self._options.set_options(())
+        self._show_options()
+        self._enable_used()
 
     # --- edits ---------------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
 
+from app.display.words import TIME_NAMES
 from app.panels.parts import NORMAL, TIGHT, button, label, row, tool_button
 from app.session import SAMPLE_NOTE, Case, mask_words
 from engine.core import axes
@@ -31,7 +32,7 @@ def kind_words(data: KSpaceSeries | ImageSeries) -> str:
     if data.kind is Kind.CINE and len(first) > 1:
         step = float(first[1] - first[0])
         return f"{words}, {step:.1f} ms a frame"
-    name = "TI" if data.kind is Kind.MOLLI else "TE" if data.kind is Kind.T2PREP else "times"
+    name = TIME_NAMES.get(data.kind, "times")
     shown = [f"{time:g}" for time in first]
     if len(shown) > 5:
         shown = [*shown[:3], "…", shown[-1]]
@@ -40,8 +41,11 @@ def kind_words(data: KSpaceSeries | ImageSeries) -> str:
     return f"{words}, {name} {listed} ms{other}"
 
 
-def sampling_words(data: KSpaceSeries | ImageSeries) -> str:
+def sampling_words(case: Case) -> str:
     """Return whether it is fully sampled."""
+    data = case.data
+    if case.saved is not None:
+        return "saved result" if case.comparable else "saved result without a reference"
     if isinstance(data, ImageSeries):
         return "no k-space"
     if data.acquired is None:
@@ -154,12 +158,12 @@ class SeriesPanel(QWidget):
                 self._list.setToolTip("\n".join([current.data.source or current.title, *origin]))
         self._head.setVisible(bool(cases))
         self._empty.setVisible(current is None)
-        data = None if current is None else current.data
         words = dict.fromkeys(self._lines, "")
-        if data is not None:
+        if current is not None:
+            data = current.data
             words = {
                 "axes": axes_words(data),
-                "kind": f"{kind_words(data)}, {sampling_words(data)}",
+                "kind": f"{kind_words(data)}, {sampling_words(current)}",
                 "voxel": voxel_words(data),
                 "notes": _sentence(note for note in data.notes if not note.startswith(SAMPLE_NOTE)),
                 "unknown": f"Unknown: {', '.join(data.unknown)}" if data.unknown else "",
@@ -167,4 +171,4 @@ class SeriesPanel(QWidget):
         for name, text in words.items():
             self._lines[name].setText(text)
             self._lines[name].setVisible(bool(text))
-        self._simulate.setVisible(isinstance(data, ImageSeries))
+        self._simulate.setVisible(current is not None and current.kspace is None and current.saved is None)

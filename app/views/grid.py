@@ -83,6 +83,7 @@ class PaneGrid(QWidget):
             link.cursor = display.cursor
         self._empty.setVisible(not display.panes)
         self._empty.set_hint(display.hint)
+        self.setAccessibleDescription(" ".join((display.hint, *display.messages)).strip())
         structure = (display.orientation.shape, display.pixel_aspect, *((f.role, f.key) for f in _frames(display)))
         if structure != self._structure:
             self._structure = structure

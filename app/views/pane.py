@@ -15,6 +15,7 @@ from app.display.camera import Target
 from app.display.colors import to_words
 from app.display.frames import PaneFrame, Role, same_frame
 from app.display.layout import SCORES, TITLE
+from app.display.words import shorter
 from app.views.link import Link
 
 LINE_COLOR: Final = QColor("#4cb3d4")
@@ -215,14 +216,18 @@ class Pane(QWidget):
         bold = QFont(self.font())
         bold.setWeight(QFont.Weight.DemiBold)
         aside = theme.numbers(self._small())
-        room = box.width() - (QFontMetricsF(aside).horizontalAdvance(frame.aside) + 8 if frame.aside else 0)
+        taken = QFontMetricsF(aside).horizontalAdvance(frame.aside) + 8 if frame.aside else 0
+        # What a pane shows matters more than how long it took; the tooltip tells that too.
+        fits = QFontMetricsF(bold).horizontalAdvance(frame.title) <= box.width() - taken
+        room = box.width() - (taken if fits else 0)
         painter.setFont(bold)
         painter.setPen(SELECTED_COLOR if selected else QColor("#e8ebef"))
         title = QFontMetricsF(bold).elidedText(frame.title, Qt.TextElideMode.ElideRight, room)
         painter.drawText(box, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), title)
         painter.setFont(aside)
         painter.setPen(QColor(theme.IMAGE_DIM))
-        painter.drawText(box, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight), frame.aside)
+        if fits:
+            painter.drawText(box, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight), frame.aside)
 
     def _paint_scores(self, painter: QPainter, frame: PaneFrame) -> None:
         font = theme.numbers(self._small())
@@ -231,7 +236,9 @@ class Pane(QWidget):
         top = self.height() - SCORES + 3.0
         for index, line in enumerate(frame.lines[:2]):
             painter.setPen(QColor(theme.IMAGE_TEXT if index == 0 else theme.IMAGE_DIM))
-            text = metrics.elidedText(line, Qt.TextElideMode.ElideRight, self.width() - 4)
+            room = self.width() - 4
+            text = next((way for way in shorter(line) if metrics.horizontalAdvance(way) <= room), line)
+            text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, room)
             painter.drawText(QPointF(2, top + index * metrics.height() + metrics.ascent()), text)
 
     def _paint_badges(self, painter: QPainter, area: QRectF, frame: PaneFrame) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
@@ -177,6 +177,15 @@ class CursorTableModel(QAbstractTableModel):
         self.beginResetModel()
         self._values = kept
         self.endResetModel()
+
+    def keep_only(self, keys: Iterable[str]) -> None:
+        """Forget the rows of panes that are gone."""
+        there = set(keys)
+        kept = tuple(value for value in self._values if value.key in there)
+        if len(kept) < len(self._values):
+            self.beginResetModel()
+            self._values = kept
+            self.endResetModel()
 
     def rowCount(self, parent: Index | None = None) -> int:
         return 0 if parent is not None and parent.isValid() else len(self._values)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-
 import pytest
 from PySide6.QtCore import QEvent, QTimer
 from PySide6.QtWidgets import QApplication
@@ -25,15 +23,12 @@ def config_folder(tmp_path, monkeypatch):
 @pytest.fixture(autouse=True)
 def nothing_left(request):
     """Fail a test that leaves windows, running jobs or running timers behind."""
-    # pytest lets go of the last test's arguments only after its fixtures were torn down.
-    gc.collect()
     yield
     if any(place in str(request.path).replace("\\", "/") for place in OTHERS) or "qtbot" not in request.fixturenames:
         return
     application = QApplication.instance()
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     application.processEvents()
-    gc.collect()
     left = [w for w in QApplication.topLevelWidgets() if w.isVisible()]
     assert not left, f"windows left behind: {left}"
     ticking = [o for o in application.findChildren(QTimer) if o.isActive()]

@@ -50,7 +50,14 @@ def truth(series: KSpaceSeries) -> np.ndarray:
 
 CATALOGUE = [
     {"name": "zero_filled", "title": "Zero-filled", "paper": "", "kinds": ["cine", "molli", "t2prep"], "presets": {"default": {}}},
-    {"name": "cg_sense", "title": "CG-SENSE", "paper": "Pruessmann 2001", "kinds": ["cine", "molli"], "presets": {"default": {}}},
+    {
+        "name": "cg_sense",
+        "title": "CG-SENSE",
+        "paper": "Pruessmann 2001",
+        "kinds": ["cine", "molli"],
+        "presets": {"default": {}},
+        "options": {"weight": {"default": 0.01, "help": "Tikhonov weight"}, "iterations": {"default": 30, "help": "most steps"}},
+    },
     {"name": "l1_wavelet", "title": "L1 wavelet", "paper": "Lustig 2007", "kinds": ["cine"], "presets": {"default": {}}},
     {
         "name": "bare_net",
@@ -78,6 +85,7 @@ class StandIn:
         self.fail: dict[str, Exception] = {}
         self.seconds = 0.0
         self.calls: list[tuple] = []
+        self.requests: list = []
         self.threads: set[str] = set()
         self.gate = threading.Event()
         self.gate.set()
@@ -155,6 +163,7 @@ class StandIn:
 
     def reconstruct(self, request, report):
         self._note("reconstruct", request.method, request.slices, request.mask)
+        self.requests.append(request)
         if request.method in self.fail:
             raise self.fail[request.method]
         steps = 20
@@ -174,6 +183,7 @@ class StandIn:
             mask,
             kind=request.series.kind,
             seconds=self.seconds,
+            weights=request.weights,
             notes=("simulated coils",),
         )
 

@@ -88,23 +88,15 @@ def test_the_command_line_does_not_load_qt():
     assert done.stderr.strip().splitlines()[-1] == "[]"
 
 
-def test_the_program_starts_shows_a_picture_and_ends(tmp_path):
-    picture = tmp_path / "start.png"
-    done = run(
-        "--screenshot", str(picture), "--after", "0.3", QT_QPA_PLATFORM="offscreen", MYOSCOPE_CONFIG_DIR=str(tmp_path / "config")
-    )
-    assert done.returncode == 0, done.stderr
-    assert picture.stat().st_size > 5000
-    assert (tmp_path / "config" / "myoscope.ini").exists()
-
-
-def test_reset_settings(tmp_path):
+def test_the_program_starts_with_fresh_settings_shows_a_picture_and_ends(tmp_path):
     from app.settings import Settings
 
-    config = tmp_path / "config"
+    config, picture = tmp_path / "config", tmp_path / "start.png"
     settings = Settings(config / "myoscope.ini")
     settings.set("sampling/seed", 7)
     settings.save()
-    done = run("--reset-settings", "--quit-after", "0.1", QT_QPA_PLATFORM="offscreen", MYOSCOPE_CONFIG_DIR=str(config))
+    words = ("--reset-settings", "--screenshot", str(picture), "--after", "0.1")
+    done = run(*words, QT_QPA_PLATFORM="offscreen", MYOSCOPE_CONFIG_DIR=str(config))
     assert done.returncode == 0, done.stderr
+    assert picture.stat().st_size > 5000
     assert Settings(config / "myoscope.ini").get("sampling/seed") == 0

@@ -5,9 +5,10 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QLineEdit, QSpinBox
+from PySide6.QtGui import QValidator
+from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QLabel, QLineEdit, QSpinBox
 
-from app.forms import OptionsForm, number_of_steps
+from app.forms import NumberBox, OptionsForm, number_of_steps
 from engine import api
 
 
@@ -66,3 +67,43 @@ def test_every_mask_pattern_makes_a_form(form, spec):
 @pytest.mark.parametrize(("low", "high", "step"), [(0, 1, 0.01), (0, 20, 0.2), (0, 100, 1), (1, 64, 1)])
 def test_steps(low, high, step):
     assert number_of_steps(low, high) == pytest.approx(step)
+
+
+@pytest.mark.parametrize(
+    ("typed", "state", "value"),
+    [
+        ("1e-7", "Acceptable", 1e-7),
+        ("-0,25", "Acceptable", -0.25),
+        ("1e-", "Intermediate", None),
+        ("ten", "Invalid", None),
+        ("1e12", "Intermediate", None),
+    ],
+)
+def test_numbers_are_typed_as_people_write_them(qtbot, typed, state, value):
+    box = NumberBox(None, None, 0.01)
+    qtbot.addWidget(box)
+    assert box.validate(typed, 0)[0] is QValidator.State[state]
+    if value is not None:
+        box.lineEdit().setText(typed)
+        assert box.value() == value
+        assert float(box.textFromValue(value)) == value
+
+
+def test_a_step_follows_the_size_of_a_number_without_a_range(qtbot):
+    box = NumberBox(None, None, 0.01)
+    qtbot.addWidget(box)
+    box.stepBy(1)
+    assert box.value() == pytest.approx(0.011)
+    box.setValue(2000.0)
+    box.stepBy(-1)
+    assert box.value() == pytest.approx(1900.0)
+
+
+def test_help_stands_under_the_controls_and_reset_goes_back(qtbot):
+    form = OptionsForm("x", explain=True)
+    qtbot.addWidget(form)
+    form.set_options([option("a", 3), option("b", "word")])
+    assert form.findChild(QLabel, "x.a.help").text() == "Help of a"
+    form.set_values({"a": 5, "b": "other"})
+    form.reset()
+    assert form.values() == {}

@@ -51,6 +51,18 @@ def test_success_is_told_on_the_gui_thread_and_finished_is_last(qtbot, runner):
     assert not runner.active()
 
 
+@pytest.mark.parametrize(("error", "level"), [(InputError("too few", "Take more."), "INFO"), (KeyError("x"), "ERROR")])
+def test_only_defects_are_printed_in_the_terminal(qtbot, runner, caplog, error, level):
+    def work(report):
+        raise error
+
+    caplog.set_level("INFO")
+    handle = runner.submit("io", "Fails", work)
+    with qtbot.waitSignal(handle.finished):
+        pass
+    assert [record.levelname for record in caplog.records if "Fails failed" in record.message] == [level]
+
+
 def test_failure_carries_exception_and_traceback_but_no_frames(qtbot, runner):
     def work(report):
         raise InputError("too few (expected 3 / found 1)", "Take more.")

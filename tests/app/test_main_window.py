@@ -88,9 +88,8 @@ print(painted)
     assert run_python(code).strip() == "[(True, []), True]"
 
 
-@pytest.mark.parametrize("name", NAMED)
-def test_controls_have_the_names_that_automation_uses(window, name):
-    assert window.findChild(QWidget, name) is not None
+def test_controls_have_the_names_that_automation_uses(window):
+    assert not [name for name in NAMED if window.findChild(QWidget, name) is None]
 
 
 def test_every_control_has_a_name_for_screen_readers_or_a_buddy(loaded):
@@ -266,3 +265,31 @@ def test_full_screen(window, qtbot):
     assert window.isFullScreen()
     window.toggle_full_screen()
     assert not window.isFullScreen()
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "filled"), [(1366, 768, True), (1920, 1080, False), (1920, 780, True), (1280, 1024, True)]
+)
+def test_the_first_start_fills_a_screen_the_window_would_not_fit_on(make_window, width, height, filled):
+    window = make_window()
+    window.arrangement.fit(QSize(width, height))
+    assert bool(window.windowState() & Qt.WindowState.WindowMaximized) is filled
+
+
+def test_a_size_somebody_chose_is_kept(make_window, settings):
+    window = make_window()
+    window.arrangement.save()
+    window.arrangement.fit(QSize(1366, 768))
+    assert not window.windowState() & Qt.WindowState.WindowMaximized
+
+
+def test_no_control_takes_the_letter_of_a_menu(loaded):
+    def letter(text: str) -> str:
+        at = text.replace("&&", "").find("&")
+        return text.replace("&&", "")[at + 1].lower() if at >= 0 else ""
+
+    menus = {letter(title) for title in loaded.menus}
+    assert len(menus) == len(loaded.menus)
+    texts = [w.text() for kind in (QLabel, QAbstractButton) for w in loaded.findChildren(kind)]
+    taken = [text for text in texts if letter(text) in menus]
+    assert not taken, "Alt with the letter would not open the menu"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -25,28 +26,39 @@ pytestmark = pytest.mark.slow
 PATIENCE_MS = 120_000
 
 
+def starved_ms() -> float:
+    """Return how long this thread was ready to run while other processes had the cores (0 where that is not told)."""
+    try:
+        told = Path(f"/proc/self/task/{threading.get_native_id()}/schedstat").read_text(encoding="ascii")
+    except OSError:
+        return 0.0
+    return int(told.split()[1]) / 1e6
+
+
 class Pulse(QObject):
-    """A 10 ms timer on the GUI thread that notes how late it is called."""
+    """A 10 ms timer on the GUI thread that notes how late it is called, and how much of that other processes are to blame for."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._last = time.perf_counter()
+        self._last, self._starved = time.perf_counter(), starved_ms()
         self.gaps_ms: list[float] = []
+        self.own_ms: list[float] = []
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self._beat)
 
     def start(self) -> None:
-        self._last = time.perf_counter()
+        self._last, self._starved = time.perf_counter(), starved_ms()
         self._timer.start(10)
 
     def stop(self) -> None:
         self._timer.stop()
 
     def _beat(self) -> None:
-        now = time.perf_counter()
+        now, starved = time.perf_counter(), starved_ms()
         self.gaps_ms.append(1000 * (now - self._last))
-        self._last = now
+        self.own_ms.append(self.gaps_ms[-1] - (starved - self._starved))
+        self._last, self._starved = now, starved
 
 
 @pytest.fixture
@@ -146,12 +158,14 @@ def test_the_window_stays_quick_while_reconstructions_run_and_cancel_is_answered
     real.reconstruct.run()
     qtbot.waitUntil(lambda: len(case.results) == 2 and not real.reconstruct.running, timeout=PATIENCE_MS)
     pulse.stop()
-    gaps = np.array(pulse.gaps_ms)
+    gaps, own = np.array(pulse.gaps_ms), np.array(pulse.own_ms)
     told = (
-        f"p50 {np.percentile(gaps, 50):.1f} ms, p99 {np.percentile(gaps, 99):.1f} ms, max {gaps.max():.1f} ms of {len(gaps)} beats"
+        f"p50 {np.percentile(gaps, 50):.1f} ms, p99 {np.percentile(gaps, 99):.1f} ms, max {gaps.max():.1f} ms of "
+        f"{len(gaps)} beats; p99 {np.percentile(own, 99):.1f} ms without waiting for a core"
     )
     record_property("gui_timer", told)
     sys.stdout.write(f"\n10 ms timer on the GUI thread during cg_sense and l1_wavelet: {told}\n")
+    assert np.percentile(own, 99) < 30, told
     assert np.percentile(gaps, 99) < 60, told
 
     real.sampling.set_request(MaskRequest("equispaced", 6.0, 24, 0))
@@ -168,9 +182,7 @@ def test_the_window_stays_quick_while_reconstructions_run_and_cancel_is_answered
 
 def test_closing_the_window_during_a_real_reconstruction_ends_cleanly(real, qtbot):
     real.files.open_sample("porcine_cine")
-    qtbot.waitUntil(
-        lambda: real.session.current is not None and real.session.current.mask is not None and idle(real)(), timeout=PATIENCE_MS
-    )
+    qtbot.waitUntil(lambda: real.session.current is not None and real.session.current.mask is not None, timeout=PATIENCE_MS)
     real.panels["methods"].model.set_ticked(["l1_wavelet"])
     real.reconstruct.run()
     qtbot.waitUntil(lambda: real.panels["methods"].progress.value() > 0, timeout=PATIENCE_MS)

@@ -5,6 +5,7 @@ import re
 import pytest
 from PySide6.QtGui import QAction, QColor, QPalette
 from PySide6.QtWidgets import QToolButton
+from shiboken6 import delete
 
 from app import theme
 from app.resources import path
@@ -82,3 +83,15 @@ def test_no_icon_and_fonts(qapp):
     assert not theme.icon("mdi6.play").isNull()
     assert theme.numbers(qapp.font()).featureTags()
     assert theme.monospace(9).pointSizeF() == 9
+
+
+def test_what_is_gone_is_left_alone(qapp):
+    theme.apply(qapp, "dark")
+    kept, gone = QToolButton(), QToolButton()
+    for button in (kept, gone):
+        theme.set_icon(button, "mdi6.play")
+    delete(gone)
+    before = kept.icon().pixmap(16, 16).toImage()
+    theme.apply(qapp, "light")
+    assert kept.icon().pixmap(16, 16).toImage() != before
+    theme.apply(qapp, "dark")

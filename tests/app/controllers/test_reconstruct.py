@@ -8,8 +8,9 @@ import time
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QDoubleSpinBox, QLabel, QPushButton, QToolButton, QWidget
 
+from app.dialogs.method import MethodDialog
 from app.session import is_stale
 from engine.core.errors import InputError
 from engine.core.requests import MaskRequest
@@ -235,3 +236,75 @@ def test_run_methods_waits_for_table_and_mask(make_window, qtbot):
 def test_nothing_can_run_without_a_series(window, name):
     assert not button(window).isEnabled()
     assert button(window).toolTip() == "Open a series first."
+
+
+def open_settings(window, name="cg_sense"):
+    panel = window.panels["methods"]
+    panel.select(name)
+    window.findChild(QToolButton, "methods.settings").click()
+    return window.findChild(MethodDialog)
+
+
+def test_settings_of_a_method_are_edited_used_and_told(loaded, engine, qtbot):
+    run(loaded, qtbot, "cg_sense")
+    dialog = open_settings(loaded)
+    weight = dialog.findChild(QDoubleSpinBox, "method.option.weight")
+    assert weight.text() == "0.01"
+    assert dialog.findChild(QLabel, "method.option.weight.help").text() == "Tikhonov weight"
+    weight.lineEdit().setText("3e-7")
+    dialog.findChild(QPushButton, "method.accept").click()
+    row = loaded.panels["methods"].model.row_of("cg_sense")
+    assert row.settings == {"weight": 3e-7}
+    assert status(loaded, "cg_sense") == "other settings"
+    run(loaded, qtbot, "cg_sense")
+    assert engine.requests[-1].options == {"weight": 3e-7}
+    case = loaded.session.current
+    assert [r.title for r in case.results] == ["CG-SENSE, weight 3e-07"], "it took the place of the one with other settings"
+    assert status(loaded, "cg_sense").startswith("done")
+    assert "--option weight=3e-07" in loaded.reconstruct.commands(case)[-1]
+    loaded.undo_stack.undo()
+    assert [r.title for r in case.results] == ["CG-SENSE, weight 3e-07", "CG-SENSE"]
+
+    dialog = open_settings(loaded)
+    assert dialog.findChild(QDoubleSpinBox, "method.option.weight").value() == 3e-7
+    dialog.findChild(QPushButton, "method.defaults").click()
+    dialog.findChild(QPushButton, "method.accept").click()
+    assert loaded.panels["methods"].model.row_of("cg_sense").settings == {}
+
+
+def test_slices_of_other_settings_or_weights_are_never_joined(loaded, qtbot):
+    session, model = loaded.session, loaded.panels["methods"].model
+    case = session.current
+    loaded.panels["methods"].keep_earlier.setChecked(True)
+    for settings in ({}, {"iterations": 5}):
+        model.set_settings("cg_sense", settings)
+        run(loaded, qtbot, "cg_sense")
+    for weights in ("net-a", "net-b"):
+        model.choose_weights("net", weights)
+        run(loaded, qtbot, "net")
+    assert [r.title for r in case.results] == ["CG-SENSE", "CG-SENSE, iterations 5", "Network, net-a", "Network, net-b"]
+    loaded.review.step_slice(-1)
+    run(loaded, qtbot, "net")
+    assert [r.slices for r in case.results] == [(1,), (1,), (1,), (0, 1)]
+
+
+def test_methods_without_settings_offer_none(loaded):
+    loaded.panels["methods"].select("l1_wavelet")
+    more = loaded.findChild(QToolButton, "methods.settings")
+    assert not more.isEnabled()
+    assert "has no settings" in more.toolTip()
+    loaded.reconstruct.settings_dialog("l1_wavelet")
+    assert loaded.findChild(MethodDialog) is None
+
+
+def test_a_double_click_opens_settings_or_asks_for_weights(loaded):
+    asked = []
+    panel = loaded.panels["methods"]
+    panel.import_requested.disconnect()
+    panel.import_requested.connect(lambda: asked.append("weights"))
+    panel.settings_requested.disconnect()
+    panel.settings_requested.connect(asked.append)
+    for name in ("cg_sense", "bare_net", "net"):
+        panel.select(name)
+        panel.table.doubleClicked.emit(panel.table.currentIndex())
+    assert asked == ["cg_sense", "weights"]

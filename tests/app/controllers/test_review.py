@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import csv
 
+import numpy as np
 import pytest
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QLabel
+from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QLabel, QTableView
+
+from engine.core.types import Kind, SamplingMask
+from tests.app.stand_in import kspace
 
 
 def settled(window):
@@ -195,3 +199,59 @@ def test_a_failing_reference_is_told_once_and_not_asked_for_again(window, engine
     qtbot.waitUntil(lambda: settled(window)() and window.session.current.mask is not None)
     assert sum(call[0] == "reference" for call in engine.calls) == 3, "once for each slice"
     assert len(window.errors.log) >= 1
+
+
+@pytest.mark.parametrize(("kind", "outlined"), [(Kind.CINE, True), (Kind.UNKNOWN, True), (Kind.MOLLI, False), (Kind.T2PREP, False)])
+def test_only_motion_is_outlined_by_itself(window, qtbot, kind, outlined):
+    session = window.session
+    session.insert_case(session.new_case(kspace(kind=kind), "series"))
+    qtbot.waitUntil(lambda: session.current.region is not None and not window.runner.active())
+    assert session.current.view.show_region is outlined
+    window.review.toggle_region()
+    assert session.current.view.show_region is not outlined
+
+
+def test_values_of_a_removed_pane_are_forgotten(compared):
+    loaded = compared
+    grid, values = loaded.review_panel.grid, loaded.panels["inspector"].values
+    grid.cursorMoved.emit(5, 6)
+    grid.cursorLeft.emit()
+    assert values.rowCount() == 3
+    loaded.review.select(loaded.session.current.results[-1].key)
+    loaded.reconstruct.remove_selected()
+    loaded.review.refresh()
+    assert [values.index(row, 0).data() for row in range(values.rowCount())] == ["Reference", "Zero-filled"]
+
+
+def test_what_cannot_be_shown_is_told_to_screen_readers(window, qtbot):
+    session = window.session
+    mask = SamplingMask(np.arange(32).reshape(1, 32, 1) % 2 == 0, "acquired")
+    session.insert_case(session.new_case(kspace(acquired=mask), "undersampled"))
+    qtbot.waitUntil(lambda: session.current.preview is not None and not window.runner.active())
+    window.review.refresh()
+    assert "No reference" in window.review_panel.grid.accessibleDescription()
+
+
+def test_zoom_by_keys(loaded):
+    grid, actions = loaded.review_panel.grid, loaded.actions_by_key
+    actions["view.zoom_in"].trigger()
+    actions["view.zoom_in"].trigger()
+    assert grid.camera.zoom == pytest.approx(1.5625)
+    actions["view.zoom_out"].trigger()
+    assert grid.camera.zoom == pytest.approx(1.25)
+    actions["view.zoom_reset"].trigger()
+    assert grid.camera.zoom == 1.0
+
+
+def test_a_row_of_the_scores_selects_its_pane(compared):
+    table = compared.findChild(QTableView, "inspector.scores")
+    table.clicked.emit(table.model().index(1, 0))
+    assert compared.session.selected == compared.session.current.results[1].key
+
+
+def test_weighted_series_play_slowly(window):
+    session, player = window.session, window.review_panel.player
+    session.insert_case(session.new_case(kspace(kind=Kind.MOLLI), "molli"))
+    assert player.rate() == 2.0
+    session.insert_case(session.new_case(kspace(), "cine"))
+    assert player.rate() == 25.0

@@ -45,6 +45,20 @@ def test_the_axes_dialog_gives_only_what_was_said(qtbot):
     dialog.reject()
 
 
+def test_the_axes_dialog_wants_an_answer_and_shows_the_one_before(qtbot):
+    dialog = opened(qtbot, AxesDialog("a.npz", "unknown", None))
+    accept = dialog.findChild(QPushButton, "axes.accept")
+    assert not accept.isEnabled(), "nothing said would be asked again"
+    assert dialog.focusWidget().objectName() == "axes.letters"
+    dialog._kind.setCurrentIndex(1)
+    assert accept.isEnabled()
+    dialog.reject()
+    told = {"axes": "fyx", "key": "images", "times_ms": (100.0, 180.0), "kind": "t2prep"}
+    again = opened(qtbot, AxesDialog("a.npz", "unknown", None, told))
+    assert again.options() == told
+    again.reject()
+
+
 def test_the_phantom_dialog_knows_that_a_scheme_decides_the_frames(qtbot):
     dialog = opened(qtbot, PhantomDialog(None))
     assert dialog.settings()["frames"] == 12

@@ -231,6 +231,19 @@ def test_constant_data(value):
             assert frame.levels[1] > frame.levels[0]
 
 
+def test_weighted_frames_tell_their_time():
+    data = replace(snapshot(1), times_ms=np.tile(np.array([[118.0, 201.5, 1118.0]], np.float32), (9, 1)), time_name="TI")
+    assert resolve(data, ViewState(frame=1)).panes[0].lines[1].endswith("frame 2, TI 201.5 ms")
+    assert resolve(replace(data, time_name=""), ViewState(frame=1)).panes[0].lines[1].endswith("frame 2")
+
+
+def test_whole_sentences_do_not_stand_on_the_picture():
+    said = "voxel z is the slice thickness: the gap between slices is not stored"
+    panes = resolve(snapshot(1, notes=("simulated coils", said)), ViewState()).panes
+    assert panes[0].badges == ("simulated coils",)
+    assert said not in panes[1].badges
+
+
 def test_badges_notes_and_staleness():
     data = snapshot(2, notes=("simulated coils",), mask=mask(2.0))
     display = resolve(data, ViewState())

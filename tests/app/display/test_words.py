@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from app.display.words import acceleration_text, number, score_lines, score_text, seconds_text, stale_text
+from app.display.words import acceleration_text, number, score_lines, score_text, seconds_text, shorter, stale_text
 from engine.core.types import SamplingMask
 from tests.app.display.build import mask, score
 
@@ -37,6 +37,12 @@ def test_scores_have_the_digits_readers_expect():
     }
     assert score_lines(scores, "whole") == ("PSNR 25.1 dB   SSIM 0.710", "NMSE 0.020   whole image")
     assert score_lines(scores, "dynamic") == ()
+
+
+def test_narrow_panes_keep_the_numbers():
+    ways = shorter("PSNR 25.1 dB   SSIM 0.710")
+    assert ways == ("PSNR 25.1 dB   SSIM 0.710", "PSNR 25.1 dB  SSIM 0.710", "PSNR 25.1  SSIM 0.710", "25.1  0.710")
+    assert shorter("NMSE 0.020   whole image")[2] == "NMSE 0.020  whole"
 
 
 def test_durations():

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QLabel, QToolButton
+from PySide6.QtWidgets import QApplication, QLabel, QToolButton
 
 from app.errors import Notice
 from app.jobs import JobRunner
@@ -16,7 +16,8 @@ from app.panels.jobs import JobIndicator, job_words
 from app.panels.methods import duration_words
 from app.panels.notices import NoticeBar
 from app.panels.series import SeriesPanel, axes_words, kind_words, sampling_words, voxel_words
-from app.session import Session
+from app.panels.status import StatusBar
+from app.session import Case, Session
 from engine.core.types import Kind, SamplingMask
 from tests.app.stand_in import images, kspace
 
@@ -25,11 +26,11 @@ def test_a_series_in_words():
     data = kspace()
     assert axes_words(data) == "slice 3, frame 4, coil 2, ky 32, kx 24"
     assert kind_words(data) == "Cine, 40.0 ms a frame"
-    assert sampling_words(data) == "fully sampled"
+    assert sampling_words(Case("a", "a", data)) == "fully sampled"
     assert voxel_words(data) == ""
     assert voxel_words(replace(data, voxel_mm=(8.0, 1.4, 1.4))) == "Voxel 1.4 × 1.4 mm, slice 8 mm"
     assert axes_words(images()) == "slice 2, frame 4, y 32, x 24"
-    assert sampling_words(images()) == "no k-space"
+    assert sampling_words(Case("a", "a", images())) == "no k-space"
 
 
 def test_times_of_a_weighted_series_are_listed_and_unknown_is_said():
@@ -47,10 +48,10 @@ def test_prospective_undersampling_is_said_with_both_accelerations():
     lines = np.zeros((1, 32, 1), bool)
     lines[:, ::4] = True
     assert (
-        sampling_words(kspace(acquired=SamplingMask(lines, "acquired", 4.0)))
+        sampling_words(Case("a", "a", kspace(acquired=SamplingMask(lines, "acquired", 4.0))))
         == "undersampled when measured: acquired R 4 (4.0 effective)"
     )
-    assert sampling_words(kspace(acquired=SamplingMask(lines, "acquired"))).endswith("acquired, R 4.0 effective")
+    assert sampling_words(Case("a", "a", kspace(acquired=SamplingMask(lines, "acquired")))).endswith("acquired, R 4.0 effective")
 
 
 def test_the_panel_says_what_is_unknown_and_warns_of_simulated_coils(qtbot):
@@ -86,9 +87,14 @@ def test_notices_are_stacked_copied_and_dismissed(qtbot):
     assert bar.message.text() == "Open: first"
     bar.dismiss()
     assert bar.isHidden()
+    every = bar.findChild(QToolButton, "notices.clear")
     bar.show_notice(notice("third"))
-    bar.clear()
+    assert every.isHidden()
+    bar.show_notice(notice("fourth"))
+    assert not every.isHidden()
+    every.click()
     assert bar.current() is None
+    assert bar.isHidden()
 
 
 def test_the_indicator_tells_what_runs_and_cancels_single_jobs(qtbot):
@@ -125,3 +131,17 @@ def test_the_indicator_tells_what_runs_and_cancels_single_jobs(qtbot):
 @pytest.mark.parametrize(("seconds", "words"), [(0.2, "0 s"), (4.4, "4 s"), (80, "1 min 20 s"), (121, "2 min 01 s")])
 def test_durations(seconds, words):
     assert duration_words(seconds) == words
+
+
+def test_notes_of_the_data_are_cut_to_the_room_they_have_and_read_in_full(qtbot):
+    bar = StatusBar()
+    qtbot.addWidget(bar)
+    bar.resize(700, 24)
+    bar.show_case(Case("a", "a", replace(kspace(), notes=("simulated coils", "a very long sentence " * 8))))
+    assert bar.notes_label.text().endswith("…")
+    assert "orientation unknown" in bar.notes_label.toolTip()
+    bar.show()
+    bar.resize(3000, 24)
+    QApplication.processEvents()
+    assert bar.notes_label.text().endswith("orientation unknown")
+    assert bar.notes_label.toolTip() == ""
