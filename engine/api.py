@@ -332,10 +332,6 @@ def warm_up() -> None:
     from engine.core import device
 
     device.use_polite_threads()
-    import numpy as np
+    from engine.reconstruction.warm_up import warm_up as run
 
-    import engine.reconstruction.reconstruct  # noqa: F401
-
-    # The first SSIM of a machine compiles its kernel: do it before somebody waits for a score.
-    tiny = np.linspace(0, 1, 256, dtype=np.complex64).reshape(1, 1, 16, 16)
-    evaluate(tiny, tiny, ["ssim"])
+    run()

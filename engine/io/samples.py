@@ -65,8 +65,9 @@ def folder() -> Path:
 
 
 def samples() -> list[Sample]:
-    """Return all samples in alphabetical order."""
-    return [_sample(card) for card in sorted((folder() / "samples").glob("*.json"))]
+    """Return all samples, cine before relaxometry, each kind in alphabetical order."""
+    found = [_sample(card) for card in sorted((folder() / "samples").glob("*.json"))]
+    return sorted(found, key=lambda sample: sample.kind != Kind.CINE)
 
 
 def open_sample(name: str) -> KSpaceSeries | ImageSeries:
