@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 from engine.core.errors import InputError
@@ -18,21 +19,29 @@ class ZeroFilledConfig:
 
     combine: str = field(default="maps", metadata={"help": "how coils are combined: maps (linear, keeps the phase) or rss"})
 
+    def __post_init__(self) -> None:
+        if self.combine not in ("maps", "rss"):
+            raise InputError(f"combine is {self.combine!r} (expected maps or rss)", "For example --option combine=rss.")
+
 
 class ZeroFilled:
-    """``S^H F^-1 k`` with coil maps, or the root sum of squares of the coil images."""
+    """``S^H F^-1 k`` with coil maps, or the root sum of squares of the coil images (real, not negative)."""
 
     def __init__(self, config: ZeroFilledConfig) -> None:
-        if config.combine not in ("maps", "rss"):
-            raise InputError(f"combine is {config.combine!r} (expected maps or rss)", "For example --option combine=rss.")
         self.config = config
 
+    @torch.no_grad()
     def __call__(self, data: ReconInput) -> Tensor:
         """Return the image, complex64 (batch, frame, y, x)."""
-        data.report.step(0, 1, "inverse FFT")
-        if self.config.combine == "rss":
-            return rss(ifft2c(data.kspace)).to(data.kspace.dtype)
-        return data.operator.adjoint(data.kspace)
+        if self.config.combine == "maps":
+            data.report.step(0, 1, "inverse FFT")
+            return data.operator.adjoint(data.kspace)
+        frames = data.kspace.shape[1]
+        images = []
+        for frame in range(frames):  # one by one: the coil images of a long series need not fit into memory together
+            data.report.step(frame, frames, "inverse FFT")
+            images.append(rss(ifft2c(data.kspace[:, frame])))
+        return torch.stack(images, dim=1).to(data.kspace.dtype)
 
 
 MODELS.register(

@@ -54,7 +54,8 @@ def test_lines_without_peers(monkeypatch):
         assert line.ratio == pytest.approx(line.other_s / line.ours_s)
         assert db(line.quality_ours) > 25
         assert db(line.quality_ours) > db(line.quality_other) - 0.1
-    assert lines[-1].difference.startswith("relative difference")
+    assert "ours " in lines[-1].difference
+    assert float(lines[-1].difference.split("ours ")[1].split(",")[0]) < 1e-5
 
 
 def test_bart_that_is_not_there_is_said(problem, monkeypatch):
