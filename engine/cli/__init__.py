@@ -7,6 +7,6 @@ from collections.abc import Sequence
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 2 bad input, 130 cancelled, 1 a defect of ours."""
-    from engine.cli.main import run
+    from engine.cli.commands import run
 
     return run(arguments)

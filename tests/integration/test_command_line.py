@@ -279,7 +279,7 @@ def test_wrong_options_say_so(capsys):
 
 
 def test_cancel_ends_with_130(phantom, tmp_path, capsys, monkeypatch):
-    import engine.cli.main as command_line
+    import engine.cli.commands as command_line
 
     original = command_line.CancelToken
 

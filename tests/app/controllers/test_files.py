@@ -8,7 +8,7 @@ import numpy as np
 from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton, QWidget
 
 from app.dialogs.axes import AxesDialog
-from engine.cli.main import parser
+from engine.cli.commands import parser
 from engine.core.types import KSpaceSeries
 from tests.app.stand_in import images
 

@@ -200,7 +200,7 @@ def test_removing_the_selected_result_and_undo(loaded, qtbot):
 
 
 def test_copy_as_command_is_what_the_command_line_takes(loaded, qtbot):
-    from engine.cli.main import parser
+    from engine.cli.commands import parser
 
     tick(loaded, "cg_sense", "net")
     loaded.actions_by_key["edit.copy_command"].trigger()
