@@ -25,6 +25,7 @@ from engine.physics import espirit
 from engine.physics.calibration import calibration_block
 
 _MIN_POINTS = 48  # of the coarse grid along an axis: sensitivities bend with the field of view, not with the pixels
+_SIGNAL_RADIUS = 0.06  # of the field of view: half the width over which ESPIRiT asks for the local covariance of the signal
 _MIN_BLOCK = 8  # samples along an axis below which there are too few windows for ESPIRiT
 
 
@@ -101,7 +102,7 @@ def low_res(block: Tensor, centre: tuple[int, int], shape: tuple[int, int]) -> T
     return espirit.smooth_phase(espirit.unit(images.squeeze(-2), reference), reference).permute(2, 0, 1).contiguous()
 
 
-def walsh(block: Tensor, centre: tuple[int, int], shape: tuple[int, int], radius: float = 0.01, grid: float = 6.0) -> Tensor:
+def walsh(block: Tensor, centre: tuple[int, int], shape: tuple[int, int], radius: float = 0.03, grid: float = 6.0) -> Tensor:
     """Return the dominant eigenvectors of the local coil covariance, complex (coil, y, x).
 
     Source: Walsh et al., MRM 2000, on the low-resolution images of the calibration block.
@@ -121,15 +122,13 @@ def walsh(block: Tensor, centre: tuple[int, int], shape: tuple[int, int], radius
     detail than the block has samples.
     """
     at_y, at_x = (_coarse(n, grid, block.device) for n in shape)
-    images = espirit.evaluate(_windowed(block).permute(2, 3, 0, 1), at_y, at_x, shape, centre)  # (y, x, component, coil)
-    covariance = images.mT @ images.conj()  # (y, x, coil, coil')
-    smooth = _box(_box(covariance, 0, round(radius * len(at_y))), 1, round(radius * len(at_x)))
-    return _maps(smooth, espirit.reference_combination(block), shape, 0.0)
+    covariance = _covariance(block, centre, shape, at_y, at_x, radius)
+    return _maps(covariance, covariance, espirit.reference_combination(block), shape, 0.0)
 
 
 def espirit_maps(
     block: Tensor,
-    centre: tuple[int, int],  # noqa: ARG001 M does not depend on where k = 0 lies in the block
+    centre: tuple[int, int],
     shape: tuple[int, int],
     kernel: int = 6,
     threshold: float | None = None,
@@ -157,7 +156,8 @@ def espirit_maps(
     -----
     *Deviation*: M(r) is evaluated as the trigonometric polynomial it is, on a coarse grid, instead of from kernels transformed
     to full size; the maps differ by interpolation only (see :mod:`engine.physics.espirit`). The signal space is told from the
-    noise in the calibration matrix itself instead of by a fixed share of its largest singular value.
+    noise in the calibration matrix itself instead of by a fixed share of its largest singular value. Where several eigenvalues
+    are near one, the first map is the direction among theirs that holds the most signal (:func:`engine.physics.espirit.dominant`).
     """
     coils = block.shape[COIL]
     sizes = (min(kernel, (block.shape[KY] + 1) // 2), min(kernel, (block.shape[KX] + 1) // 2))
@@ -165,15 +165,25 @@ def espirit_maps(
     coefficients = espirit.polynomial(projector, coils, sizes)
     at_y, at_x = (_coarse(n, grid, block.device) for n in shape)
     matrices = espirit.evaluate(coefficients, at_y, at_x, shape, (sizes[0] - 1, sizes[1] - 1))
-    return _maps(matrices, espirit.reference_combination(block), shape, crop)
+    covariance = _covariance(block, centre, shape, at_y, at_x, _SIGNAL_RADIUS)
+    return _maps(matrices, covariance, espirit.reference_combination(block), shape, crop)
 
 
 METHODS: Mapping[str, Callable[..., Tensor]] = {"espirit": espirit_maps, "walsh": walsh, "low_res": low_res}
 
 
-def _maps(matrices: Tensor, reference: Tensor, shape: tuple[int, int], crop: float) -> Tensor:
+def _covariance(
+    block: Tensor, centre: tuple[int, int], shape: tuple[int, int], at_y: Tensor, at_x: Tensor, radius: float
+) -> Tensor:
+    """Return the local covariance (y, x, coil, coil') of the low-resolution images, averaged over a box, on the coarse grid."""
+    images = espirit.evaluate(_windowed(block).permute(2, 3, 0, 1), at_y, at_x, shape, centre)  # (y, x, component, coil)
+    covariance = images.mT @ images.conj()
+    return _box(_box(covariance, 0, round(radius * len(at_y))), 1, round(radius * len(at_x)))
+
+
+def _maps(matrices: Tensor, covariance: Tensor, reference: Tensor, shape: tuple[int, int], crop: float) -> Tensor:
     """Return the dominant eigenvectors of (y, x, coil, coil') on the coarse grid as maps (coil, y, x) of the full size."""
-    vectors, values = espirit.dominant(matrices, reference)
+    vectors, values = espirit.dominant(matrices, covariance, reference)
     planes = torch.view_as_real(espirit.smooth_phase(vectors, reference)).permute(3, 2, 0, 1)  # (real and imaginary, coil, y, x)
     to_y, to_x = (_cubic(n, coarse, planes) for n, coarse in zip(shape, matrices.shape[:2], strict=True))
     planes = (to_y @ planes) @ to_x.T

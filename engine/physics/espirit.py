@@ -13,7 +13,7 @@ from math import pi
 import torch
 from torch import Tensor
 
-_SQUARINGS = 6  # M^64: a second eigenvalue of 0.9 has fallen to 1e-3
+_SQUARINGS = 4  # M^16: an eigenvalue of 0.7 has fallen to 0.003, one of 0.95 stays in question and the covariance decides
 # Measured over image SNR 5 to 1000 and 6 to 20 coils: the angle error is lowest between 10 and 40 times the noise, and at a fixed
 # 0.02 (or BART's 0.03) of the largest singular value up to three times higher once the SNR is good.
 _NOISE_FACTOR = 20.0
@@ -105,28 +105,43 @@ def evaluate(coefficients: Tensor, at_y: Tensor, at_x: Tensor, shape: tuple[int,
     return grid.reshape(len(at_y), len(at_x), *rest)
 
 
-def dominant(matrices: Tensor, fallback: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the dominant unit eigenvectors (..., coil), of any phase, and eigenvalues (...) of Hermitian semi-definite matrices.
+def dominant(matrices: Tensor, covariance: Tensor, fallback: Tensor) -> tuple[Tensor, Tensor]:
+    """Return dominant unit eigenvectors (..., coil), of any phase, and eigenvalues (...) of Hermitian semi-definite matrices.
+
+    Where several eigenvalues are near the largest, the direction among them that holds the most signal is taken: the strongest
+    one of ``P C P`` with ``P = M^16``. Calibration data cannot tell such directions apart: sensitivities that bend faster than a
+    kernel sees, tissue that reaches the edge of the field of view, noise in the signal space. With the eigenvalue alone, maps
+    there are chance, and the angle error of three measured series was 2 to 5 times larger.
 
     Repeated squaring: products only, so as fast on a GPU as on a CPU.
 
     Parameters
     ----------
     matrices
-        (..., coil, coil).
+        M, (..., coil, coil).
+    covariance
+        C of the coil signals at the same places, (..., coil, coil), of any scale.
     fallback
         Unit vector (coil,) where a matrix is zero.
     """
     power = matrices
     for _ in range(_SQUARINGS):
-        scale = power.diagonal(dim1=-2, dim2=-1).real.sum(-1)
-        power = power * torch.where(scale > 0, 1.0 / scale, 0.0)[..., None, None]
+        power = _of_trace_one(power)
         power = power @ power
-    # The column of M^64 with the largest diagonal element is never orthogonal to the eigenvector.
+    power = _of_trace_one(power)
+    power = _of_trace_one(power @ _of_trace_one(covariance) @ power)
+    power = power @ power
+    # The column with the largest diagonal element is never orthogonal to the eigenvector.
     strongest = power.diagonal(dim1=-2, dim2=-1).real.argmax(-1)
     vectors = unit(power.gather(-1, strongest[..., None, None].expand(*power.shape[:-1], 1)).squeeze(-1), fallback)
     values = (vectors.conj() * (matrices @ vectors.unsqueeze(-1)).squeeze(-1)).sum(-1).real
     return vectors, values
+
+
+def _of_trace_one(matrices: Tensor) -> Tensor:
+    """Return semi-definite matrices (..., coil, coil) divided by their trace; zeros stay."""
+    trace = matrices.diagonal(dim1=-2, dim2=-1).real.sum(-1)
+    return matrices * torch.where(trace > 0, 1.0 / trace, 0.0)[..., None, None]
 
 
 def unit(vectors: Tensor, fallback: Tensor) -> Tensor:

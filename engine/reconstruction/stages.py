@@ -39,5 +39,14 @@ class StageRecorder:
         self._current.clear()
 
     def arrays(self) -> dict[str, Complex]:
-        """Return complex64 (stage, slice, frame, y, x) for each part."""
-        return {part: np.stack(slices, axis=1) for part, slices in self._slices.items()}
+        """Return complex64 (stage, slice, frame, y, x) for each part.
+
+        An iterative method may stop earlier in one slice than in another; its last stage, which is its result, is then repeated.
+        """
+        return {part: np.stack(_of_one_length(slices), axis=1) for part, slices in self._slices.items()}
+
+
+def _of_one_length(slices: list[Complex]) -> list[Complex]:
+    """Return arrays (stage, ...) with the last stage repeated up to the longest."""
+    longest = max(len(one) for one in slices)
+    return [one if len(one) == longest else np.concatenate([one, np.repeat(one[-1:], longest - len(one), axis=0)]) for one in slices]

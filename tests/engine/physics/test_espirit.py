@@ -74,13 +74,26 @@ def test_dominant_agrees_with_eigh_and_replaces_zeros():
     matrices = matrices + 0.3 * torch.eye(4, dtype=torch.float64) * torch.linalg.vector_norm(vectors, dim=-1)[..., None, None] ** 2
     matrices[2, 3] = 0
     fallback = unit(random(4, seed=5), torch.zeros(4, dtype=torch.complex128))
-    found, values = dominant(matrices, fallback)
+    found, values = dominant(matrices, matrices, fallback)
     expected_values, expected = torch.linalg.eigh(matrices)
     overlap = (found.conj() * expected[..., -1]).sum(-1).abs()
     overlap[2, 3] = 1
     torch.testing.assert_close(overlap, torch.ones_like(overlap), rtol=0, atol=1e-10)
     torch.testing.assert_close(values, expected_values[..., -1], rtol=1e-9, atol=1e-12)
     torch.testing.assert_close(found[2, 3], fallback)
+
+
+def test_dominant_takes_the_direction_that_holds_the_signal_where_eigenvalues_are_equal():
+    plane = torch.linalg.qr(random(3, 5, 2))[0]
+    matrices = plane @ plane.mH  # two eigenvalues of one, three of zero
+    signal = plane @ random(3, 2, 1, seed=4)
+    other = random(3, 5, 1, seed=6)
+    other = other - matrices @ other  # strong, but outside what the matrices allow
+    covariance = signal @ signal.mH + 9 * other @ other.mH
+    found, values = dominant(matrices, covariance, unit(random(5), torch.zeros(5, dtype=torch.complex128)))
+    overlap = (found.unsqueeze(-1).mH @ signal).squeeze().abs() / torch.linalg.vector_norm(signal, dim=(-2, -1))
+    torch.testing.assert_close(overlap, torch.ones_like(overlap), rtol=0, atol=1e-10)
+    torch.testing.assert_close(values, torch.ones_like(values), rtol=0, atol=1e-10)
 
 
 def coil_vectors(height, width):

@@ -130,6 +130,19 @@ def test_stages_are_kept_on_the_scale_of_the_data():
     assert arrays["image"][2, 1, 0, 0, 0] == 30
 
 
+def test_a_slice_that_stopped_early_repeats_its_last_stage():
+    recorder = StageRecorder(enabled=True)
+    for count in (3, 1):
+        sink = recorder.sink()
+        for i in range(count):
+            sink(i, "image", torch.full((1, 3, 4, 5), float(i + 1), dtype=torch.complex64))
+        recorder.finish_slice(1.0)
+    stages = recorder.arrays()["image"]
+    assert stages.shape == (3, 2, 3, 4, 5)
+    assert stages[:, 0, 0, 0, 0].tolist() == [1, 2, 3]
+    assert stages[:, 1, 0, 0, 0].tolist() == [1, 1, 1]
+
+
 def test_cache_keeps_recent_values_and_forgets_with_the_series(series):
     cache: Cache[np.ndarray] = Cache(250, lambda a: a.nbytes)
     made = []
