@@ -49,4 +49,4 @@ class StageRecorder:
 def _of_one_length(slices: list[Complex]) -> list[Complex]:
     """Return arrays (stage, ...) with the last stage repeated up to the longest."""
     longest = max(len(one) for one in slices)
-    return [one if len(one) == longest else np.concatenate([one, np.repeat(one[-1:], longest - len(one), axis=0)]) for one in slices]
+    return [np.concatenate([one, np.repeat(one[-1:], longest - len(one), axis=0)]) for one in slices]
