@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
 
 WINDOW_COMMANDS = ("demo", "open")
+WINDOW_OPTIONS = ("--reset-settings", "--screenshot", "--after", "--quit-after")
 
 
 def wants_window(arguments: Sequence[str]) -> bool:
     """Whether these words open the window. Options of the window may come without a command."""
-    first = next((word for word in arguments if not word.startswith("-")), None)
     if not arguments:
         return True
-    if arguments[0].startswith("-"):
-        return arguments[0] in ("--reset-settings", "--screenshot", "--after", "--quit-after")
-    return first in WINDOW_COMMANDS
+    return arguments[0] in WINDOW_COMMANDS or arguments[0].partition("=")[0] in WINDOW_OPTIONS
 
 
 def has_display(environment: Mapping[str, str], platform: str) -> bool:
@@ -77,6 +76,13 @@ def window(given: Sequence[str]) -> int:
         return complain(
             "there is no display to show the window on (expected DISPLAY or WAYLAND_DISPLAY)",
             "With Xvfb installed: `xvfb-run -a myoscope demo`; the other commands need no display (`myoscope --help`).",
+        )
+    try:
+        importlib.import_module("PySide6.QtWidgets")
+    except ImportError as error:  # its own libraries, or those of the system
+        return complain(
+            f"the window's libraries cannot be loaded ({error})",
+            "`python3 packaging/bootstrap.py doctor` names what is missing; the other commands need no window (`myoscope --help`).",
         )
     from app.application import run
 

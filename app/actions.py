@@ -30,8 +30,8 @@ class ActionSpec:
         Actions of one group exclude each other (and are checkable).
     checkable
         Whether it is a switch.
-    local
-        Shortcut works only while the images have the focus (arrows and Space belong to whatever control is focused elsewhere).
+    argument
+        What the handler is called with; None for nothing.
     """
 
     key: str
@@ -49,9 +49,7 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     # files
     ActionSpec("file.open", "&Open…", "files.open_dialog", ("Ctrl+O",), "mdi6.folder-open-outline", "Open k-space or images"),
     ActionSpec("file.phantom", "Make a &phantom…", "files.phantom_dialog", (), "", "A numerical beating heart, with its truth"),
-    ActionSpec(
-        "file.simulate", "S&imulate coils…", "files.simulate_dialog", (), "", "Multi-coil k-space from the images on screen"
-    ),
+    ActionSpec("file.simulate", "S&imulate coils", "files.simulate_dialog", (), "", "Multi-coil k-space from the images on screen"),
     ActionSpec(
         "file.save_result", "&Save result…", "files.save_result_dialog", ("Ctrl+S",), "", "Write the selected result to HDF5"
     ),

@@ -50,8 +50,8 @@ def start_demo(window: MainWindow) -> None:
     from engine.core.requests import MaskRequest
 
     window.panels["sampling"].set_request(MaskRequest("equispaced", 8.0, 24, 0))  # type: ignore[attr-defined]
-    window.files.opened.connect(lambda _: window.reconstruct.run_methods(DEMO_METHODS))
-    window.files.open_sample(DEMO_SAMPLE)
+    # Only for the sample: what is opened later is not the demo's.
+    window.files.open_sample(DEMO_SAMPLE).succeeded.connect(lambda _: window.reconstruct.run_methods(DEMO_METHODS))
 
 
 def run(

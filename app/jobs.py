@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
 from PySide6.QtCore import QObject, QRunnable, Qt, QThreadPool, Signal
@@ -71,7 +71,6 @@ class JobHandle(QObject):
         self.running = False
         self.done = False
         self.progress: Progress | None = None
-        self.seconds = 0.0
         self._wire = _Wire(self)
         self._wire.begun.connect(self._on_begun, Qt.ConnectionType.QueuedConnection)
         self._wire.progressed.connect(self._on_progressed, Qt.ConnectionType.QueuedConnection)
@@ -157,12 +156,9 @@ class JobRunner(QObject):
     -------
     changed()
         A job was added, progressed, or ended: for the indicator.
-    failed(handle, exception, traceback text)
-        Any job failed; for the one place that shows errors. Jobs whose failure is handled elsewhere are ``quiet``.
     """
 
     changed = Signal()
-    failed = Signal(object, object, str)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -206,7 +202,6 @@ class JobRunner(QObject):
             handle.done = True
             return handle
         self._live[handle] = task
-        handle.seconds = time.monotonic()
         self._pools[lane].start(task, priority)
         self.changed.emit()
         return handle
@@ -218,11 +213,6 @@ class JobRunner(QObject):
     def visible(self) -> list[JobHandle]:
         """Return the jobs that have not ended and that a person should see."""
         return [handle for handle in self._live if not handle.quiet]
-
-    def cancel(self, handles: Iterable[JobHandle] | None = None) -> None:
-        """Ask these jobs (all when None) to stop."""
-        for handle in list(self._live if handles is None else handles):
-            handle.cancel()
 
     def is_current(self, handle: JobHandle) -> bool:
         """Whether no newer job of the same key was submitted."""
@@ -261,7 +251,6 @@ class JobRunner(QObject):
             return
         handle.done = True
         handle.running = False
-        handle.seconds = time.monotonic() - handle.seconds
         self._live.pop(handle, None)
         stale = handle.token.cancelled or not self.is_current(handle)
         try:
@@ -276,7 +265,6 @@ class JobRunner(QObject):
                 else:
                     LOG.error("%s failed\n%s", handle.title, text)
                 handle.failed.emit(error, text)
-                self.failed.emit(handle, error, text)
             else:
                 handle.succeeded.emit(result)
         finally:

@@ -122,8 +122,8 @@ class MainWindow(QMainWindow):
         self.files = FilesController(c, p["series"])  # type: ignore[arg-type]
         self.scores = ScoresController(c)
         self.review = ReviewController(c, self.review_panel, p["inspector"])  # type: ignore[arg-type]
-        self.reconstruct = ReconstructController(c, p["methods"])  # type: ignore[arg-type]
         self.sampling = SamplingController(c, p["sampling"])  # type: ignore[arg-type]
+        self.reconstruct = ReconstructController(c, p["methods"], self.sampling.underway)  # type: ignore[arg-type]
         self.machine = MachineController(c)
 
     def _fill_samples(self, menu: QMenu) -> None:
@@ -240,6 +240,12 @@ class MainWindow(QMainWindow):
         paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
         event.acceptProposedAction()
         self.files.open(paths)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.WindowStateChange:
+            # The desktop changes it too, and a window is restored as it was closed.
+            self.actions_by_key["view.full_screen"].setChecked(self.isFullScreen())
 
     def showEvent(self, event: Any) -> None:
         super().showEvent(event)

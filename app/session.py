@@ -55,6 +55,8 @@ class Case:
         File a person would name on the command line.
     commands
         Lines to type first so that ``path`` exists (simulation, phantom).
+    reading
+        Words that follow ``path`` on the command line: what a person said about the file (``--axes`` and the like).
     reference, reference_slices
         Image of all slices that results are compared with, and which of its slices are there already (others hold zeros).
     saved
@@ -78,6 +80,7 @@ class Case:
     results: tuple[Result, ...] = ()
     view: ViewState = field(default_factory=ViewState)
     saved: Reconstruction | None = None
+    reading: tuple[str, ...] = ()
     touched: bool = False
     _buffer: Complex | None = None
 
@@ -278,6 +281,7 @@ class Session(QObject):
         return SessionSnapshot(
             title=case.title,
             reference=case.reference,
+            reference_slices=case.reference_slices,
             reference_words=case.reference_words,
             results=tuple(entries),
             mask=case.mask,

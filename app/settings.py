@@ -33,19 +33,9 @@ def _one_of(*names: str) -> Callable[[Any], str]:
     return check
 
 
-def _number(low: float, high: float) -> Callable[[Any], float]:
+def _number(kind: Callable[[Any], float], low: float, high: float) -> Callable[[Any], float]:
     def check(value: Any) -> float:
-        number = float(value)
-        if not low <= number <= high:
-            raise ValueError(f"not between {low:g} and {high:g}")
-        return number
-
-    return check
-
-
-def _count(low: int, high: int) -> Callable[[Any], int]:
-    def check(value: Any) -> int:
-        number = int(value)
+        number = kind(value)
         if not low <= number <= high:
             raise ValueError(f"not between {low} and {high}")
         return number
@@ -68,15 +58,15 @@ def _state(value: Any) -> QByteArray:
     return value
 
 
-def _paths(value: Any) -> list[str]:
+def _texts(value: Any) -> list[str]:
     # A list of one is stored as a plain text, an empty one as nothing.
     if value is None or value == "":
         return []
     if isinstance(value, str):
         return [value]
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise TypeError("not a list of files")
-    return value[:RECENT_FILES]
+        raise TypeError("not a list of texts")
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +81,17 @@ FIELDS: Final[dict[str, Field]] = {
     "window/geometry": Field(QByteArray(), _state),
     "window/state": Field(QByteArray(), _state),
     "window/theme": Field("dark", _one_of("dark", "light", "system")),
-    "files/recent": Field([], _paths),
+    "files/recent": Field([], _texts),
     "files/folder": Field("", _text),
     "sampling/pattern": Field("equispaced", _text),
-    "sampling/acceleration": Field(8.0, _number(1.0, 64.0)),
-    "sampling/acs": Field(24, _count(0, 1024)),
-    "sampling/seed": Field(0, _count(0, 2**31 - 1)),
-    "methods/ticked": Field(["zero_filled", "cg_sense", "l1_wavelet"], _paths),
+    "sampling/acceleration": Field(8.0, _number(float, 1, 64)),
+    "sampling/acs": Field(24, _number(int, 0, 1024)),
+    "sampling/seed": Field(0, _number(int, 0, 2**31 - 1)),
+    "methods/ticked": Field(["zero_filled", "cg_sense", "l1_wavelet"], _texts),
     "methods/all_slices": Field(False, _flag),
     "methods/device": Field("auto", _text),
-    "simulate/coils": Field(8, _count(1, 64)),
-    "simulate/snr": Field(40.0, _number(1.0, 10000.0)),
+    "simulate/coils": Field(8, _number(int, 1, 64)),
+    "simulate/snr": Field(40.0, _number(float, 1, 10000)),
     "view/error_mode": Field("absolute", _one_of("none", "absolute", "signed")),
     "view/show_region": Field(True, _flag),
     "view/show_profile": Field(True, _flag),

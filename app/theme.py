@@ -151,6 +151,13 @@ def palette(tokens: dict[str, str]) -> QPalette:
     return made
 
 
+def small(font: QFont, share: float = 0.9) -> QFont:
+    """Return ``font`` at a share of its size, but large enough to be read."""
+    made = QFont(font)
+    made.setPointSizeF(max(7.5, made.pointSizeF() * share))
+    return made
+
+
 def numbers(font: QFont) -> QFont:
     """Return ``font`` with tabular digits, so that changing numbers do not jump."""
     made = QFont(font)

@@ -58,13 +58,13 @@ class SetResults(QUndoCommand):
         super().__init__(text)
         self._session = session
         self._case = case
-        kept = {result.key for result in results}
-        self._removed = [(index, result) for index, result in enumerate(case.results) if result.key not in kept]
+        self._gone = {result.key for result in case.results} - {result.key for result in results}
+        self._removed: list[tuple[int, Result]] = []
 
     def redo(self) -> None:
-        """Take the results away."""
-        gone = {result.key for _, result in self._removed}
-        self._session.set_results(self._case, tuple(r for r in self._case.results if r.key not in gone))
+        """Take the results away, as they are now: slices may have joined them since they were put back."""
+        self._removed = [(index, result) for index, result in enumerate(self._case.results) if result.key in self._gone]
+        self._session.set_results(self._case, tuple(r for r in self._case.results if r.key not in self._gone))
 
     def undo(self) -> None:
         """Put them back where they stood; what was made since stays."""
@@ -90,6 +90,8 @@ class RestoreReplaced(QUndoCommand):
             self._first = False
             return
         gone = {result.key for result in self._replaced}
+        # As they are now: slices may have joined them since they were put back.
+        self._replaced = [r for r in self._case.results if r.key in gone]
         self._session.set_results(self._case, tuple(r for r in self._case.results if r.key not in gone))
 
     def undo(self) -> None:
@@ -113,3 +115,25 @@ class RemoveCase(QUndoCommand):
     def undo(self) -> None:
         """Put it back."""
         self._session.insert_case(self._case, self._index)
+
+
+class ReplaceCase(QUndoCommand):
+    """Put a series in the place of another one on the list: k-space of simulated coils in that of its images."""
+
+    def __init__(self, session: Session, text: str, case: Case, made: Case) -> None:
+        super().__init__(text)
+        self._session = session
+        self._case = case
+        self._made = made
+
+    def redo(self) -> None:
+        """Show the new one."""
+        self._swap(self._case, self._made)
+
+    def undo(self) -> None:
+        """Show the earlier one."""
+        self._swap(self._made, self._case)
+
+    def _swap(self, old: Case, new: Case) -> None:
+        self._session.insert_case(new, after=old)
+        self._session.remove_case(old)

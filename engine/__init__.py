@@ -8,5 +8,6 @@ import os
 
 __version__ = "0.1.0"
 
-# Large torch tensors on huge pages: 1.3 to 2 times the speed of every large operation on a CPU. Read when torch is loaded.
+# Large torch tensors on huge pages; read when torch is loaded. Measured on one Linux core: products, sums and FFTs of 32 MB and
+# more take 0.5 to 0.7 of the time, those of 8 to 24 MB 1.3 of it; cg_sense of 12 frames x 10 coils x 192 x 160 takes 0.85.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")

@@ -38,11 +38,12 @@ def open_options(**settings: Any) -> OpenOptions:
 
 
 def formats() -> list[dict[str, Any]]:
-    """Return all registered formats: name, title, file patterns ("*.h5"), description."""
+    """Return all registered formats: name, title, file patterns ("*.h5"), whether we write it, description."""
     from engine.io.contract import FORMATS
 
     return [
-        {"name": f.name, "title": f.title, "suffixes": list(f.suffixes), "description": f.description} for _, f in FORMATS.items()
+        {"name": f.name, "title": f.title, "suffixes": list(f.suffixes), "writes": f.writes, "description": f.description}
+        for _, f in FORMATS.items()
     ]
 
 
@@ -88,11 +89,11 @@ def open_reconstruction(path: str | Path) -> Reconstruction:
     return read_reconstruction(path)
 
 
-def open_mask(path: str | Path) -> SamplingMask:
-    """Read a sampling mask from h5, npz, npy or mat."""
+def open_mask(path: str | Path, shape: Sequence[int] | None = None) -> SamplingMask:
+    """Read a sampling mask from h5, npz, npy or mat; the ``shape`` of the k-space tells (frame, ky) from (ky, kx)."""
     from engine.io.masks import read_mask
 
-    return read_mask(path)
+    return read_mask(path, None if shape is None else tuple(shape))
 
 
 # --- sampling ---------------------------------------------------------------------------------------------------------
@@ -151,13 +152,6 @@ def reference(
 def preview(series: KSpaceSeries, mask: SamplingMask | None, slice_index: int, frame: int) -> Complex:
     """Return the zero-filled image of one frame, complex64 (y, x), fast enough to follow a slider."""
     from engine.reconstruction.preview import preview as run
-
-    return run(series, mask, slice_index, frame)
-
-
-def kspace_frame(series: KSpaceSeries, mask: SamplingMask | None, slice_index: int, frame: int) -> Float:
-    """Return the root sum of squares over coils of (masked) k-space of one frame, float32 (ky, kx)."""
-    from engine.reconstruction.preview import kspace_frame as run
 
     return run(series, mask, slice_index, frame)
 

@@ -9,14 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog
 
 from app.controllers import saved
 from app.controllers.context import Context
+from app.jobs import JobHandle
 from app.panels.series import SeriesPanel
 from app.session import Case, Result
-from app.undo import RemoveCase
+from app.undo import RemoveCase, ReplaceCase
 from engine.core.errors import EngineError, InputError
 from engine.core.jobs import Reporter
 from engine.core.types import ImageSeries, KSpaceSeries, Reconstruction
@@ -26,15 +27,7 @@ _QUESTIONS = ("--axes", "--key", "--times")
 
 
 class FilesController(QObject):
-    """Turns files into cases of the session.
-
-    Signals
-    -------
-    opened(Case)
-        A case is there (and current).
-    """
-
-    opened = Signal(object)
+    """Turns files into cases of the session."""
 
     def __init__(self, context: Context, panel: SeriesPanel) -> None:
         super().__init__(context.window)
@@ -73,18 +66,17 @@ class FilesController(QObject):
             file = file if file.is_absolute() else Path.cwd() / file
             work = partial(_open, self._c.api, file, dict(options or {}))
             handle = self._c.runner.submit("io", f"Open {file.name}", work)
-            handle.succeeded.connect(partial(self._on_opened, file))
+            handle.succeeded.connect(partial(self._on_opened, file, dict(options or {})))
             handle.failed.connect(partial(self._on_failed, file, dict(options or {})))
 
-    def _on_opened(self, file: Path, data: KSpaceSeries | ImageSeries | Reconstruction) -> None:
+    def _on_opened(self, file: Path, told: Mapping[str, Any], data: KSpaceSeries | ImageSeries | Reconstruction) -> None:
         self._c.settings.add_recent(str(file))
         self._c.settings.set("files/folder", str(file.parent))
         if isinstance(data, Reconstruction):
             case = saved.show(self._c.session, data, file)
             self._c.say(f"{file.name} is open: {case.results[-1].title}")
-            self.opened.emit(case)
             return
-        self._add(data, data.name or file.name, str(file))
+        self._add(data, data.name or file.name, str(file), reading=reading_words(told))
 
     def _on_failed(self, file: Path, told: Mapping[str, Any], error: BaseException, details: str) -> None:
         if isinstance(error, EngineError) and any(word in error.hint for word in _QUESTIONS):
@@ -99,13 +91,13 @@ class FilesController(QObject):
         dialog.accepted.connect(lambda: self.open([file], dialog.options()))
         dialog.open()
 
-    def open_sample(self, name: str, simulate: bool = True) -> None:
+    def open_sample(self, name: str) -> JobHandle:
         """Open a sample; coils are simulated for images at once, with the numbers of the series panel."""
-        coils, snr = self._c.settings.get("simulate/coils"), self._c.settings.get("simulate/snr")
-        work = partial(_open_sample, self._c.api, name, (coils, snr) if simulate else None)
+        work = partial(_open_sample, self._c.api, name, self._panel.simulation())
         handle = self._c.runner.submit("io", "Open sample", work)
         handle.succeeded.connect(self._on_sample)
         handle.failed.connect(partial(self._c.errors.report, f"Open sample {name}"))
+        return handle
 
     def _on_sample(self, made: tuple[KSpaceSeries | ImageSeries, str, str, tuple[str, ...]]) -> None:
         data, title, path, commands = made
@@ -126,19 +118,25 @@ class FilesController(QObject):
         handle.succeeded.connect(lambda data: self._add(data, data.name or title, "phantom.h5", (phantom_command(settings),)))
         handle.failed.connect(partial(self._c.errors.report, f"Make {title.lower()}"))
 
-    def _add(self, data: KSpaceSeries | ImageSeries, title: str, path: str, commands: tuple[str, ...] = ()) -> Case:
+    def _add(
+        self,
+        data: KSpaceSeries | ImageSeries,
+        title: str,
+        path: str,
+        commands: tuple[str, ...] = (),
+        reading: tuple[str, ...] = (),
+    ) -> None:
         session = self._c.session
         case = session.new_case(data, title, path, commands)
+        case.reading = reading
         session.insert_case(case)
         self._c.say(f"{title} is open")
-        self.opened.emit(case)
-        return case
 
     # --- simulated coils -----------------------------------------------------------------------------------------------
 
     def simulate_dialog(self) -> None:
         """Simulate coils for the images on screen, with the numbers of the series panel."""
-        self.simulate_current(self._c.settings.get("simulate/coils"), self._c.settings.get("simulate/snr"))
+        self.simulate_current(*self._panel.simulation())
 
     def simulate_current(self, coils: int, snr: float) -> None:
         """Make multi-coil k-space from the images on screen."""
@@ -150,19 +148,20 @@ class FilesController(QObject):
         self._c.settings.set("simulate/coils", coils)
         self._c.settings.set("simulate/snr", snr)
         images = case.data
-        handle = self._c.runner.submit("cpu", "Simulate coils", lambda report: self._c.api.simulate(images, coils, snr, 0, report))
+        work = partial(self._c.api.simulate, images, coils, snr, 0)
+        handle = self._c.runner.submit("cpu", "Simulate coils", work, key="simulate." + case.key)
         handle.succeeded.connect(partial(self._on_simulated, case, coils, snr))
         handle.failed.connect(partial(self._c.errors.report, "Simulate coils"))
 
     def _on_simulated(self, case: Case, coils: int, snr: float, data: KSpaceSeries) -> None:
-        path, commands = simulated(case.path, coils, snr)
+        path, commands = simulated(case.path, coils, snr, case.reading)
         session = self._c.session
         made = session.new_case(data, case.title, path, (*case.commands, *commands))
-        session.insert_case(made, after=case)
-        # The k-space takes the images' place on the list: one series, not two of the same name.
         if case in session.cases:
-            session.remove_case(case)
-        self.opened.emit(made)
+            # The k-space takes the images' place on the list: one series, not two of the same name. Undo shows the images again.
+            self._c.undo.push(ReplaceCase(session, "simulate coils", case, made))
+        else:
+            session.insert_case(made)
 
     # --- close and save ------------------------------------------------------------------------------------------------
 
@@ -183,7 +182,11 @@ class FilesController(QObject):
             made = result.original
         elif case.reference is not None and set(made.slices) <= case.reference_slices:
             made = replace(made, reference=case.reference[list(made.slices)][:, list(made.frames)])
-        handle = self._c.runner.submit("io", "Save result", lambda _: self._c.api.save_reconstruction(made, path))
+        # A result is there before the references of all its slices are: those are made with it.
+        series = case.kspace if made.reference is None and case.comparable else None
+        if series is not None and case.reference_failed.intersection(made.slices):
+            series = None
+        handle = self._c.runner.submit("io", "Save result", partial(_save, self._c.api, series, made, path))
         handle.succeeded.connect(lambda _: self._c.say(f"{result.title} was written to {path}"))
         handle.failed.connect(partial(self._c.errors.report, "Save result"))
 
@@ -212,14 +215,20 @@ def _open(api: Any, file: Path, options: dict[str, Any], report: Reporter) -> KS
 
 
 def _open_sample(
-    api: Any, name: str, simulate: tuple[int, float] | None, report: Reporter
+    api: Any, name: str, simulation: tuple[int, float], report: Reporter
 ) -> tuple[KSpaceSeries | ImageSeries, str, str, tuple[str, ...]]:
     data = api.open_sample(name)
     title, path = data.name or name, data.source
-    if simulate is None or not isinstance(data, ImageSeries):
+    if not isinstance(data, ImageSeries):
         return data, title, path, ()
-    made_path, commands = simulated(path, *simulate)
-    return api.simulate(data, *simulate, 0, report), title, made_path, commands
+    made_path, commands = simulated(path, *simulation)
+    return api.simulate(data, *simulation, 0, report), title, made_path, commands
+
+
+def _save(api: Any, series: KSpaceSeries | None, made: Reconstruction, path: str, report: Reporter) -> None:
+    if series is not None:
+        made = replace(made, reference=api.reference(series, made.slices, made.frames, report))
+    api.save_reconstruction(made, path)
 
 
 def _make_phantom(api: Any, settings: dict[str, Any], report: Reporter) -> KSpaceSeries:
@@ -228,26 +237,28 @@ def _make_phantom(api: Any, settings: dict[str, Any], report: Reporter) -> KSpac
     return made
 
 
-def simulated(path: str, coils: int, snr: float) -> tuple[str, tuple[str, ...]]:
+def reading_words(told: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what a person said about a file (``axes``, ``key``, ``times_ms``, ``kind``) as options of the command line."""
+    words: list[str] = []
+    for name, value in told.items():
+        text = ",".join(str(time) for time in value) if name == "times_ms" else str(value)
+        words += ["--" + name.removesuffix("_ms"), text]
+    return tuple(words)
+
+
+def simulated(path: str, coils: int, snr: float, reading: Sequence[str] = ()) -> tuple[str, tuple[str, ...]]:
     """Return the file that simulation would write on the command line, and the line that writes it."""
     name = f"{Path(path).stem or 'images'}-{coils}coils.h5"
-    return name, (
-        shlex.join(["myoscope", "simulate", path, "--out", name, "--coils", str(coils), "--snr", f"{snr:g}", "--seed", "0"]),
-    )
+    words = ["myoscope", "simulate", path, *reading, "--out", name, "--coils", str(coils), "--snr", f"{snr:g}", "--seed", "0"]
+    return name, (shlex.join(words),)
 
 
 def phantom_command(settings: Mapping[str, Any]) -> str:
     """Return the line that makes the same phantom."""
     words = ["myoscope", "phantom", str(settings["kind"]), "--out", "phantom.h5"]
-    for name, option in (
-        ("coils", "--coils"),
-        ("slices", "--slices"),
-        ("frames", "--frames"),
-        ("snr", "--snr"),
-        ("seed", "--seed"),
-    ):
+    for name in ("coils", "slices", "frames", "snr", "seed"):
         if name in settings:
-            words += [option, f"{settings[name]:g}"]
+            words += [f"--{name}", str(settings[name])]
     if "matrix" in settings:
         ky, kx = settings["matrix"]
         words += ["--matrix", f"{ky}x{kx}"]

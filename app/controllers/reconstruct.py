@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -35,7 +35,8 @@ class _Run:
     began: float = field(default_factory=time.monotonic)
     handles: list[JobHandle] = field(default_factory=list)
     ended: int = 0
-    failed: set[str] = field(default_factory=set)
+    #: Methods that failed, and how many of their jobs did.
+    failed: dict[str, int] = field(default_factory=dict)
 
     def fraction(self, current: float) -> float:
         """Share done when the running job has done ``current`` of its own."""
@@ -58,10 +59,11 @@ class ReconstructController(QObject):
 
     running_changed = Signal(bool)
 
-    def __init__(self, context: Context, panel: MethodsPanel) -> None:
+    def __init__(self, context: Context, panel: MethodsPanel, mask_underway: Callable[[], JobHandle | None]) -> None:
         super().__init__(context.window)
         self._c = context
         self._panel = panel
+        self._mask_underway = mask_underway
         self._run: _Run | None = None
         self._run_when_ready: tuple[str, ...] = ()
         # Case -> methods that failed in its last run.
@@ -145,8 +147,18 @@ class ReconstructController(QObject):
     # --- run -----------------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Run the ticked methods on the slice on screen, or on all slices, that one first."""
-        self._start(self._panel.model.ticked())
+        """Run the ticked methods with the mask of the panel on the slice on screen, or on all slices, that one first."""
+        making = self._mask_underway()
+        if making is None:
+            self._start(self._panel.model.ticked())
+            return
+        # Not with the mask before. One that cannot be made is told, and nothing runs.
+        for ended in (making.succeeded, making.cancelled):
+            ended.connect(partial(self._run_again, self._c.session.current))
+
+    def _run_again(self, case: Case | None, *_: object) -> None:
+        if case is self._c.session.current:
+            self.run()
 
     def run_methods(self, names: Sequence[str]) -> None:
         """Tick and run these methods; when the table or the mask is not there yet, as soon as both are."""
@@ -225,7 +237,7 @@ class ReconstructController(QObject):
 
     def _on_failed(self, run: _Run, row: MethodRow, error: BaseException, details: str) -> None:
         self._panel.model.set_status(row.name, "failed")
-        run.failed.add(row.name)
+        run.failed[row.name] = run.failed.get(row.name, 0) + 1
         self._c.errors.report(f"Reconstruct with {row.title}", error, details)
 
     def _on_finished(self, run: _Run) -> None:
@@ -234,7 +246,7 @@ class ReconstructController(QObject):
             return
         self._run = None
         self._panel.set_running(False)
-        self._failed[run.case.key] = run.failed
+        self._failed[run.case.key] = set(run.failed)
         self._show_states(self._c.session.current)
         self._say_end(run)
         self.running_changed.emit(False)
@@ -244,7 +256,7 @@ class ReconstructController(QObject):
         if any(handle.token.cancelled for handle in run.handles):
             self._c.say("Reconstruction cancelled; what was finished is kept")
         elif run.failed:
-            self._c.say(f"{len(run.failed)} of {run.total} reconstructions failed")
+            self._c.say(f"{sum(run.failed.values())} of {run.total} reconstructions failed")
         else:
             self._c.say(f"Reconstructed in {seconds_text(seconds)}")
 
@@ -339,7 +351,7 @@ class ReconstructController(QObject):
         path = case.path or case.data.source or "FILE.h5"
         where = [] if self._panel.all_slices.isChecked() or case.slices == 1 else ["--slices", str(case.view.slice_index)]
         for row in self._panel.model.ticked():
-            words = ["myoscope", "reconstruct", path, "--method", row.name]
+            words = ["myoscope", "reconstruct", path, *case.reading, "--method", row.name]
             if row.chosen:
                 words += ["--weights", row.chosen]
             for name, value in row.settings.items():

@@ -12,13 +12,15 @@ from PySide6.QtWidgets import QFileDialog
 
 from app.controllers.context import Context
 from app.display.cursor import values_at
-from app.display.frames import REFERENCE, Display
+from app.display.frames import REFERENCE, Display, Role
 from app.display.resolve import resolve
 from app.display.state import Component, ErrorMode, ViewState
 from app.display.words import number
 from app.panels.inspector import InspectorPanel
 from app.panels.review import ReviewPanel
+from app.session import frame_duration
 from app.undo import ChangeView
+from app.views.player import DEFAULT_FPS
 from engine.core.errors import InputError
 from engine.core.files import replacing
 from engine.core.types import Kind
@@ -92,6 +94,7 @@ class ReviewController(QObject):
         player.sliceChanged.connect(lambda index: self._look(slice_index=index))
         inspector.region_chosen.connect(lambda name: self._look(score_region=name))
         inspector.percentile_changed.connect(lambda value: self._edit("change the dynamic region", region_percentile=value))
+        inspector.percentile_settled.connect(self._end_drag)
         inspector.result_chosen.connect(self.select)
         inspector.copy_requested.connect(self.copy_scores)
         inspector.export_requested.connect(self.export_scores_dialog)
@@ -146,6 +149,8 @@ class ReviewController(QObject):
             if case.data.kind in WEIGHTED:
                 # Contrasts, not a movement: slow enough to look at each.
                 self._panel.player.set_rate("every", WEIGHTED_FPS)
+            elif frame_duration(case) is None:
+                self._panel.player.set_rate("every", DEFAULT_FPS)
         self._on_view()
         self._show_scores()
         self._c.session.view_changed.emit()
@@ -285,10 +290,13 @@ class ReviewController(QObject):
     def _point(self, x: int, y: int) -> None:
         values = values_at(self._display, x, y)
         self._inspector.values.set_values(values)
-        place = f"x {x}  y {y}  frame {self._display.frame + 1}"
         self._inspector.set_place(f"x {x}  y {y}")
-        first = f"{values[0].title} {number(values[0].value, 4)}" if values else "outside the image"
-        self.pointed.emit(f"{place}: {first}")
+        under = self._panel.grid.pointed
+        found = next((value for value in values if under is None or value.key == under.key), None)
+        on_error = under is not None and under.role is Role.ERROR
+        value = None if found is None else found.error if on_error else found.value
+        words = "no picture here" if found is None or value is None else f"{found.title}{' error' * on_error} {number(value, 4)}"
+        self.pointed.emit(f"x {x}  y {y}  frame {self._display.frame + 1}: {words}")
 
     # --- playing -------------------------------------------------------------------------------------------------------
 

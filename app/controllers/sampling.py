@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QFileDialog
 
 from app.controllers.context import Context
+from app.jobs import JobHandle
 from app.panels.sampling import SamplingPanel
 from app.session import Case, has_zero_filled
 from engine.core.jobs import Reporter
@@ -34,6 +35,7 @@ class SamplingController(QObject):
         self._timer.timeout.connect(self._make)
         # Case, mask and slice of the preview that is being made.
         self._wanted: tuple[str, int, int] = ("", 0, 0)
+        self._making: JobHandle | None = None
         panel.request_changed.connect(lambda _: self._timer.start())
         panel.file_requested.connect(self.mask_file_dialog)
         panel.set_patterns(context.api.mask_patterns())
@@ -49,6 +51,13 @@ class SamplingController(QObject):
     def pending(self) -> bool:
         """Whether an edit waits to become a mask."""
         return self._timer.isActive()
+
+    def underway(self) -> JobHandle | None:
+        """Return the job that makes the mask the panel shows, None when it is there; an edit that waits becomes a job now."""
+        if self.pending:
+            self._timer.stop()
+            self._make()
+        return None if self._making is None or self._making.done else self._making
 
     def stop(self) -> None:
         """Forget an edit that waits (the window closes)."""
@@ -84,9 +93,13 @@ class SamplingController(QObject):
             if case.mask is None:
                 self._c.session.set_mask(case, None, series.acquired)
             self._show(case)
+            self.request_preview()
             return
         self._panel.set_editable(True)
         if case.mask is None:
+            if self._panel.from_file():
+                # A file's mask is that of its series only.
+                self._panel.set_request(self._remembered())
             self._make()
         else:
             if case.request is not None:
@@ -115,6 +128,7 @@ class SamplingController(QObject):
         request = self._panel.request()
         work = partial(_make_mask, self._c.api, request, case.kspace.shape)
         handle = self._c.runner.submit("cpu", "Mask", work, key="mask", quiet=True, priority=20)
+        self._making = handle
         handle.succeeded.connect(partial(self._on_made, case, request))
         handle.failed.connect(self._on_failed)
 
@@ -158,6 +172,7 @@ class SamplingController(QObject):
             return
         work = partial(_read_mask, self._c.api, path, case.kspace.shape)
         handle = self._c.runner.submit("io", "Mask from file", work, key="mask")
+        self._making = handle
         handle.succeeded.connect(partial(self._on_file, case, path))
         handle.failed.connect(partial(self._c.errors.report, "Mask from file"))
 
@@ -234,7 +249,7 @@ def _psf(api: Any, mask: SamplingMask, report: Reporter) -> Float:
 
 def _read_mask(api: Any, path: str, shape: tuple[int, ...], report: Reporter) -> tuple[SamplingMask, Float]:
     report.check()
-    mask = api.open_mask(path)
+    mask = api.open_mask(path, shape)
     mask.check_fits(shape)
     return mask, api.point_spread(mask)
 

@@ -90,7 +90,7 @@ class ScoresController(QObject):
             return
         self._region_of[case.key] = question
         work = partial(_region, self._c.api, case.reference, sorted(case.reference_slices), case.view.region_percentile)
-        handle = self._c.runner.submit("io", "Dynamic region", work, key="region", quiet=True, priority=4)
+        handle = self._c.runner.submit("io", "Dynamic region", work, key="region." + case.key, quiet=True, priority=4)
         handle.succeeded.connect(partial(self._c.session.set_region, case))
         handle.failed.connect(partial(self._c.errors.report, "Dynamic region"))
 

@@ -17,7 +17,7 @@ Table = NDArray[np.uint8]
 INVALID: Final = (176, 48, 216)
 """Violet: in none of the maps, so a NaN is never taken for a dark or a bright pixel."""
 
-FILES: Final = ("berlin", "romaO", "vik", "vikO")
+FILES: Final = ("berlin", "romaO")
 NAMES: Final = ("gray", "error", *FILES)
 
 

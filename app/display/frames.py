@@ -119,8 +119,6 @@ class Display:
         How data pixels lie on screen; height of a display pixel divided by its width.
     line
         The profile line in data pixels, None when the profile row is hidden or the panes show k-space.
-    cursor
-        Data pixel under the mouse, None outside.
     messages
         Sentences worth saying once ("12 pixels of CG-SENSE are not numbers").
     hint
@@ -139,7 +137,6 @@ class Display:
     orientation: Orientation = field(default_factory=lambda: Orientation(1, 1))
     pixel_aspect: float = 1.0
     line: Line | None = None
-    cursor: tuple[int, int] | None = None
     messages: tuple[str, ...] = ()
     hint: str = ""
 

@@ -38,7 +38,6 @@ def resolve(snapshot: SessionSnapshot, view: ViewState) -> Display:
         orientation=scene.orientation,
         pixel_aspect=pixel_aspect(snapshot, scene.orientation),
         line=scene.line if profiles and view.component is not Component.KSPACE else None,
-        cursor=view.cursor,
         messages=_messages(scene, (*panes, *errors)),
     )
 

@@ -16,7 +16,7 @@ from app.display.profile import sample
 from app.display.scene import CACHE, Place, Scene
 from app.display.snapshot import ResultEntry
 from app.display.state import Component, ErrorMode
-from engine.core.axes import MAP_SLICE
+from engine.core.axes import FRAME, MAP_SLICE
 from engine.core.types import Bool, Complex, Float
 
 ERROR_WORDS: Final = {
@@ -125,6 +125,9 @@ def profile_row(scene: Scene) -> tuple[PaneFrame, ...]:
     frames: list[PaneFrame] = []
     for key, title, place in columns:
         message = "" if place.slice_at is not None and scene.fits(place) else _missing(scene, place)
+        there = place.array.shape[FRAME]
+        if not message and there < scene.sizes.frames:  # stretched to the height of the others it would show other frames
+            message = f"{there} of {scene.sizes.frames} frames"
         picture = None if message else _profile(scene, place, shown)
         frames.append(
             PaneFrame(

@@ -46,8 +46,6 @@ class ViewState:
         Whether the x-t row is shown.
     quarter_turns, flipped
         Display orientation: quarter turns counter-clockwise after an optional left-right flip. The data are never changed.
-    cursor
-        (x, y) image pixel under the mouse, None outside.
     score_region
         Region of the scores under the panes: "whole", "dynamic", "static" or another that was scored.
     """
@@ -64,5 +62,4 @@ class ViewState:
     show_profile: bool = True
     quarter_turns: int = 0
     flipped: bool = False
-    cursor: tuple[int, int] | None = None
     score_region: str = "whole"

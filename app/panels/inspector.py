@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QLabel, QVBoxLayout, QWidget
+from PySide6.QtCore import QSignalBlocker, Signal
+from PySide6.QtWidgets import QDoubleSpinBox, QLabel, QVBoxLayout, QWidget
 
-from app.panels.parts import NORMAL, TIGHT, button, label, row
+from app.panels.parts import NORMAL, TIGHT, button, drop_down, label, row
 from app.views.table import CompactTable, CursorTableModel, ScoreTableModel
 
 REGIONS = (("Whole image", "whole"), ("Dynamic region", "dynamic"), ("Static region", "static"))
@@ -16,8 +16,8 @@ class InspectorPanel(QWidget):
 
     Signals
     -------
-    region_chosen(name), percentile_changed(value)
-        Which region the scores are taken over, and what counts as dynamic.
+    region_chosen(name), percentile_changed(value), percentile_settled()
+        Which region the scores are taken over, what counts as dynamic, and that its control was left.
     result_chosen(key)
         A row of the scores was clicked.
     copy_requested(), export_requested()
@@ -26,6 +26,7 @@ class InspectorPanel(QWidget):
 
     region_chosen = Signal(str)
     percentile_changed = Signal(float)
+    percentile_settled = Signal()
     result_chosen = Signal(str)
     copy_requested = Signal()
     export_requested = Signal()
@@ -34,12 +35,8 @@ class InspectorPanel(QWidget):
         super().__init__(parent)
         self.setObjectName("inspector")
         self.scores, self.values = ScoreTableModel(self), CursorTableModel(self)
-        self._region = QComboBox()
-        self._region.setObjectName("inspector.region")
-        self._region.setAccessibleName("Region of the scores")
-        self._region.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self._region = drop_down("inspector.region", "Region of the scores")
         self._region.setMinimumContentsLength(10)
-        self._region.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         for title, name in REGIONS:
             self._region.addItem(title, name)
         self._region.activated.connect(lambda _: self.region_chosen.emit(str(self._region.currentData())))
@@ -53,6 +50,7 @@ class InspectorPanel(QWidget):
         self._percentile.setKeyboardTracking(False)
         self._percentile.setMinimumWidth(64)
         self._percentile.valueChanged.connect(self.percentile_changed)
+        self._percentile.editingFinished.connect(self.percentile_settled)
         self._scores_table = CompactTable(self.scores, "inspector.scores", "Scores")
         self._scores_table.clicked.connect(lambda index: self.result_chosen.emit(self.scores.key_at(index.row())))
         self._values_table = CompactTable(self.values, "inspector.values", "Values under the cursor")

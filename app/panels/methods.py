@@ -8,7 +8,6 @@ from PySide6.QtCore import QModelIndex, QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
-    QComboBox,
     QHeaderView,
     QLineEdit,
     QProgressBar,
@@ -19,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from app import theme
 from app.panels.methods_model import COLUMNS, KEY_ROLE, NAME, STATUS, MethodRow, MethodsFilter, MethodsModel
-from app.panels.parts import NORMAL, TIGHT, button, label, row, tool_button
+from app.panels.parts import NORMAL, TIGHT, button, drop_down, label, row, tool_button
 
 RECONSTRUCT, CANCEL, CANCELLING = "Reconstruct", "Cancel", "Cancelling…"
 # So many methods are seen at a glance: no filter is offered.
@@ -100,11 +99,7 @@ class MethodsPanel(QWidget):
         self._filter.setPlaceholderText("Filter methods")
         self._filter.setClearButtonEnabled(True)
         self._filter.textChanged.connect(self.proxy.set_words)
-        self._weights = QComboBox()
-        self._weights.setObjectName("methods.weights")
-        self._weights.setAccessibleName("Weights of the selected method")
-        self._weights.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self._weights.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self._weights = drop_down("methods.weights", "Weights of the selected method")
         self._weights.activated.connect(self._on_weights)
         self._import = tool_button("Import…", "methods.import", "Import published weights")
         self._import.clicked.connect(self.import_requested)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QSizePolicy, QToolButton, QWidget
 
 #: Spacing in pixels: within a group, between groups, around a panel.
 TIGHT, NORMAL, WIDE = 4, 8, 16
@@ -54,6 +54,16 @@ def tool_button(text: str, name: str, tip: str = "") -> QToolButton:
     made.setText(text)
     made.setAutoRaise(True)
     _dress(made, name, tip or text)
+    return made
+
+
+def drop_down(name: str, words: str) -> QComboBox:
+    """Return a list to choose from that is as wide as its panel lets it be; same focus rule as :func:`button`."""
+    made = QComboBox()
+    made.setObjectName(name)
+    made.setAccessibleName(words)
+    made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     return made
 
 

@@ -7,11 +7,11 @@ from itertools import pairwise
 from typing import Any
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, QLabel, QSlider, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QGridLayout, QLabel, QSlider, QSpinBox, QVBoxLayout, QWidget
 
 from app import theme
 from app.forms import OptionsForm
-from app.panels.parts import NORMAL, TIGHT, WIDE, button, label, row, tool_button
+from app.panels.parts import NORMAL, TIGHT, WIDE, button, drop_down, label, row, tool_button
 from app.views.mask_view import MaskView
 from engine.core.requests import MaskRequest
 from engine.core.types import Float, SamplingMask
@@ -47,11 +47,7 @@ class SamplingPanel(QWidget):
         self.show_mask(None, None)
 
     def _make_controls(self) -> None:
-        self._pattern = QComboBox()
-        self._pattern.setObjectName("sampling.pattern")
-        self._pattern.setAccessibleName("Sampling pattern")
-        self._pattern.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self._pattern.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self._pattern = drop_down("sampling.pattern", "Sampling pattern")
         self._pattern.activated.connect(self._on_pattern)
         self._file = button("File…", "sampling.file", "A mask from a file (h5, npz, npy, mat)")
         self._file.clicked.connect(self.file_requested)
@@ -215,6 +211,10 @@ class SamplingPanel(QWidget):
         self._note.setText(text)
         self._note.setVisible(bool(text))
 
+    def from_file(self) -> bool:
+        """Whether the panel shows a mask from a file."""
+        return bool(self._pattern.currentData() == FROM_FILE)
+
     def show_file(self, name: str) -> None:
         """Say that the mask came from a file."""
         with QSignalBlocker(self._pattern):
@@ -279,5 +279,5 @@ class SamplingPanel(QWidget):
         self._tell()
 
     def _tell(self, *_: object) -> None:
-        if self._pattern.currentData() != FROM_FILE:
+        if not self.from_file():
             self.request_changed.emit(self.request())

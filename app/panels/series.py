@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from PySide6.QtCore import QSignalBlocker, Signal
-from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
 
 from app.display.words import TIME_NAMES
-from app.panels.parts import NORMAL, TIGHT, button, label, row, tool_button
+from app.panels.parts import NORMAL, TIGHT, button, drop_down, label, row, tool_button
 from app.session import SAMPLE_NOTE, Case, mask_words
 from engine.core import axes
 from engine.core.types import ImageSeries, Kind, KSpaceSeries
@@ -84,10 +84,7 @@ class SeriesPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("series")
-        self._list = QComboBox()
-        self._list.setObjectName("series.list")
-        self._list.setAccessibleName("Loaded series")
-        self._list.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self._list = drop_down("series.list", "Loaded series")
         self._list.setMinimumContentsLength(12)
         self._list.activated.connect(lambda _: self.selected.emit(str(self._list.currentData())))
         self._close = tool_button("✕", "series.close", "Take this series off the list")
@@ -129,7 +126,7 @@ class SeriesPanel(QWidget):
         self._snr.setValue(40)
         self._snr.setMinimumWidth(56)
         self._start = button("Simulate", "simulate.start", "Make multi-coil k-space from these images, with noise")
-        self._start.clicked.connect(lambda: self.simulate_requested.emit(self._coils.value(), self._snr.value()))
+        self._start.clicked.connect(lambda: self.simulate_requested.emit(*self.simulation()))
         coils, snr = QLabel("&Coils"), QLabel("S&NR")
         coils.setBuddy(self._coils)
         snr.setBuddy(self._snr)
@@ -145,6 +142,10 @@ class SeriesPanel(QWidget):
         """Set the numbers offered for simulation."""
         self._coils.setValue(coils)
         self._snr.setValue(snr)
+
+    def simulation(self) -> tuple[int, float]:
+        """Return the numbers of coils and of signal to noise that stand in the panel."""
+        return self._coils.value(), self._snr.value()
 
     def show_case(self, current: Case | None, cases: Sequence[Case]) -> None:
         """Show the list and the current series."""

@@ -52,6 +52,8 @@ class PaneGrid(QWidget):
         self._panes: dict[tuple[Role, str], Pane] = {}
         self._legend = Legend(self)
         self._empty = EmptyState(self)
+        self._pointed = QPointF()  # where on the desktop the mouse was seen last
+        self._asked: int | None = None  # frame that was asked for and is not on screen yet
         self._flipped: tuple[str, str] | None = None
         self._structure: tuple[object, ...] = ()
 
@@ -71,16 +73,21 @@ class PaneGrid(QWidget):
         """Return a pane by key and row, None when it is not there."""
         return self._panes.get((role, key))
 
+    @property
+    def pointed(self) -> PaneFrame | None:
+        """The picture under the mouse (a flipped pane shows another one than its own), None outside."""
+        pane = next((pane for pane in self._panes.values() if pane.objectName() == self._link.hovered), None)
+        return None if pane is None else pane.frame
+
     def apply(self, display: Display) -> int:
         """Show ``display``; only panes whose frame differs are repainted. Return how many did."""
         link = self._link
-        moved = (link.line, link.cursor) != (display.line, display.cursor) and self._interaction.hold is Hold.NOTHING
+        moved = link.line != display.line and self._interaction.hold is Hold.NOTHING
         turned = (link.display.orientation, link.display.pixel_aspect) != (display.orientation, display.pixel_aspect)
         link.display = display
         if self._interaction.hold not in (Hold.LINE, Hold.START, Hold.END):
             link.line = display.line
-        if not link.hovered:
-            link.cursor = display.cursor
+        self._asked = None
         self._empty.setVisible(not display.panes)
         self._empty.set_hint(display.hint)
         self.setAccessibleDescription(" ".join((display.hint, *display.messages)).strip())
@@ -91,6 +98,7 @@ class PaneGrid(QWidget):
         changed = self._show_frames()
         if turned or moved:
             self.refresh()
+        self._point_again()
         return changed
 
     def set_selected(self, key: str) -> None:
@@ -197,6 +205,7 @@ class PaneGrid(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: ARG002
         self._place()
+        self._point_again()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002
         QPainter(self).fillRect(self.rect(), QColor(theme.IMAGE_BACKGROUND))
@@ -210,7 +219,7 @@ class PaneGrid(QWidget):
                 self.setFocus(Qt.FocusReason.MouseFocusReason)
                 self._pressed(watched, event)
             elif kind == QEvent.Type.MouseButtonRelease and isinstance(event, QMouseEvent):
-                self._released(watched)
+                self._released(watched, event)
             elif kind == QEvent.Type.MouseButtonDblClick and isinstance(event, QMouseEvent):
                 self._double_clicked(event)
             elif kind == QEvent.Type.Wheel and isinstance(event, QWheelEvent):
@@ -226,14 +235,13 @@ class PaneGrid(QWidget):
         if pane.role is not Role.PROFILE:
             self._interaction.press(pane, event)
             return
-        row = pane.profile_row(event.position())
-        if row is not None and pane.frame is not None and pane.frame.marker is not None:
-            self.frameRequested.emit(row - pane.frame.marker)
+        self._ask_for(pane.profile_row(event.position()))
 
     def _moved(self, pane: Pane, event: QMouseEvent) -> None:
         position = event.position()
         if pane.role is Role.PROFILE:
-            self._scrub(pane, event)
+            if event.buttons() & Qt.MouseButton.LeftButton:
+                self._ask_for(pane.profile_row(position))
             return
         hold = self._interaction.hold
         if hold is Hold.NOTHING:
@@ -252,14 +260,16 @@ class PaneGrid(QWidget):
                     self.refresh()
                     self.profileMoved.emit(*line)
 
-    def _scrub(self, pane: Pane, event: QMouseEvent) -> None:
-        if event.buttons() & Qt.MouseButton.LeftButton:
-            row = pane.profile_row(event.position())
-            if row is not None and pane.frame is not None and pane.frame.marker not in (None, row):
-                self.frameRequested.emit(row - int(pane.frame.marker or 0))
+    def _ask_for(self, frame: int | None) -> None:
+        """Ask for a frame; steps count from the one asked for last, for the mouse can be quicker than the drawing."""
+        before = self._link.display.frame if self._asked is None else self._asked
+        if frame is not None and frame != before:
+            self._asked = frame
+            self.frameRequested.emit(frame - before)
 
     def _point(self, pane: Pane, position: QPointF) -> None:
         """Move the shared cursor."""
+        self._pointed = pane.mapToGlobal(position)
         over = self._interaction.over(pane, position)
         shape = Qt.CursorShape.CrossCursor if over is Hold.IMAGE else Qt.CursorShape.SizeAllCursor
         if pane.cursor().shape() != shape:
@@ -274,15 +284,27 @@ class PaneGrid(QWidget):
         self.refresh()
         self.cursorMoved.emit(*pixel)
 
+    def _point_again(self) -> None:
+        """Tell what lies under a mouse at rest now: images move under it when they are zoomed, turned, or placed anew."""
+        if not self._link.hovered or self._interaction.hold is not Hold.NOTHING:
+            return
+        pane = self.childAt(self.mapFromGlobal(self._pointed).toPoint())
+        if isinstance(pane, Pane) and pane.role is not Role.PROFILE:
+            self._point(pane, pane.mapFromGlobal(self._pointed))
+        else:
+            self._left()
+
     def _left(self) -> None:
         if self._link.hovered:
             self._link.cursor, self._link.hovered = None, ""
             self.refresh()
             self.cursorLeft.emit()
 
-    def _released(self, pane: Pane) -> None:
+    def _released(self, pane: Pane, event: QMouseEvent) -> None:
         was = self._interaction.hold
         held = self._interaction.release()
+        if held is not Hold.NOTHING:
+            self._point(pane, event.position())
         if held is Hold.WINDOW:
             self.windowDragFinished.emit()
         elif held in (Hold.LINE, Hold.START, Hold.END):
@@ -315,6 +337,7 @@ class PaneGrid(QWidget):
     def _camera_changed(self, before: Camera) -> None:
         if self._link.camera != before:
             self.refresh()
+            self._point_again()
             self.viewChanged.emit(self._link.camera.zoom)
 
 

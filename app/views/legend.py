@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from app import theme
@@ -50,9 +50,7 @@ class Legend(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002
         painter = QPainter(self)
         painter.fillRect(self.rect(), QColor(theme.IMAGE_BACKGROUND))
-        font = QFont(self.font())
-        font.setPointSizeF(max(7.5, font.pointSizeF() * 0.9))
-        painter.setFont(theme.numbers(font))
+        painter.setFont(theme.numbers(theme.small(self.font())))
         metrics = QFontMetricsF(painter.font())
         one = 2 * metrics.height() + BAR + 4
         gap = min(16.0, max(2.0, (self.height() - one * len(self.scales)) / (len(self.scales) + 1)))

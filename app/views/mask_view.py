@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QWidget
 
 from app import theme
@@ -74,8 +74,7 @@ class MaskView(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002
         painter = QPainter(self)
-        font = QFont(self.font())
-        font.setPointSizeF(max(7.5, font.pointSizeF() * 0.85))
+        font = theme.small(self.font(), 0.85)
         painter.setFont(font)
         caption = QFontMetricsF(font).height() + 2
         half = (self.width() - GAP) / 2
@@ -98,7 +97,9 @@ class MaskView(QWidget):
             if self._psf.shape[-1] == 1:
                 self._paint_curve(painter, right, level[:, 0])
             else:
-                self._paint_picture(painter, _square(right, level.shape), level, (PSF_DB, 0.0))
+                place = _square(right, level.shape)
+                shown = reduced(level, *self._pixels(place), largest=True)  # the peak is one pixel, and the worst lobe counts
+                self._paint_picture(painter, place, shown, (PSF_DB, 0.0))
 
     def _shown_frame(self) -> int:
         return 0 if self._mask is None else min(self._frame, self._mask.lines.shape[0] - 1)
@@ -109,17 +110,20 @@ class MaskView(QWidget):
         painter.drawText(box, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), words)
 
     def _paint_mask(self, painter: QPainter, area: QRectF, picture: NDArray[np.float32], *, flat: bool) -> None:
-        # More lines than screen rows: each row shows the share of its lines that is measured, so none vanishes.
-        rows = max(1, int(area.height() * self.devicePixelRatioF()))
-        shown = reduced(picture, rows)
         place = area if flat else _square(area, picture.shape)
-        self._paint_picture(painter, place, shown, (0.0, 1.0))
+        # More samples than screen pixels: each pixel shows the share of its samples that is measured, so none vanishes.
+        self._paint_picture(painter, place, reduced(picture, *self._pixels(place)), (0.0, 1.0))
         if flat and self._mask is not None and self._mask.lines.shape[0] > 1:
             width = area.width() / picture.shape[1]
             painter.setPen(QPen(theme.color("accent"), 1.0))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             x = area.left() + self._shown_frame() * width
             painter.drawRect(QRectF(x, area.top(), width, area.height()).adjusted(0.5, 0.5, -0.5, -0.5))
+
+    def _pixels(self, place: QRectF) -> tuple[int, int]:
+        """Return the rows and columns of screen pixels in a place."""
+        ratio = self.devicePixelRatioF()
+        return max(1, int(place.height() * ratio)), max(1, int(place.width() * ratio))
 
     def _paint_picture(self, painter: QPainter, place: QRectF, values: NDArray[Any], levels: tuple[float, float]) -> None:
         words = to_words(np.ascontiguousarray(values, dtype=np.float32), levels, "gray")
@@ -163,13 +167,19 @@ def side_lobe(psf: Float) -> float:
     return float(rest.max())
 
 
-def reduced(picture: NDArray[np.float32], rows: int) -> NDArray[np.float32]:
-    """Return a picture with at most ``rows`` rows, each the mean of the rows it stands for."""
-    if picture.shape[0] <= rows:
-        return picture
-    starts = (np.arange(rows) * picture.shape[0]) // rows
-    counts = np.diff(np.append(starts, picture.shape[0]))
-    return (np.add.reduceat(picture, starts, axis=0) / counts[:, None]).astype(np.float32)
+def reduced(picture: NDArray[np.float32], rows: int, columns: int, *, largest: bool = False) -> NDArray[np.float32]:
+    """Return a picture of at most ``rows`` x ``columns`` pixels, each the mean (or the largest) of those it stands for."""
+    for axis, most in enumerate((rows, columns)):
+        size = picture.shape[axis]
+        if size <= most:
+            continue
+        starts = (np.arange(most) * size) // most
+        if largest:
+            picture = np.maximum.reduceat(picture, starts, axis=axis)
+        else:
+            counts = np.diff(np.append(starts, size))
+            picture = (np.add.reduceat(picture, starts, axis=axis) / (counts if axis else counts[:, None])).astype(np.float32)
+    return picture
 
 
 def _square(area: QRectF, shape: tuple[int, ...]) -> QRectF:

@@ -6,8 +6,8 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QEvent, QLineF, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QHelpEvent, QImage, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
 from app import theme
@@ -24,6 +24,8 @@ CURSOR_COLOR: Final = QColor(120, 220, 120, 200)
 SELECTED_COLOR: Final = QColor("#4cb3d4")
 WARNING_COLOR: Final = QColor("#f0b95c")
 LOUD: Final = ("stale", "preview")
+MOST_OF_A_BADGE: Final = 5
+"""A badge may hide one part in so many of a picture's height; what follows its colon is left out before it hides more."""
 
 
 class Pane(QWidget):
@@ -93,6 +95,11 @@ class Pane(QWidget):
         return min(int((position.y() - area.y()) / area.height() * rows), rows - 1)
 
     # --- painting ------------------------------------------------------------------------------------------------------
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QHelpEvent) and self.picture_area().contains(QPointF(event.pos())):
+            return True  # words over the pixel that is looked at would hide it
+        return super().event(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -206,7 +213,7 @@ class Pane(QWidget):
 
     def _paint_message(self, painter: QPainter, area: QRectF, message: str) -> None:
         painter.setPen(QColor(theme.IMAGE_DIM))
-        painter.setFont(self._small())
+        painter.setFont(theme.small(self.font()))
         flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
         painter.drawText(area.adjusted(8, 8, -8, -8), int(flags), message)
 
@@ -215,7 +222,7 @@ class Pane(QWidget):
         selected = self.link.selected == self.key
         bold = QFont(self.font())
         bold.setWeight(QFont.Weight.DemiBold)
-        aside = theme.numbers(self._small())
+        aside = theme.numbers(theme.small(self.font()))
         taken = QFontMetricsF(aside).horizontalAdvance(frame.aside) + 8 if frame.aside else 0
         # What a pane shows matters more than how long it took; the tooltip tells that too.
         fits = QFontMetricsF(bold).horizontalAdvance(frame.title) <= box.width() - taken
@@ -230,7 +237,7 @@ class Pane(QWidget):
             painter.drawText(box, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight), frame.aside)
 
     def _paint_scores(self, painter: QPainter, frame: PaneFrame) -> None:
-        font = theme.numbers(self._small())
+        font = theme.numbers(theme.small(self.font()))
         metrics = QFontMetricsF(font)
         painter.setFont(font)
         top = self.height() - SCORES + 3.0
@@ -242,13 +249,18 @@ class Pane(QWidget):
             painter.drawText(QPointF(2, top + index * metrics.height() + metrics.ascent()), text)
 
     def _paint_badges(self, painter: QPainter, area: QRectF, frame: PaneFrame) -> None:
-        font = self._small()
+        font = theme.small(self.font())
         metrics = QFontMetricsF(font)
         painter.setFont(font)
         flags = int(Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextWordWrap)
         y = area.bottom() - 4
-        for badge in reversed(frame.badges):
-            words = metrics.boundingRect(QRectF(0, 0, area.width() - 20, area.height()), flags, badge)
+        room = QRectF(0, 0, area.width() - 20, area.height())
+        for whole in reversed(frame.badges):
+            badge = whole
+            words = metrics.boundingRect(room, flags, badge)
+            if words.height() > area.height() / MOST_OF_A_BADGE:  # the tooltip of the title tells the rest
+                badge = whole.partition(":")[0]
+                words = metrics.boundingRect(room, flags, badge)
             box = QRectF(area.left() + 4, y - words.height() - 4, words.width() + 10, words.height() + 4)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(11, 12, 14, 200))
@@ -257,11 +269,6 @@ class Pane(QWidget):
             painter.setPen(QColor(WARNING_COLOR if loud else theme.IMAGE_TEXT))
             painter.drawText(box.adjusted(5, 2, 0, 0), flags, badge)
             y = box.top() - 2
-
-    def _small(self) -> QFont:
-        font = QFont(self.font())
-        font.setPointSizeF(max(7.5, font.pointSizeF() * 0.9))
-        return font
 
 
 def _said(frame: PaneFrame) -> tuple[str, ...]:

@@ -59,7 +59,8 @@ class Player(QWidget):
                 slider.setRange(0, count - 1)
                 slider.setPageStep(max(1, count // 8))
             slider.setEnabled(count > 1)
-        self._slice_row.setVisible(self._slices > 1)
+        for part in (self._slice_text, self._slice):
+            part.setVisible(self._slices > 1)
         for button in (self._to_first, self._previous, self._play, self._next, self._to_last, self._loop):
             button.setEnabled(self._frames > 1)
         if self._frames < 2:
@@ -217,13 +218,8 @@ class Player(QWidget):
         grid.addWidget(self._rate, 0, 3)
         grid.addWidget(self._fps, 0, 4)
         grid.addWidget(self._fps_text, 1, 3, 1, 2, Qt.AlignmentFlag.AlignRight)
-        self._slice_row = QWidget(self)
-        row = QHBoxLayout(self._slice_row)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(8)
-        row.addWidget(self._slice_text)
-        row.addWidget(self._slice, 1)
-        grid.addWidget(self._slice_row, 1, 1, 1, 2)
+        grid.addWidget(self._slice_text, 1, 1)
+        grid.addWidget(self._slice, 1, 2)
         grid.setColumnStretch(2, 1)
         # The text of the rate comes and goes: it must not move the sliders.
         self._fps_text.setMinimumWidth(self._fps_text.fontMetrics().horizontalAdvance("\u2007100 of 100 fps"))

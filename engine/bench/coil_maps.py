@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ import torch
 from torch import Tensor
 
 from engine.bench.contract import BENCHES, BenchResult, BenchSpec, seconds
+from engine.bench.reconstruction_peers import bart_seconds, write_cfl
 from engine.core.jobs import Reporter
 from engine.core.types import Complex
 from engine.physics.coil_maps import estimate
@@ -162,26 +161,13 @@ def _bart(kspace: Tensor) -> tuple[float, Tensor] | None:
     program = shutil.which("bart")
     if program is None:
         return None
-    import resource  # not on Windows, where there is no BART either
-
-    with tempfile.TemporaryDirectory() as folder:
-        _write_cfl(Path(folder) / "kspace", kspace.numpy())
-        command = [program, "ecalib", "-m1", f"-r{ACS}", f"-k{KERNEL}", "-c0", "kspace", "maps"]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        best = float("inf")
-        for _ in range(3):
-            before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)  # noqa: S603
-            after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            best = min(best, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-        return best, torch.from_numpy(_read_cfl(Path(folder) / "maps", tuple(kspace.shape)))
-
-
-def _write_cfl(path: Path, kspace: Complex) -> None:
-    """Write (coil, ky, kx) as BART's (kx, ky, 1, coil): its first axis is the fastest, so the bytes stay in order."""
     coils, height, width = kspace.shape
-    path.with_suffix(".hdr").write_text(f"# Dimensions\n{width} {height} 1 {coils} 1 1 1 1 1 1 1 1 1 1 1 1\n")
-    np.ascontiguousarray(kspace, dtype=np.complex64).tofile(path.with_suffix(".cfl"))
+    with tempfile.TemporaryDirectory() as folder:
+        # BART's first axis is the fastest: (kx, ky, 1, coil); the bytes stay in order.
+        write_cfl(Path(folder) / "kspace", kspace.numpy(), (width, height, 1, coils))
+        arguments = ["ecalib", "-m1", f"-r{ACS}", f"-k{KERNEL}", "-c0", "kspace", "maps"]
+        best = min(bart_seconds(program, arguments, folder) for _ in range(3))
+        return best, torch.from_numpy(_read_cfl(Path(folder) / "maps", tuple(kspace.shape)))
 
 
 def _read_cfl(path: Path, shape: tuple[int, ...]) -> Complex:

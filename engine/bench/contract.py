@@ -48,7 +48,7 @@ BENCHES: Registry[BenchSpec] = Registry("benchmark", "engine.bench", "bench --li
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch and numba use one thread inside the block."""
+    """Let torch use one thread inside the block. Others are not told: CPU time counts all their threads."""
     import torch
 
     before = torch.get_num_threads()
@@ -61,21 +61,20 @@ def one_thread() -> Iterator[None]:
 
 def seconds(work: Callable[[], T], repeats: int = 3) -> tuple[float, T]:
     """Return the smallest CPU time of ``repeats`` calls of ``work`` in this process, in seconds, and its last result."""
-    best = float("inf")
-    for _ in range(max(1, repeats)):
-        began = time.process_time()
-        result = work()
-        best = min(best, time.process_time() - began)
-    return best, result
+    return _smallest(work, repeats, time.process_time)
 
 
 def wall_seconds(work: Callable[[], T], repeats: int = 5) -> tuple[float, T]:
     """Return the smallest wall time of ``repeats`` calls of ``work`` in seconds, and its last result: for input and output."""
+    return _smallest(work, repeats, time.perf_counter)
+
+
+def _smallest(work: Callable[[], T], repeats: int, clock: Callable[[], float]) -> tuple[float, T]:
     best = float("inf")
     for _ in range(max(1, repeats)):
-        began = time.perf_counter()
+        began = clock()
         result = work()
-        best = min(best, time.perf_counter() - began)
+        best = min(best, clock() - began)
     return best, result
 
 

@@ -1,9 +1,14 @@
-"""Masks: seconds for each pattern against a plain way to make one of the same kind, with the quality of both."""
+"""Masks: seconds for each pattern against a plain way to make one of the same kind, with the quality of both.
+
+Like is compared with like: the plain way measures as many samples as ours, around the same ACS. What each lacks or adds is said
+in its name (``other``), and how many samples they differ by stands in ``difference``.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +31,11 @@ def run(quick: bool, report: Reporter) -> Iterator[BenchResult]:
     shape = (4, 102, 112) if quick else (12, 204, 448)
     names = MASKS.names()
     for done, name in enumerate(names):
-        report.step(done, len(names), MASKS.get(name).title)
+        spec = MASKS.get(name)
+        report.step(done, len(names), spec.title)
         # Poisson discs are compared on one frame: the plain way takes seconds for each.
         request = MaskRequest(name, R, ACS, per_frame=name != "poisson")
+        acs = f", ACS {ACS}" if spec.uses_acs else ""
         size = (1, *shape[1:]) if name == "poisson" else shape
         ours_s, mask = seconds(lambda request=request, size=size: make_mask(request, *size), 3)  # type: ignore[misc]
         for other, work in _alternatives(name):
@@ -36,13 +43,14 @@ def run(quick: bool, report: Reporter) -> Iterator[BenchResult]:
             other_s, lines = seconds(lambda work=work, size=size: work(size, np.random.default_rng(0)), 2)  # type: ignore[misc]
             yield BenchResult(
                 benchmark="masks",
-                case=f"{name}, {' x '.join(str(n) for n in size)}, R {R:g}",
+                case=f"{name}, {' x '.join(str(n) for n in size)}, R {R:g}{acs}",
                 ours_s=ours_s,
                 other=other,
                 other_s=other_s,
                 ratio=other_s / ours_s,
                 quality_ours=quality(name, mask.lines),
                 quality_other=quality(name, lines),
+                difference=f"{np.count_nonzero(lines) - np.count_nonzero(mask.lines):+d} samples",
             )
 
 
@@ -82,12 +90,16 @@ def nearest(grid: Bool) -> float:
 def _alternatives(name: str) -> Iterator[tuple[str, Plain]]:
     if name in ("equispaced", "kt_uniform"):
         yield "Python loop over lines", _loop_lines
-    elif name in ("random", "gaussian", "variable_density", "kt_gaussian", "random2d"):
-        yield "numpy Generator.choice", _choice_plane if name == "random2d" else _choice_lines
+    elif name in ("random", "gaussian", "variable_density", "random2d"):
+        yield "numpy Generator.choice", partial(_choice, name)
+    elif name == "kt_gaussian":
+        yield "numpy Generator.choice, without moving repetitions", _choice_kt
     elif name == "vista":
         yield "gradient descent on the plane, 120 steps", _gradient_vista
-    elif name in ("kt_radial", "radial2d"):
-        yield "turned pictures of a line (scipy rotate)", _rotated
+    elif name == "kt_radial":
+        yield "turned pictures of a line (scipy rotate), oblique ones thicker", _rotated
+    elif name == "radial2d":
+        yield "rounded points of every spoke, one spoke more until R", _dotted_wheel
     elif name == "poisson":
         yield "loop over all earlier samples", _plain_poisson
         if importlib.util.find_spec("sigpy") is not None:
@@ -104,23 +116,42 @@ def _loop_lines(shape: tuple[int, int, int], rng: np.random.Generator) -> Bool:
     return lines
 
 
-def _choice_lines(shape: tuple[int, int, int], rng: np.random.Generator) -> Bool:
-    frames, ky, _ = shape
-    density = np.exp(-(((np.arange(ky) - ky // 2) / (ky / 5)) ** 2)) + 0.1
-    lines = np.zeros((frames, ky, 1), dtype=bool)
-    lines[:, ky // 2 - ACS // 2 : ky // 2 + ACS // 2] = True
-    for frame in range(frames):
-        lines[frame, rng.choice(ky, round(ky / R), replace=False, p=density / density.sum())] = True
-    return lines
+def _centre(ky: int, kx: int) -> tuple[slice, ...]:
+    """Return the ACS lines of a (ky, 1) mask or the ACS square of a (ky, kx) mask as indices."""
+    return tuple(slice(n // 2 - ACS // 2, n // 2 + ACS // 2) for n in ((ky, kx) if kx > 1 else (ky,)))
 
 
-def _choice_plane(shape: tuple[int, int, int], rng: np.random.Generator) -> Bool:
+def _outside(ky: int, kx: int) -> int:
+    """Return how many samples are measured beside the ACS."""
+    return int((ky * kx - ACS * (ACS if kx > 1 else 1)) / R + 0.5)
+
+
+def _choice(name: str, shape: tuple[int, int, int], rng: np.random.Generator) -> Bool:
     frames, ky, kx = shape
-    density = (np.maximum(1 - radius(ky, kx), 0) ** 2 + 0.02).ravel()
-    grid = np.zeros((frames, ky, kx), dtype=bool)
-    for frame in range(frames):
-        grid[frame].flat[rng.choice(ky * kx, round(ky * kx / R), replace=False, p=density / density.sum())] = True
+    y = (np.arange(ky) - ky // 2) / (ky / 2)
+    if name == "random2d":
+        density = np.maximum(1 - radius(ky, kx), 0) ** 2 + 0.02
+    else:
+        density = {"random": y**0, "gaussian": np.exp(-4.5 * y**2) + 0.02, "variable_density": (1 - np.abs(y)) ** 3 + 0.02}[name][
+            :, None
+        ]
+    centre = _centre(*density.shape)
+    density[centre] = 0
+    grid = np.zeros((frames, *density.shape), dtype=bool)
+    for frame in grid:
+        frame.flat[rng.choice(density.size, _outside(*density.shape), replace=False, p=density.ravel() / density.sum())] = True
+    grid[:, *centre] = True
     return grid
+
+
+def _choice_kt(shape: tuple[int, int, int], rng: np.random.Generator) -> Bool:
+    frames, ky, _ = shape
+    density = 0.1 + 0.25 * np.exp(-(((np.arange(ky) - ky // 2) / (ky / 5)) ** 2))
+    lines = np.zeros((frames, ky, 1), dtype=bool)
+    for frame in lines:
+        frame[rng.choice(ky, int(ky / R + 0.5), replace=False, p=density / density.sum())] = True
+    lines[:, *_centre(ky, 1)] = True
+    return lines
 
 
 def _gradient_vista(shape: tuple[int, int, int], rng: np.random.Generator) -> Bool:
@@ -128,8 +159,8 @@ def _gradient_vista(shape: tuple[int, int, int], rng: np.random.Generator) -> Bo
     from engine.sampling.vista import stretched
 
     frames, ky, _ = shape
-    per_frame = round(ky / R)
-    t = np.repeat(np.arange(frames), per_frame)
+    total = int(frames * ky / R + 0.5)
+    t = np.repeat(np.arange(frames), np.diff(np.arange(frames + 1) * total // frames))
     u = rng.random(t.size) * ky
     dt = np.abs(t[:, None] - t)
     dt2 = np.minimum(dt, frames - dt).astype(np.float64) ** 2
@@ -160,34 +191,62 @@ def _rotated(shape: tuple[int, int, int], rng: np.random.Generator) -> Bool:
         for spoke in range(count):
             turned = rotate(picture, 137.5 * frame + 180 * spoke / count, reshape=False, order=0)
             grid[frame] |= turned[y : y + ky, x : x + kx] > 0
+    grid[:, *_centre(ky, kx)] = True
+    return grid
+
+
+def _dotted_wheel(shape: tuple[int, int, int], rng: np.random.Generator) -> Bool:
+    del rng
+    frames, ky, kx = shape
+    steps = np.linspace(-0.75, 0.75, 3 * max(ky, kx))
+
+    def wheel(count: int, start: float) -> Bool:
+        grid = np.zeros((ky, kx), dtype=bool)
+        for angle in np.radians(start + np.arange(count) * 180 / count):
+            y = np.floor(steps * ky * np.sin(angle) + 0.5).astype(int) + ky // 2
+            x = np.floor(steps * kx * np.cos(angle) + 0.5).astype(int) + kx // 2
+            inside = (y >= 0) & (y < ky) & (x >= 0) & (x < kx)
+            grid[y[inside], x[inside]] = True
+        return grid
+
+    count = 1
+    while np.count_nonzero(wheel(count, 0.0)) < ky * kx / R:
+        count += 1
+    grid = np.stack([wheel(count, 111.246 * frame) for frame in range(frames)])
+    grid[:, *_centre(ky, kx)] = True
     return grid
 
 
 def _plain_poisson(shape: tuple[int, int, int], rng: np.random.Generator) -> Bool:
-    """Throw samples in random order and compare each with all before; the distance rule is given, not searched for."""
+    """Throw samples in random order and compare each with all before; a little closer when the budget does not fit."""
     frames, ky, kx = shape
-    r = radius(ky, kx)
-    # The distance rule of ours at R = 8, found there by search.
+    centre = _centre(ky, kx)
+    blocked = radius(ky, kx) > 1
+    blocked[centre] = True
+    order = rng.permutation(np.flatnonzero(~blocked.ravel()))
+    # Found by search for the full size: it saves the plain way the search that ours makes.
     base = 0.57
-    wanted = round(ky * kx / R)
-    taken: list[tuple[int, int]] = []
+    while len(taken := _compared(order, base * (1 + 4 * radius(ky, kx)), _outside(ky, kx))) < _outside(ky, kx):
+        base *= 0.97
+    grid = np.zeros((ky, kx), dtype=bool)
+    grid[tuple(taken.T)] = True
+    grid[centre] = True
+    return np.repeat(grid[None], frames, axis=0)
+
+
+def _compared(order: NDArray[np.intp], distance: NDArray[np.float64], wanted: int) -> NDArray[np.int64]:
+    """Return up to ``wanted`` of the positions in ``order`` as (sample, 2), none within the ``distance`` (ky, kx) of one before."""
     points: NDArray[np.int64] = np.empty((wanted, 2), dtype=np.int64)
     reach = np.empty(wanted)
-    for position in rng.permutation(ky * kx):
-        y, x = divmod(int(position), kx)
-        if r[y, x] > 1:
-            continue
-        count = len(taken)
-        away = (points[:count, 0] - y) ** 2 + (points[:count, 1] - x) ** 2
-        if (away > reach[:count]).all():
-            points[count] = y, x
-            reach[count] = (base * (1 + 4 * r[y, x])) ** 2
-            taken.append((y, x))
-            if len(taken) == wanted:
-                break
-    grid = np.zeros((ky, kx), dtype=bool)
-    grid[tuple(points[: len(taken)].T)] = True
-    return np.repeat(grid[None], frames, axis=0)
+    count = 0
+    for position in order.tolist():
+        y, x = divmod(position, distance.shape[1])
+        if count == wanted:
+            break
+        if ((points[:count, 0] - y) ** 2 + (points[:count, 1] - x) ** 2 > reach[:count]).all():
+            points[count], reach[count] = (y, x), distance[y, x] ** 2
+            count += 1
+    return points[:count]
 
 
 def _sigpy_poisson(shape: tuple[int, int, int], rng: np.random.Generator) -> Bool:
@@ -195,7 +254,9 @@ def _sigpy_poisson(shape: tuple[int, int, int], rng: np.random.Generator) -> Boo
 
     del rng
     frames, ky, kx = shape
-    return np.stack([np.abs(sigpy.mri.poisson((ky, kx), R, calib=(ACS, ACS), seed=frame)) > 0 for frame in range(frames)])
+    # There R counts the central square.
+    counted = ky * kx / (_outside(ky, kx) + ACS * ACS)
+    return np.stack([np.abs(sigpy.mri.poisson((ky, kx), counted, calib=(ACS, ACS), seed=frame)) > 0 for frame in range(frames)])
 
 
 BENCHES.register("masks", BenchSpec("masks", "Masks", run))

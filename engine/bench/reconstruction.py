@@ -157,7 +157,7 @@ def _sense(problem: Problem, bart: Bart | None, quick: bool, report: Reporter) -
     weights = (0.01,) if quick else (0.003, 0.01, 0.03)
     others = [
         _tuned("FFT-based CG, 15 iterations", peers.plain_cg, problem, weights),
-        _tuned("sigpy SenseRecon, 15 iterations", peers.sigpy_sense, problem, weights),
+        _tuned("sigpy SenseRecon, 15 iterations", partial(peers.sigpy, "SenseRecon", 15), problem, weights),
         _tuned("mrpro cg, 15 iterations", peers.mrpro_sense, problem, weights),
     ]
     if bart is not None:
@@ -170,8 +170,8 @@ def _grappa(problem: Problem, bart: Bart | None, quick: bool, report: Reporter) 
     del bart  # it has no GRAPPA
     weights = (0.1,) if quick else (0.01, 0.1)
     others = [
-        _tuned("pygrappa mdgrappa", peers.pygrappa_mdgrappa, problem, weights),
-        _tuned("pygrappa grappa", peers.pygrappa_grappa, problem, weights),
+        _tuned("pygrappa mdgrappa", partial(peers.pygrappa, "mdgrappa"), problem, weights),
+        _tuned("pygrappa grappa", partial(peers.pygrappa, "grappa"), problem, weights),
     ]
     yield from _compare("grappa", problem, ours(problem, Grappa(GrappaConfig())), others, report)
 
@@ -180,7 +180,7 @@ def _wavelet(problem: Problem, bart: Bart | None, quick: bool, report: Reporter)
     weights = (0.002,) if quick else (0.0005, 0.001, 0.002, 0.004)
     levels = (0.003,) if quick else (0.003, 0.01)
     others = [
-        _tuned("sigpy L1WaveletRecon, 30 iterations", peers.sigpy_wavelet, problem, levels),
+        _tuned("sigpy L1WaveletRecon, 30 iterations", partial(peers.sigpy, "L1WaveletRecon", 30), problem, levels),
     ]
     if bart is not None:
         for axes in (3, 1027):

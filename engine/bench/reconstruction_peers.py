@@ -83,11 +83,11 @@ def plain_low_rank_sparse(problem: Problem, low_rank: float, sparse: float, iter
         normal = plain_normal(problem)
         threshold = sparse * start.abs().max()
         m, s = start, torch.zeros_like(start)
-        image = start
+        image = low = start
         for _ in range(iterations):
+            frequencies = torch.fft.fft(m - low, dim=0, norm="ortho")
             u, values, v = torch.linalg.svd((m - s).flatten(1), full_matrices=False)
             low = ((u * (values - low_rank * values[0]).clamp(min=0)) @ v).reshape(m.shape)
-            frequencies = torch.fft.fft(m - low, dim=0, norm="ortho")
             magnitude = frequencies.abs()
             s = torch.fft.ifft(frequencies * (1 - threshold / magnitude.clamp(min=1e-30)).clamp(min=0), dim=0, norm="ortho")
             image = low + s
@@ -100,35 +100,16 @@ def plain_low_rank_sparse(problem: Problem, low_rank: float, sparse: float, iter
 # --- Python peers -------------------------------------------------------------------------------------------------------------
 
 
-def sigpy_sense(problem: Problem, weight: float, iterations: int = 15) -> Timed | None:
-    """Time sigpy's SenseRecon, frame by frame (it has no frame axis)."""
-    app = module("sigpy.mri.app")
-    if app is None:
+def sigpy(app: str, iterations: int, problem: Problem, weight: float) -> Timed | None:
+    """Time an app of sigpy, frame by frame (they have no frame axis): SenseRecon, or L1WaveletRecon (db4, no random shifts)."""
+    apps = module("sigpy.mri.app")
+    if apps is None:
         return None
     kspace, maps, sampled = problem.kspace.numpy(), problem.maps.numpy(), _weights(problem)
+    make = getattr(apps, app)
 
     def work() -> Complex:
-        frames = [
-            app.SenseRecon(k, maps, lamda=weight, weights=sampled, max_iter=iterations, show_pbar=False).run() for k in kspace
-        ]
-        return np.stack(frames)
-
-    spent, images = seconds(work, 1)
-    return spent, torch.from_numpy(images)
-
-
-def sigpy_wavelet(problem: Problem, weight: float, iterations: int = 30) -> Timed | None:
-    """Time sigpy's L1WaveletRecon (db4, no random shifts), frame by frame."""
-    app = module("sigpy.mri.app")
-    if app is None:
-        return None
-    kspace, maps, sampled = problem.kspace.numpy(), problem.maps.numpy(), _weights(problem)
-
-    def work() -> Complex:
-        frames = [
-            app.L1WaveletRecon(k, maps, lamda=weight, weights=sampled, max_iter=iterations, show_pbar=False).run() for k in kspace
-        ]
-        return np.stack(frames)
+        return np.stack([make(k, maps, lamda=weight, weights=sampled, max_iter=iterations, show_pbar=False).run() for k in kspace])
 
     spent, images = seconds(work, 1)
     return spent, torch.from_numpy(images)
@@ -171,37 +152,18 @@ def mrpro_sense(problem: Problem, weight: float, iterations: int = 15) -> Timed 
     return seconds(work, 1)
 
 
-def pygrappa_grappa(problem: Problem, weight: float) -> Timed | None:
-    """Time pygrappa's grappa, frame by frame, with the smallest kernel that reaches over the gaps."""
+def pygrappa(form: str, problem: Problem, weight: float) -> Timed | None:
+    """Time pygrappa's ``grappa`` or ``mdgrappa`` (its fastest), frame by frame; the smallest kernel that reaches over the gaps."""
     peer = module("pygrappa")
     if peer is None:
         return None
     kspace = problem.kspace.numpy()
     first, last = problem.acs
     size = (problem.acceleration + 1 - problem.acceleration % 2, 5)
+    fill = getattr(peer, form)
 
     def work() -> Tensor:
-        filled = [
-            peer.grappa(k, np.ascontiguousarray(k[:, first:last]), kernel_size=size, coil_axis=0, lamda=weight) for k in kspace
-        ]
-        return combine(ifft2c(torch.from_numpy(np.stack(filled))), problem.maps)
-
-    return seconds(work, 1)
-
-
-def pygrappa_mdgrappa(problem: Problem, weight: float) -> Timed | None:
-    """Time pygrappa's mdgrappa (its fastest), frame by frame."""
-    peer = module("pygrappa")
-    if peer is None:
-        return None
-    kspace = problem.kspace.numpy()
-    first, last = problem.acs
-    size = (problem.acceleration + 1 - problem.acceleration % 2, 5)
-
-    def work() -> Tensor:
-        filled = [
-            peer.mdgrappa(k, np.ascontiguousarray(k[:, first:last]), kernel_size=size, coil_axis=0, lamda=weight) for k in kspace
-        ]
+        filled = [fill(k, np.ascontiguousarray(k[:, first:last]), kernel_size=size, coil_axis=0, lamda=weight) for k in kspace]
         return combine(ifft2c(torch.from_numpy(np.stack(filled).astype(np.complex64))), problem.maps)
 
     return seconds(work, 1)
@@ -242,16 +204,20 @@ class Bart:
 
     def pics(self, options: Sequence[str]) -> Timed:
         """Return CPU seconds of one thread and the images (frame, y, x) of ``bart pics options``."""
-        import resource  # not on Windows, where there is no BART either
-
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        command = [self._program, "pics", *options, "kspace", "maps", "image"]
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run(command, cwd=self._folder.name, env=environment, check=True, capture_output=True)  # noqa: S603
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        spent = bart_seconds(self._program, ["pics", *options, "kspace", "maps", "image"], self._folder.name)
         image = np.fromfile(Path(self._folder.name) / "image.cfl", dtype=np.complex64)
         return spent, torch.from_numpy(image.reshape(tuple(self._problem.truth.shape)))
+
+
+def bart_seconds(program: str, arguments: Sequence[str], folder: str | Path) -> float:
+    """Run BART in a folder and return the CPU seconds of its one thread."""
+    import resource  # not on Windows, where there is no BART either
+
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([program, *arguments], cwd=folder, env=environment, check=True, capture_output=True)  # noqa: S603
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def has_bart() -> bool:

@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -62,7 +63,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     token = CancelToken()
     _running.add(token)
-    previous = _cancel_on_interrupt(token)
+    previous, previous_hook = _cancel_on_interrupt(token), sys.unraisablehook
+    sys.unraisablehook = partial(_unraisable, token, previous_hook)
     try:
         options = parser().parse_args(given)
         options.token = token
@@ -97,6 +99,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return 1
     finally:
         _running.discard(token)
+        sys.unraisablehook = previous_hook
         if previous is not None:
             signal.signal(signal.SIGINT, previous)
 
@@ -110,9 +113,7 @@ def _cancel_on_interrupt(token: CancelToken) -> Any:
             raise KeyboardInterrupt
         token.cancel()
         # Loading a library or reading a file asks nobody whether to go on.
-        again = threading.Timer(PATIENCE_SECONDS, _interrupt_again, [token])
-        again.daemon = True
-        again.start()
+        _interrupt_after(PATIENCE_SECONDS, token)
 
     try:
         return signal.signal(signal.SIGINT, handler)
@@ -125,9 +126,24 @@ def _silence_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _interrupt_again(token: CancelToken) -> None:
-    if token in _running:
-        _thread.interrupt_main()
+def _interrupt_after(seconds: float, token: CancelToken) -> None:
+    """Interrupt the main thread in a while, if the command still runs then."""
+
+    def interrupt() -> None:
+        if token in _running:
+            _thread.interrupt_main()
+
+    timer = threading.Timer(seconds, interrupt)
+    timer.daemon = True
+    timer.start()
+
+
+def _unraisable(token: CancelToken, otherwise: Callable[[Any], Any], found: Any) -> None:
+    """Ask again when an interrupt fell into a destructor, which swallows it; leave all else to the hook before."""
+    if isinstance(found.exc_value, KeyboardInterrupt):
+        _interrupt_after(0.01, token)  # not here: the hook would swallow it as well
+    else:
+        otherwise(found)
 
 
 def _complain(message: str, hint: str, as_json: bool) -> None:

@@ -27,7 +27,7 @@ def add(commands: Commands) -> None:
     command.add_argument("estimate", help="a reconstruction (.h5) or images")
     command.add_argument("reference", help="fully sampled k-space, a reconstruction or images")
     command.add_argument("--region", default="whole", help="whole, dynamic, static, or a mask file")
-    command.add_argument("--percentile", type=float, default=90.0, help="of the dynamic region (default 90)")
+    command.add_argument("--percentile", type=float, default=None, help="of the dynamic region (default 90)")
     command.add_argument("--metrics", default="psnr,ssim,nmse", help="`myoscope metrics` lists them")
     command.add_argument(
         "--protocol", default="myoscope", help="whose definitions: myoscope (default), cmrxrecon, cmrxrecon_mapping, fastmri"
@@ -45,6 +45,7 @@ def run(options: argparse.Namespace) -> int:
     names = [name.strip() for name in options.metrics.split(",") if name.strip()]
     if not names:
         raise InputError("no metrics were named (expected names separated by commas)", "For example --metrics psnr,ssim,nmse.")
+    _check_used(options)
     if options.csv:
         check_writable(options.csv, options.estimate, options.reference)
     estimate, slices, frames, kind = _estimate(options.estimate, options)
@@ -54,7 +55,8 @@ def run(options: argparse.Namespace) -> int:
             f"estimate and reference differ (expected {reference.shape} / found {estimate.shape}, axes slice, frame, y, x)",
             "Compare files of the same series, slices and frames.",
         )
-    region = api.region_by_name(options.region, reference, options.percentile)
+    settings = {} if options.percentile is None else {"percentile": options.percentile}
+    region = api.region_by_name(options.region, reference, **settings)
     scores = api.evaluate(estimate, reference, names, region, options.protocol, report.part(0.5, 0.5), kind)
     if slices is not None:  # a reconstruction of some slices: say which ones of the series they are
         scores = [score if score.slice == "all" else replace(score, slice=slices[int(score.slice)]) for score in scores]
@@ -69,11 +71,27 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _open(path: str, options: argparse.Namespace) -> KSpaceSeries | ImageSeries:
-    """Open a file; ``--axes`` and ``--key`` are for plain arrays, our own files tell."""
+def _check_used(options: argparse.Namespace) -> None:
+    """Raise ``InputError`` for an option that means nothing here: one that is ignored misleads."""
+    if options.percentile is not None and options.region not in ("dynamic", "static"):
+        raise InputError(
+            f"region {options.region} takes no --percentile (found --percentile {options.percentile:g})",
+            "Leave it out, or add --region dynamic or --region static.",
+        )
+    for value, word in ((options.axes, "--axes"), (options.key, "--key")):
+        if value is not None and _is_ours(options.estimate) and _is_ours(options.reference):
+            raise InputError(f"both files tell their axes themselves (found {word} {value})", f"Leave {word} out.")
+
+
+def _is_ours(path: str) -> bool:
     from engine.io.myoscope_h5 import sniff
 
-    if (options.axes or options.key) and sniff(Path(path)) < 1.0:
+    return sniff(Path(path)) >= 1.0
+
+
+def _open(path: str, options: argparse.Namespace) -> KSpaceSeries | ImageSeries:
+    """Open a file; ``--axes`` and ``--key`` are for plain arrays, our own files tell."""
+    if (options.axes or options.key) and not _is_ours(path):
         return api.open_series(path, api.open_options(axes=options.axes, key=options.key))
     return api.open_series(path)
 

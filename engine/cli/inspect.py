@@ -41,9 +41,9 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
 
 def open_file(options: argparse.Namespace) -> Any:
     """Open ``options.file`` with the reading options."""
-    from engine.io.contract import OpenOptions
-
-    reading = OpenOptions(axes=options.axes, key=options.key, times_ms=parse.numbers(options.times, "times"), kind=options.kind)
+    reading = api.open_options(
+        axes=options.axes, key=options.key, times_ms=parse.numbers(options.times, "times"), kind=options.kind
+    )
     return api.open_series(options.file, reading)
 
 
@@ -137,18 +137,13 @@ def run_metrics(options: argparse.Namespace) -> int:
 
 def run_formats(options: argparse.Namespace) -> int:
     """Print the formats that can be read."""
-    from engine.io import FORMATS
-
-    found = [
-        {"name": f.name, "title": f.title, "suffixes": list(f.suffixes), "writes": f.writes, "description": f.description}
-        for _, f in FORMATS.items()
-    ]
+    found = api.formats()
     if options.json:
         print_json(found)
         return 0
     print_table(
         ("name", "files", "writes", "what"),
-        [(f["name"], " ".join(f["suffixes"]), "yes" if f["writes"] else "no", f["description"] or f["title"]) for f in found],  # type: ignore[arg-type]
+        [(f["name"], " ".join(f["suffixes"]), "yes" if f["writes"] else "no", f["description"] or f["title"]) for f in found],
     )
     return 0
 

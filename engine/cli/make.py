@@ -56,7 +56,6 @@ def run_phantom(options: argparse.Namespace) -> int:
     """Make a phantom and write it."""
     from engine.io.cmrxrecon_write import write_cmrxrecon2023
     from engine.io.myoscope_h5 import write_kspace
-    from engine.phantom.acquire import PhantomRequest
 
     _check_kind(options)
     as_file = options.layout == "myoscope"
@@ -68,7 +67,7 @@ def run_phantom(options: argparse.Namespace) -> int:
         "echo_times_ms": parse.numbers(options.echo_times, "echo-times"),
         "ordering": options.ordering,
     }
-    request = PhantomRequest(
+    request = api.phantom_request(
         kind=Kind(options.kind),
         matrix=parse.matrix(options.matrix),
         coils=options.coils,

@@ -51,7 +51,7 @@ def sampling(options: argparse.Namespace, series: KSpaceSeries) -> SamplingMask 
     if options.mask_file:
         if options.mask or any(words):
             raise InputError("--mask-file and --mask, -R, --acs exclude each other", "Give the file, or a pattern, not both.")
-        return api.open_mask(options.mask_file)
+        return api.open_mask(options.mask_file, series.shape)
     if options.mask is None:
         if any(words):
             raise InputError(

@@ -28,7 +28,7 @@ MAP_SLICE: Final = -3
 KSPACE_AXES: Final = ("slice", "frame", "coil", "ky", "kx")
 IMAGE_AXES: Final = ("slice", "frame", "y", "x")
 MAP_AXES: Final = ("slice", "y", "x")
-MASK_AXES: Final = ("frame or 1", "ky", "kx or 1")
+MASK_AXES: Final = ("frame", "ky", "kx")  # frame and kx may be 1: the same for all
 
 
 def describe(shape: Sequence[int], axes: Sequence[str]) -> str:

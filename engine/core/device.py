@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     import torch
 
 MIB = 1024.0 * 1024.0
+
+# What a plain RuntimeError says when memory is short: the CPU's allocator (two wordings), CUDA and MPS, and CUDA's libraries.
+SHORT_OF_MEMORY = ("not enough memory", "can't allocate memory", "out of memory", "ALLOC_FAILED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +97,13 @@ def _memory_of_system() -> Memory:
 
 
 def use_polite_threads() -> None:
-    """Leave one core to the window: torch uses one thread less than there are cores, at least one, and does not spin."""
+    """Leave one core to the window: torch uses one thread less than there are cores, at least one.
+
+    Threads that wait sleep instead of spinning, if torch is loaded by this call and not before.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # OpenMP reads it once, when torch is loaded
     import torch
 
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
 
 
@@ -105,25 +112,21 @@ def memory_errors(device: torch.device, what: str) -> Iterator[None]:
     """Translate the device's out-of-memory error into :class:`DeviceMemoryError`, after the memory was given back."""
     import torch
 
-    message = ""
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        message = str(error).split("\n", maxsplit=1)[0]
-    except RuntimeError as error:
-        # The CPU allocator raises a plain RuntimeError.
-        if "not enough memory" not in str(error) and "can't allocate memory" not in str(error):
+    except (MemoryError, RuntimeError) as error:  # torch.OutOfMemoryError is a RuntimeError
+        known = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+        if not known and not any(words in str(error) for words in SHORT_OF_MEMORY):
             raise
-        message = str(error).split("\n", maxsplit=1)[0]
-    if message:
-        # Outside the except block: the exception's frames hold the tensors alive inside it.
+        # The frames that failed hold their tensors as long as the exception lives, which is as long as ours does.
+        traceback.clear_frames(error.__traceback__)
         gc.collect()
         if device.type == "cuda":
             torch.cuda.empty_cache()
         raise DeviceMemoryError(
             f"{label(device)} ran out of memory during {what}",
             "Take fewer slices or frames at once, a lighter method, or --device cpu.",
-        )
+        ) from error
 
 
 class PeakMemory:

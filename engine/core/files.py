@@ -5,12 +5,23 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from engine.core.errors import OutputError
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+# Read once, while there is one thread: it can only be read by setting it, and two threads that do so at once leave it at 0.
+UMASK = _umask()
 
 
 @contextlib.contextmanager
@@ -35,7 +46,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as stream:
             os.fsync(stream.fileno())
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(0o666 & ~UMASK)
         temporary.replace(target)
     except OSError as error:
         raise translate(error, target) from error
@@ -95,18 +106,18 @@ def translate(error: OSError, target: Path) -> OutputError:
     """Turn an operating-system error into one with a hint."""
     # h5py wraps the number into the text: "errno = 28, error message = 'No space left on device'"
     text = str(error)
-    if error.errno == errno.ENOSPC or "errno = 28" in text or "No space left" in text:
+    wrapped = re.search(r"errno = (\d+)", text)
+    number = int(wrapped[1]) if wrapped else error.errno
+    if number == errno.ENOSPC or "No space left" in text:
         return OutputError(f"cannot write {target}: the disk is full", "Free some space or write to another disk.")
-    if error.errno == errno.ENOENT and not target.parent.is_dir():
+    if number == errno.EFBIG:
+        return OutputError(f"cannot write {target}: the file is larger than may be written here", "Write to another disk.")
+    if number == getattr(errno, "EDQUOT", None):
+        return OutputError(f"cannot write {target}: your quota is used up", "Free some space or write to another disk.")
+    if number == errno.ENOENT and not target.parent.is_dir():
         return OutputError(f"cannot write {target}: the folder {target.parent} does not exist", "Create the folder first.")
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
         return OutputError(f"cannot write {target}: no permission", "Choose a folder you may write to.")
-    if error.errno == errno.ENAMETOOLONG:
+    if number == errno.ENAMETOOLONG:
         return OutputError(f"cannot write {target.name[:40]}...: the name is too long", "Choose a shorter name.")
     return OutputError(f"cannot write {target}: {error.strerror or text}", "Choose another place.")
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current

@@ -52,7 +52,7 @@ class Reporter:
     Parameters
     ----------
     sink
-        Receives :class:`Progress`, in the worker's thread, at most every 50 ms (the last step always).
+        Receives :class:`Progress`, in the worker's thread, at most every 50 ms for all parts together (the last step always).
     token
         Cancellation flag; ``check`` raises ``Cancelled`` once it is set.
     """
@@ -60,6 +60,7 @@ class Reporter:
     def __init__(self, sink: Callable[[Progress], None] | None = None, token: CancelToken | None = None) -> None:
         self._sink = sink
         self.token = token or CancelToken()
+        self._whole = self
         self._last = 0.0
         self._offset = 0.0
         self._share = 1.0
@@ -78,9 +79,9 @@ class Reporter:
             return
         now = time.monotonic()
         fraction = self._offset + self._share * (min(1.0, done / total) if total > 0 else 0.0)
-        if now - self._last < MIN_INTERVAL_SECONDS and fraction < 1.0:
+        if now - self._whole._last < MIN_INTERVAL_SECONDS and fraction < 1.0:
             return
-        self._last = now
+        self._whole._last = now
         spent = now - self._began
         eta = spent * (1.0 - fraction) / fraction if fraction > 0.02 and spent > 0.2 else None
         self._sink(Progress(fraction, 1.0, self._prefix + stage, eta))
@@ -91,6 +92,7 @@ class Reporter:
         child._offset = self._offset + self._share * offset
         child._share = self._share * share
         child._began = self._began
+        child._whole = self._whole
         child._prefix = self._prefix + prefix
         return child
 

@@ -54,9 +54,10 @@ class Registry(Generic[T]):
         """Return the entry called ``name``; raise ``UnknownNameError`` with the nearest names otherwise."""
         self._load()
         if name not in self._entries:
-            # A good match stands alone; a poor one is better than none.
+            # A good match stands alone; a poor one is better than none. Capitals and hyphens are no difference.
+            written = name.lower().replace("-", "_").replace(" ", "_")
             close = difflib.get_close_matches
-            near = close(name, self._entries, n=3, cutoff=0.65) or close(name, self._entries, n=1, cutoff=0.4)
+            near = close(written, self._entries, n=3, cutoff=0.65) or close(written, self._entries, n=1, cutoff=0.4)
             meant = f"Did you mean {' or '.join(near)}? " if near else ""
             listing = f"`myoscope {self._command}` lists all." if self._command else f"Known: {', '.join(self._entries)}."
             raise UnknownNameError(f"unknown {self.kind} {name!r} (expected one of {len(self._entries)} names)", meant + listing)

@@ -285,6 +285,12 @@ class Reconstruction:
 
     def __post_init__(self) -> None:
         axes.check_axes(self.image, axes.IMAGE_AXES, "reconstruction")
+        if self.image.shape[:2] != (len(self.slices), len(self.frames)):
+            raise ShapeError(
+                f"the images do not fit the slices and frames listed (expected {len(self.slices)} x {len(self.frames)} / found "
+                f"{self.image.shape[0]} x {self.image.shape[1]})",
+                "The file was changed or cut; reconstruct again.",
+            )
         object.__setattr__(self, "image", frozen(self.image, np.complex64))
         if self.reference is not None:
             if self.reference.shape != self.image.shape:
@@ -308,8 +314,16 @@ class ParameterMap:
 
     def __post_init__(self) -> None:
         axes.check_axes(self.values, axes.MAP_AXES, self.quantity)
-        object.__setattr__(self, "values", frozen(self.values, np.float32))
-        object.__setattr__(self, "valid", frozen(self.valid, np.bool_))
+        for name, dtype in (("values", np.float32), ("valid", np.bool_), ("sd", np.float32), ("residual", np.float32)):
+            array = getattr(self, name)
+            if array is None:
+                continue
+            if array.shape != self.values.shape:
+                raise ShapeError(
+                    f"{name} of the {self.quantity} map does not fit (expected {self.values.shape} / found {array.shape})",
+                    "Give one number for each pixel of the map.",
+                )
+            object.__setattr__(self, name, frozen(array, dtype))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

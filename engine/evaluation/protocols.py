@@ -10,6 +10,7 @@ import numpy as np
 from engine.core.axes import FRAME, SLICE, X, Y
 from engine.core.errors import InputError, UnknownNameError
 from engine.core.types import Bool, Float, Kind, Region
+from engine.sampling.acs import centre_lines
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,12 +66,6 @@ def _round(value: float) -> int:
     return int(np.floor(value + 0.5))
 
 
-def _middle(size: int, count: int) -> slice:
-    """Return the ``count`` middle indices of an axis of ``size``, as the challenge's ``crop`` takes them."""
-    first = size // 2 - count // 2
-    return slice(first, first + count)
-
-
 def _cmrxrecon(estimate: Float, reference: Float, region: Region | None, kind: Kind) -> Iterator[Part]:
     _no_region(region, "cmrxrecon")
     slices, frames = reference.shape[SLICE], reference.shape[FRAME]
@@ -79,7 +74,8 @@ def _cmrxrecon(estimate: Float, reference: Float, region: Region | None, kind: K
     last = _round(slices / 2)
     chosen = range(slices) if slices < 3 else range(last - 2, last)
     height, width = _round(reference.shape[Y] / 2), max(1, _round(reference.shape[X] / 3))
-    rows, columns = _middle(reference.shape[Y], height), _middle(reference.shape[X], width)
+    # The challenge's crop is the rule that also places its ACS.
+    rows, columns = centre_lines(reference.shape[Y], height), centre_lines(reference.shape[X], width)
     name = f"middle y {height}, x {width}, frames 0-{frames - 1}"
     for index in chosen:
         e, r = (images[index, :frames, rows, columns].copy() for images in (estimate, reference))

@@ -1,15 +1,16 @@
-"""Regions drawn elsewhere: a bool array in an HDF5, npz, npy or MATLAB file."""
+"""Regions drawn elsewhere: an array in an HDF5, npz, npy or MATLAB file."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.core.errors import FormatError, ShapeError
 from engine.core.types import Region
+from engine.io import hdf5_arrays, matlab, npy, npz
+from engine.io.arrays import Variable
+from engine.io.probe import Container, expect
 
 _NAMES = ("region", "roi", "mask", "pixels", "label", "labels")
 
@@ -30,63 +31,41 @@ def read_region(path: str | Path, shape: tuple[int, int, int]) -> Region:
     file = Path(path)
     if not file.is_file():
         raise FormatError(f"no such file: {file} (expected a mask file)", "Check the path.")
-    arrays = {name: value for name, value in _read(file).items() if value.ndim in (2, 3) and value.dtype.kind in "biuf"}
-    if not arrays:
-        raise FormatError(f"{file.name} holds no region (expected a 2-D or 3-D array of 0 and 1)", "Save it as a bool array.")
-    named = [name for name in _NAMES if name in arrays]
-    fitting = [name for name, value in arrays.items() if value.shape in (shape, shape[1:])]
-    chosen = (named or fitting or sorted(arrays))[0]
-    values = arrays[chosen]
-    if values.shape not in (shape, shape[1:]):
+    found = expect(file, Container.HDF5, Container.MATLAB5, Container.NPY, Container.ZIP)
+    # What MATLAB calls (y, x, slice); the last axis of length 1 is dropped there.
+    matlab_order = found is Container.MATLAB5 or (found is Container.HDF5 and file.suffix.lower() == ".mat")
+    wanted = (shape[1:], (*shape[1:], shape[0]) if matlab_order else shape)
+    variable = _choose(file, _variables(file, found, matlab_order), wanted)
+    if variable.shape not in wanted:
         raise ShapeError(
             f"the region in {file.name} does not fit (expected slice {shape[0]}, y {shape[1]}, x {shape[2]}, or one y, x for all / "
-            f"found {values.shape})",
+            f"found {variable.shape})",
             "Draw the region on images of this matrix size.",
         )
+    values = variable.load()
+    if matlab_order and values.ndim == 3:
+        values = np.moveaxis(values, -1, 0)
     if not np.isfinite(values).all():
         raise FormatError(f"the region in {file.name} holds NaN (expected 0 and 1)", "Save it as a bool array.")
-    return Region(np.broadcast_to(values != 0, shape).copy(), file.stem, f"from file {file.name}, array {chosen}")
+    return Region(np.broadcast_to(values != 0, shape).copy(), file.stem, f"from file {file.name}, array {variable.name}")
 
 
-def _read(file: Path) -> dict[str, NDArray[Any]]:
-    suffix = file.suffix.lower()
-    try:
-        if suffix == ".npy":
-            return {"array": np.load(file, allow_pickle=False)}
-        if suffix == ".npz":
-            with np.load(file, allow_pickle=False) as archive:
-                return {name: archive[name] for name in archive.files}
-        if suffix == ".mat":
-            return _read_mat(file)
-        return _read_hdf5(file)
-    except (OSError, ValueError, EOFError, NotImplementedError) as error:
-        reason = str(error).split("\n", maxsplit=1)[0]
-        raise FormatError(f"{file.name} cannot be read as a region ({reason})", "Use h5, npz, npy or mat.") from error
+def _variables(path: Path, found: Container, matlab_order: bool) -> list[Variable]:
+    """Return the arrays of a file, unread."""
+    if found is Container.NPY:
+        return [npy.variable_of(path)]
+    if found is Container.ZIP:
+        return npz.contents(path)[0]
+    if matlab_order:
+        return matlab.contents(path)[1]
+    return hdf5_arrays.contents(path, matlab=False)[0]
 
 
-def _read_mat(file: Path) -> dict[str, NDArray[Any]]:
-    import h5py
-
-    if h5py.is_hdf5(file):
-        # MATLAB's v7.3 shows its axes reversed: (slice, x, y).
-        return {name: np.swapaxes(value, -1, -2) if value.ndim > 1 else value for name, value in _read_hdf5(file).items()}
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
-    try:
-        content = loadmat(file)
-    except MatReadError as error:
-        raise ValueError(str(error)) from error
-    arrays = {name: np.asarray(value) for name, value in content.items() if not name.startswith("__")}
-    return {name: np.moveaxis(value, -1, 0) if value.ndim == 3 else value for name, value in arrays.items()}
-
-
-def _read_hdf5(file: Path) -> dict[str, NDArray[Any]]:
-    import h5py
-
-    arrays: dict[str, NDArray[Any]] = {}
-    with h5py.File(file, "r") as content:
-        for name, item in content.items():
-            if isinstance(item, h5py.Dataset):
-                arrays[name] = np.asarray(item[()])
-    return arrays
+def _choose(path: Path, variables: list[Variable], wanted: tuple[tuple[int, ...], ...]) -> Variable:
+    """Return the array named like a region, else one of a wanted shape, else any of real numbers with two or three axes."""
+    possible = [v for v in variables if len(v.shape) in (2, 3) and v.dtype.startswith(("bool", "int", "uint", "float"))]
+    if not possible:
+        raise FormatError(f"{path.name} holds no region (expected a 2-D or 3-D array of 0 and 1)", "Save it as a bool array.")
+    named = [v for name in _NAMES for v in possible if v.name.lower().split("/")[-1] == name]
+    fitting = [v for v in possible if v.shape in wanted]
+    return (named or fitting or possible)[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +54,28 @@ class Facts:
     kind: Kind = Kind.UNKNOWN
     times_ms: NDArray[np.float32] | None = None
     voxel_mm: tuple[float, float, float] | None = None
-    notes: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+def listed(variables: Sequence[Variable]) -> str:
+    """Return names, shapes and types for a message."""
+    return ", ".join(f"{v.name} {v.shape} {v.dtype}" for v in variables) or "nothing"
+
+
+def named(path: Path, variables: Sequence[Variable], key: str) -> Variable:
+    """Return the variable called ``key``; raise ``FormatError`` that lists all when there is none."""
+    for variable in variables:
+        if variable.name == key:
+            return variable
+    raise FormatError(f"{path.name} has no array {key!r} (found {listed(variables)})", "Choose one of them with --key.")
+
+
+def check_not_empty(path: Path, variable: Variable) -> None:
+    """Raise ``ShapeError`` when an axis has no samples."""
+    if 0 in variable.shape:
+        raise ShapeError(
+            f"{variable.name} in {path.name} is empty (expected samples / found shape {variable.shape})", "Export it again."
+        )
 
 
 def choose(path: Path, variables: Sequence[Variable], key: str | None) -> Variable:
@@ -67,17 +86,15 @@ def choose(path: Path, variables: Sequence[Variable], key: str | None) -> Variab
     FormatError
         No such key, no array that fits, or several: the message lists all with their shapes.
     """
-    listing = ", ".join(f"{v.name} {v.shape} {v.dtype}" for v in variables) or "nothing"
     if key is not None:
-        for variable in variables:
-            if variable.name == key:
-                return variable
-        raise FormatError(f"{path.name} has no array {key!r} (found {listing})", "Choose one of them with --key.")
-    fitting = [v for v in variables if len(v.shape) >= 2 and min(v.shape[-2:]) > 1 and not v.name.startswith(TRUTH_PREFIX)]
+        return named(path, variables, key)
+    listing = listed(variables)
+    # A vector is none, however many axes of length 1 it has.
+    fitting = [v for v in variables if sum(n > 1 for n in v.shape) >= 2 and not v.name.startswith(TRUTH_PREFIX)]
     deep = [v for v in fitting if len(v.shape) >= 3] or fitting
-    named = [v for name in SERIES_NAMES for v in deep if v.name.lower() == name]
-    if len(deep) == 1 or named:
-        return (named or deep)[0]
+    known = [v for name in SERIES_NAMES for v in deep if v.name.lower() == name]
+    if len(deep) == 1 or known:
+        return (known or deep)[0]
     if not deep:
         raise FormatError(
             f"{path.name} holds no images or k-space (expected an array with at least 2 axes / found {listing})",
@@ -181,11 +198,8 @@ def build(path: Path, format_name: str, variable: Variable, facts: Facts, option
     told_times = np.asarray(options.times_ms, np.float32) if options.times_ms is not None else facts.times_ms
     letters = resolve_axes(variable, options.axes, facts, told_times)
     sizes = dict(zip(letters, variable.shape, strict=True))
-    if 0 in variable.shape:
-        raise ShapeError(
-            f"{variable.name} in {path.name} is empty (expected samples / found shape {variable.shape})", "Export it again."
-        )
-    notes = list(facts.notes)
+    check_not_empty(path, variable)
+    notes: list[str] = []
     common: dict[str, Any] = {
         "kind": checked_kind(options, facts.kind),
         "times_ms": _fitting_times(options, facts, (sizes.get("s", 1), sizes.get("f", 1)), notes),
@@ -194,7 +208,7 @@ def build(path: Path, format_name: str, variable: Variable, facts: Facts, option
         "source": str(path),
         "format": format_name,
         "unknown": _unknown(facts),
-        "attributes": {**facts.attributes, "variable": variable.name, "axes": letters},
+        "attributes": {"variable": variable.name, "axes": letters},
     }
     if "c" in letters:
         reader = _kspace_reader(path, variable, letters)
@@ -254,10 +268,7 @@ def _fitting_times(options: OpenOptions, facts: Facts, shape: tuple[int, int], n
 
 
 def _unknown(facts: Facts) -> tuple[str, ...]:
-    missing = ["orientation"] if "orientation" not in facts.attributes else []
-    if facts.voxel_mm is None:
-        missing.append("voxel size")
-    return tuple(dict.fromkeys([*facts.unknown, *missing]))
+    return (*facts.unknown, "orientation", *(["voxel size"] if facts.voxel_mm is None else []))
 
 
 def facts_from(values: Mapping[str, Any]) -> Facts:
@@ -291,12 +302,9 @@ def _word(value: Any) -> str:
 
 
 def _voxel(values: Mapping[str, Any]) -> tuple[float, float, float] | None:
-    if "voxel_mm" in values:
-        sizes = [float(v) for v in np.asarray(values["voxel_mm"], np.float64).reshape(-1)]
-    elif "pixel_mm" in values and "slice_mm" in values:
-        sizes = [float(v) for name in ("slice_mm", "pixel_mm") for v in np.asarray(values[name], np.float64).reshape(-1)]
-    else:
-        return None
+    names = ("voxel_mm",) if "voxel_mm" in values else ("slice_mm", "pixel_mm")
+    found = [np.asarray(values.get(name, ())).reshape(-1) for name in names]
+    sizes = [float(v) for array in found if array.dtype.kind in "uif" for v in array]
     if len(sizes) != 3 or not all(np.isfinite(v) and v > 0 for v in sizes):
         return None
     return sizes[0], sizes[1], sizes[2]

@@ -14,14 +14,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from engine.core.axes import COIL, KX, KY
+from engine.core.axes import COIL, KSPACE_FRAME, KX, KY
 from engine.core.errors import FormatError, ShapeError
 from engine.core.types import Complex, Kind, KSpaceReader, KSpaceSeries, SamplingMask
 from engine.io import cmrxrecon_names as names
 from engine.io import cmrxrecon_tables as tables
 from engine.io import matlab
 from engine.io.acquired import acquired_mask, nonzero
-from engine.io.arrays import Variable, resolve_letters
+from engine.io.arrays import Variable, check_not_empty, listed, named, resolve_letters
 from engine.io.contract import FORMATS, FormatSpec, OpenOptions
 from engine.io.masks import read_mask
 from engine.io.overrides import checked_kind, series_times
@@ -67,6 +67,7 @@ def read(path: Path, options: OpenOptions) -> KSpaceSeries:
     variable = _kspace(path, variables, options.key)
     told = names.parse(path, variable.name)
     letters = _letters(path, variable, told, options)
+    check_not_empty(path, variable)
     if variable.open is None or "complex" not in variable.dtype:
         raise FormatError(
             f"{variable.name} in {path.name} is not k-space (expected complex numbers / found {variable.dtype})",
@@ -76,9 +77,10 @@ def read(path: Path, options: OpenOptions) -> KSpaceSeries:
     notes: list[str] = []
     unknown = ["orientation"]
     kind = checked_kind(options, told.kind)
+    stored = reader.shape[KSPACE_FRAME]
     reader, times = _times(path, reader, kind, told, options, notes, unknown)
     voxel, attributes = _info(path, told, reader, notes, unknown)
-    acquired = _acquired(path, reader, told, notes)
+    acquired = _acquired(path, reader, stored, told, notes)
     if told.single_coil or reader.shape[COIL] == 1:
         notes.append("single-coil data")
     if reader.shape[0] > 1 and reader.shape[0] % 2:
@@ -103,20 +105,16 @@ def read(path: Path, options: OpenOptions) -> KSpaceSeries:
 
 def _kspace(path: Path, variables: list[Variable], key: str | None) -> Variable:
     """Return the variable that holds k-space: the one told, the one with a known name, or the only complex one."""
-    listing = ", ".join(f"{v.name} {v.shape} {v.dtype}" for v in variables) or "nothing"
     if key is not None:
-        for variable in variables:
-            if variable.name == key:
-                return variable
-        raise FormatError(f"{path.name} has no variable {key!r} (found {listing})", "Choose one of them with --key.")
-    named = [v for v in variables if names.KEYS.fullmatch(v.name)]
-    if len(named) == 1:
-        return named[0]
-    deep = [v for v in named or variables if "complex" in v.dtype and len(v.shape) in (4, 5)]
+        return named(path, variables, key)
+    known = [v for v in variables if names.KEYS.fullmatch(v.name)]
+    if len(known) == 1:
+        return known[0]
+    deep = [v for v in known or variables if "complex" in v.dtype and len(v.shape) in (4, 5)]
     if len(deep) == 1:
         return deep[0]
     raise FormatError(
-        f"{path.name} holds no k-space that can be told (expected one complex variable of 4 or 5 axes / found {listing})",
+        f"{path.name} holds no k-space that can be told (expected one complex variable of 4 or 5 axes / found {listed(variables)})",
         "Choose the variable with --key." if variables else "Copy or export the file again.",
     )
 
@@ -132,10 +130,11 @@ def _letters(path: Path, variable: Variable, told: names.Names, options: OpenOpt
         return SINGLE_LETTERS
     if rank == 4 and told.static:
         return STATIC_LETTERS
+    examples = "xyc or --axes xyf" if rank == 3 else "xycs or --axes xysf"
     raise ShapeError(
         f"{variable.name} in {path.name} has the wrong number of axes (expected 5: kx, ky, coil, slice, time / found {rank}: "
         f"{variable.shape})",
-        "Say the axes in the order of MATLAB's size(), for example --axes xycs or --axes xysf.",
+        f"Say the axes in the order of MATLAB's size(), for example --axes {examples}.",
     )
 
 
@@ -183,15 +182,18 @@ def _info(
     return voxel, {"scan": info}
 
 
-def _acquired(path: Path, reader: KSpaceReader, told: names.Names, notes: list[str]) -> SamplingMask | None:
-    """Return the mask beside an undersampled file, else the one in its zeros; None for fully sampled data."""
+def _acquired(path: Path, reader: KSpaceReader, stored: int, told: names.Names, notes: list[str]) -> SamplingMask | None:
+    """Return the mask beside an undersampled file, else the one in its zeros; None for fully sampled data.
+
+    ``stored`` is the number of frames in the file: a mask of as many loses the last frames where the reader leaves them out.
+    """
     if told.undersampled is False:
         return None
     found = next((file for file in names.mask_files(path) if file.is_file()), None)
     if found is None:
         return acquired_mask(reader, notes, certain=told.undersampled is True, nominal=told.nominal)
-    mask = read_mask(found)
-    lines = mask.lines[: reader.shape[1]] if mask.lines.shape[0] > reader.shape[1] else mask.lines
+    mask = read_mask(found, (stored, *reader.shape[COIL:]))
+    lines = mask.lines[: reader.shape[KSPACE_FRAME]] if mask.lines.shape[0] == stored else mask.lines
     mask = replace(mask, lines=lines, pattern="acquired", nominal_acceleration=mask.nominal_acceleration or told.nominal)
     mask.check_fits(reader.shape)
     measured = nonzero(reader, 0)  # (ky, kx)
@@ -201,7 +203,10 @@ def _acquired(path: Path, reader: KSpaceReader, told: names.Names, notes: list[s
 
 
 def sniff(path: Path) -> float:
-    """Return 0.9 for a MATLAB file with a variable of a known name, 0.6 with one complex array of 4 or 5 axes, else 0."""
+    """Return 0.9 for a MATLAB file with a variable of a known name, 0.6 with one complex array that must be k-space, else 0.
+
+    Five axes include a coil. Four may be complex images, unless the file's name or folder is that of such k-space.
+    """
     if path.suffix.lower() != ".mat" or container(path) not in (Container.HDF5, Container.MATLAB5):
         return 0.0
     try:
@@ -210,7 +215,11 @@ def sniff(path: Path) -> float:
         return 0.0
     if any(names.KEYS.fullmatch(v.name) for v in variables):
         return 0.9
-    return 0.6 if sum("complex" in v.dtype and len(v.shape) in (4, 5) for v in variables) == 1 else 0.0
+    deep = [v for v in variables if "complex" in v.dtype and len(v.shape) in (4, 5)]
+    if len(deep) != 1:
+        return 0.0
+    told = names.parse(path, deep[0].name)
+    return 0.6 if len(deep[0].shape) == 5 or told.single_coil or told.static else 0.0
 
 
 SPEC = FORMATS.register(

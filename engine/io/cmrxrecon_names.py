@@ -16,8 +16,13 @@ from engine.core.types import Kind
 KEYS = re.compile(r"kspace(_single)?(_full|_sub\d+)?|kus", re.IGNORECASE)
 UNDERSAMPLED_KEY = re.compile(r"kspace(_single)?_sub\d+|kus", re.IGNORECASE)
 UNDERSAMPLED_STEM = re.compile(r"^(?P<base>.+)_kus_(?P<pattern>[A-Za-z]+?)(?P<rate>\d+)$")
-MASK_STEM = re.compile(r".*_mask(_[A-Za-z]+\d+)?$|^mask\d*$", re.IGNORECASE)
-RATE = re.compile(r"(?:sub|mask|AccFactor|Uniform|Gaussian|Radial)_?(\d{1,2})(?!\d)", re.IGNORECASE)
+# mask04, kspace_sub04, kspace_single_sub04; cine_lax_kus_Uniform4, cine_lax_mask_ktRadial16, usmask_ktGaussian10; AccFactor04.
+# Anything wider takes "sub07" for R = 7 and 16 radial lines for R = 16.
+RATES = (
+    re.compile(r"(?:mask|kspace_sub|kspace_single_sub)(\d{2})", re.IGNORECASE),
+    re.compile(r".*(?:mask|kus)_(?:Uniform|kt[A-Za-z]+)(\d{1,2})", re.IGNORECASE),
+    re.compile(r"AccFactor(\d{1,2})", re.IGNORECASE),
+)
 # The longer names first: T1mappost is a MOLLI, T2smap is T2*.
 KINDS = (
     ("cine", Kind.CINE),
@@ -75,11 +80,9 @@ def kind_of(base: str) -> Kind:
 
 def nominal_of(path: Path, key: str) -> float | None:
     """Return the nominal acceleration in the variable's name, the file's or its folders'; the ACS lines are not counted in it."""
-    for text in (key, path.stem, *reversed(path.parts[:-1])):
-        match = RATE.search(text)
-        if match and int(match[1]) > 0:
-            return float(match[1])
-    return None
+    in_key, in_stem, in_folder = RATES
+    matches = (in_key.fullmatch(key), in_stem.fullmatch(path.stem), *map(in_folder.fullmatch, reversed(path.parts[:-1])))
+    return next((float(match[1]) for match in matches if match and int(match[1]) > 0), None)
 
 
 def mask_files(path: Path) -> Iterator[Path]:

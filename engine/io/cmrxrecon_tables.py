@@ -68,8 +68,9 @@ def read_times(path: Path, slices: int, frames: int, kind: Kind, notes: list[str
         )
         return None
     table = table[:, :slices]
-    if np.isnan(table).any() or (table < 0).any():
-        notes.append(f"{path.name} has gaps or negative times and was not used")
+    # No inversion time is 0: it stands for an image that is not there.
+    if not np.isfinite(table).all() or (table < 0).any() or (kind is Kind.MOLLI and (table == 0).any()):
+        notes.append(f"{path.name} has gaps or impossible times and was not used")
         return None
     return Times(np.ascontiguousarray(table.T, np.float32), frames)
 

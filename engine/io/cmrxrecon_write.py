@@ -80,7 +80,8 @@ def write_cmrxrecon2023(
     target = Path(folder)
     stage: Path | None = None
     try:
-        stage = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        # Where the files end up, for the disk may begin at the target and its parent may be closed to us.
+        stage = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target if target.exists() else target.parent))
         made = _write_all(stage, target, series, truth, mask, report)
         _move(stage, target)
         return target / made.relative_to(stage)

@@ -9,6 +9,7 @@ from pathlib import Path
 from engine.core.errors import FormatError
 from engine.core.registry import Registry
 from engine.core.types import ImageSeries, KSpaceSeries
+from engine.io.probe import check_there
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +64,7 @@ def open_series(path: str | Path, options: OpenOptions | None = None) -> KSpaceS
         The file is missing, damaged or of no known format.
     """
     file = Path(path)
-    if not file.exists():
-        raise FormatError(f"{file} does not exist", "Check the path; names are case-sensitive.")
-    if file.is_dir():
-        raise FormatError(f"{file} is a folder (expected a file)", "Open one of the files inside it.")
+    check_there(file)
     marks = sorted(((spec.sniff(file), name) for name, spec in FORMATS.items()), reverse=True)
     mark, name = marks[0]
     if mark <= 0:

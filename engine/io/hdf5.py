@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from engine.core.errors import FormatError
 from engine.core.types import Complex
+from engine.io.probe import check_there, check_unchanged, stamp
 
 COMPLEX_FIELDS = (("real", "imag"), ("r", "i"), ("re", "im"))
 
@@ -31,8 +32,7 @@ COMPLEX_FIELDS = (("real", "imag"), ("r", "i"), ("re", "im"))
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[h5py.File]:
     """Open an HDF5 file for reading; what the library says about damage becomes a ``FormatError``."""
-    if not path.exists():
-        raise FormatError(f"{path} does not exist", "Check the path; names are case-sensitive.")
+    check_there(path)
     try:
         # No lock: files are replaced, never changed in place, and locks fail on many network disks.
         with h5py.File(path, "r", locking=False) as file:
@@ -134,6 +134,7 @@ class HDF5Reader:
                 self._read_bytes(out, index, frames)
             else:
                 with opened(self.path) as file:
+                    check_unchanged(self.path, self.path.stat(), self._layout.stamp)
                     self._read_dataset(out, _dataset(self.path, file, self.key), index, frames)
         return out
 
@@ -189,9 +190,7 @@ class HDF5Reader:
     def _stream(self) -> Iterator[io.FileIO]:
         try:
             with io.FileIO(self.path, "r") as stream:
-                stat = os.fstat(stream.fileno())
-                if (stat.st_size, stat.st_mtime_ns) != self._layout.stamp:
-                    raise FormatError(f"{self.path.name} changed on disk since it was opened", "Open it again.")
+                check_unchanged(self.path, os.fstat(stream.fileno()), self._layout.stamp)
                 yield stream
         except OSError as error:
             raise FormatError(
@@ -232,9 +231,8 @@ def _layout(path: Path, file: h5py.File, key: str) -> _Layout:
     part = np.dtype(f"=f{value.itemsize // 2}")
     memory = np.dtype(value) if names is None else np.dtype([(name, part) for name in names])
     plain = dataset.chunks is None and not dataset.is_virtual and not dataset.external and dataset.dtype == memory
-    stat = path.stat()
     offset = dataset.id.get_offset() if plain else None
-    return _Layout(tuple(dataset.shape), value, memory, offset, (stat.st_size, stat.st_mtime_ns))
+    return _Layout(tuple(dataset.shape), value, memory, offset, stamp(path.stat()))
 
 
 def _fill(stream: io.FileIO, offset: int, target: NDArray[np.complexfloating], path: Path) -> None:

@@ -40,6 +40,8 @@ def contents(path: Path, matlab: bool) -> tuple[list[Variable], dict[str, Any]]:
             if word == "char":
                 values[name] = "".join(chr(code) for code in np.asarray(dataset[()]).reshape(-1))
                 continue
+            if dataset.dtype.kind == "O" and h5py.check_string_dtype(dataset.dtype) is None:
+                continue  # references and ragged arrays are no arrays of numbers
             if dataset.dtype.kind == "O" and dataset.shape == ():
                 values[name] = dataset.asstr()[()]
                 continue

@@ -8,23 +8,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.axes import KSPACE_FRAME, KX, KY
 from engine.core.errors import FormatError, ShapeError
 from engine.core.types import Bool, SamplingMask
-from engine.io import hdf5_arrays, matlab, npy, npz
 from engine.io.acquired import from_lines
-from engine.io.arrays import Variable
+from engine.io.arrays import Variable, listed
 from engine.io.cmrxrecon_names import nominal_of
 from engine.io.h5_fields import get_mask
 from engine.io.hdf5 import opened
-from engine.io.probe import Container, expect
+from engine.io.probe import Container, check_there, container
+from engine.io.variables import variables
 
 
-def read_mask(path: str | Path) -> SamplingMask:
+def read_mask(path: str | Path, shape: tuple[int, ...] | None = None) -> SamplingMask:
     """Return the mask in a file of ours (``mask``), an npz, npy or mat file, or another HDF5 file.
 
     One axis is (ky), two are (ky, kx), three are (frame, ky, kx). MATLAB's order is (kx, ky, frame): it is turned round by the kind
     of file. Two trailing axes that vary along the last alone are (kx, ky) and are turned round too, because the readout of a line
     is never undersampled by itself.
+
+    Parameters
+    ----------
+    path
+        The file.
+    shape
+        Sizes (..., frame, coil, ky, kx) of the k-space the mask is for. With it, two axes that cannot be (ky, kx) are taken as
+        (frame, ky) or (ky, frame) where their sizes say so.
 
     Raises
     ------
@@ -34,40 +43,41 @@ def read_mask(path: str | Path) -> SamplingMask:
         The array has no axis or more than three.
     """
     file = Path(path)
-    if not file.exists():
-        raise FormatError(f"{file} does not exist", "Check the path; names are case-sensitive.")
-    found = expect(file, Container.HDF5, Container.MATLAB5, Container.NPY, Container.ZIP)
-    if found is Container.HDF5:
+    check_there(file)
+    if container(file) is Container.HDF5:
         with opened(file) as h5:
             if "pattern" in getattr(h5.get("mask"), "attrs", ()):
                 return get_mask(h5["mask"])
-    matlab_order = found is Container.MATLAB5 or (found is Container.HDF5 and file.suffix.lower() == ".mat")
-    variable = _choose(file, _variables(file, found, matlab_order))
+    found, matlab_order = variables(file)
+    variable = _choose(file, found)
     values = np.asarray(variable.load())
     if matlab_order:
         values = values.transpose()
-    return from_lines(_oriented(file, values), "file", nominal_of(file, variable.name))
+    lines = _oriented(file, values)
+    return from_lines(_by_frame(lines, shape), "file", nominal_of(file, variable.name))
 
 
-def _variables(path: Path, found: Container, matlab_order: bool) -> list[Variable]:
-    if found is Container.NPY:
-        return [npy.variable_of(path)]
-    if found is Container.ZIP:
-        return npz.contents(path)[0]
-    if matlab_order:
-        return matlab.contents(path)[1]
-    return hdf5_arrays.contents(path, matlab=False)[0]
+def _by_frame(lines: Bool, shape: tuple[int, ...] | None) -> Bool:
+    """Return (1, a, b) as (frame, ky, 1) when only that fits k-space of ``shape``, anything else as it is."""
+    if shape is None or lines.shape[0] != 1:
+        return lines
+    frames, ky, kx = shape[KSPACE_FRAME], shape[KY], shape[KX]
+    sizes = lines.shape[1:]
+    # Where frame and ky are of one size, nothing tells which is which.
+    if sizes in ((ky, kx), (kx, ky), (ky, 1)) or frames == ky or sorted(sizes) != sorted((frames, ky)):
+        return lines
+    by_frame: Bool = lines[0] if sizes == (frames, ky) else lines[0].transpose()
+    return by_frame[..., None]
 
 
-def _choose(path: Path, variables: list[Variable]) -> Variable:
+def _choose(path: Path, arrays: list[Variable]) -> Variable:
     """Return the array named like a mask, or the only real one."""
-    named = [v for v in variables if v.name.lower().split("/")[-1].startswith(("mask", "usmask", "lines", "sampling"))]
-    real = named or [v for v in variables if "complex" not in v.dtype]
+    named = [v for v in arrays if v.name.lower().split("/")[-1].startswith(("mask", "usmask", "lines", "sampling"))]
+    real = named or [v for v in arrays if "complex" not in v.dtype]
     if len(real) == 1:
         return real[0]
-    listing = ", ".join(f"{v.name} {v.shape} {v.dtype}" for v in variables) or "nothing"
     raise FormatError(
-        f"{path.name} holds no mask that can be told (expected one array named mask / found {listing})",
+        f"{path.name} holds no mask that can be told (expected one array named mask / found {listed(arrays)})",
         "Save the mask alone, or call it mask.",
     )
 

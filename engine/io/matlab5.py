@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from engine.core.errors import FormatError
 from engine.core.types import Complex
 from engine.io.arrays import LETTERS, ViewReader, ordered
+from engine.io.probe import check_there, check_unchanged, stamp
 
 HEADER_BYTES = 128
 MI_MATRIX, MI_COMPRESSED = 14, 15
@@ -265,6 +266,7 @@ class Reader5:
         sizes = dict(zip(letters, array.shape, strict=True))
         self._shape = tuple(sizes.get(letter, 1) for letter in LETTERS)
         self._parts = None if array.compressed else _parts(array)
+        self._stamp = stamp(array.path.stat())
         self._lock = threading.Lock()
         self._loaded: ViewReader | None = None
 
@@ -286,9 +288,11 @@ class Reader5:
         if self._parts is None:
             with self._lock:
                 if self._loaded is None:
+                    self._check_unchanged()
                     self._loaded = ViewReader(ordered(load(self._array), self._letters, LETTERS))
             return self._loaded.read(index[0]) if len(index) == 1 else self._loaded.read_frame(*index)
         out: Complex = np.empty(self._shape[len(index) :], np.complex64)
+        self._check_unchanged()
         try:
             for target, (stored, offset) in zip((out.real, out.imag), self._parts, strict=True):
                 # Mapped for this read alone, so that the file is not held.
@@ -298,6 +302,10 @@ class Reader5:
         except (OSError, ValueError) as error:
             raise damaged(self._array.path, str(error)) from error
         return out
+
+    def _check_unchanged(self) -> None:
+        check_there(self._array.path)
+        check_unchanged(self._array.path, self._array.path.stat(), self._stamp)
 
 
 def _parts(array: Array5) -> list[tuple[np.dtype[Any], int]]:

@@ -41,7 +41,7 @@ from engine.io.h5_fields import (
 )
 from engine.io.hdf5 import HDF5Reader, complex_dtype, is_hdf5_error, opened
 from engine.io.overrides import checked_kind, series_times
-from engine.io.probe import Container, container, expect
+from engine.io.probe import Container, check_there, container, expect
 from engine.io.space import check_space
 
 MARKER = "myoscope_format"
@@ -158,13 +158,13 @@ def _stage_key(name: str) -> str:
 def read_reconstruction(path: str | Path) -> Reconstruction:
     """Read what :func:`write_reconstruction` wrote; raise ``FormatError`` for any other file."""
     file_path = Path(path)
-    if not file_path.exists():
-        raise FormatError(f"{file_path} does not exist", "Check the path; names are case-sensitive.")
+    check_there(file_path)
     expect(file_path, Container.HDF5)
     with opened(file_path) as file:
         if _content(file) != "reconstruction":
             raise FormatError(
-                f"{file_path.name} is not a reconstruction (expected datasets image and mask / found {', '.join(file) or 'none'})",
+                f"{file_path.name} is not a reconstruction (expected a complex dataset image and one called mask / found "
+                f"{', '.join(file) or 'none'})",
                 "Make one with `myoscope reconstruct`.",
             )
         image = _images(file_path, file, IMAGE)
@@ -202,10 +202,11 @@ def read_truth(path: str | Path) -> dict[str, Any]:
 def read(path: Path, options: OpenOptions) -> KSpaceSeries | ImageSeries:
     """Open a file of our own: k-space lazily, a reconstruction as complex images."""
     expect(path, Container.HDF5)
-    if options.key not in (None, KSPACE, IMAGE):
-        return hdf5_arrays.read(path, options)  # another array of the file, a truth map for example
     with opened(path) as file:
         content = _content(file)
+    if options.key is not None and options.key != (KSPACE if content == KSPACE else IMAGE):
+        return hdf5_arrays.read(path, options)  # another array of the file, a truth map for example
+    with opened(path) as file:
         if options.axes is not None:
             raise InputError(f"{path.name} tells its axes itself (expected no --axes / found {options.axes})", "Leave out --axes.")
         if content is None:
@@ -264,11 +265,13 @@ def sniff(path: Path) -> float:
 
 
 def _content(file: h5py.File) -> str | None:
-    """Return ``kspace`` or ``reconstruction``; files made by hand with the same names are taken too."""
+    """Return ``kspace`` or ``reconstruction``; files made by hand with the same names and complex numbers are taken too."""
     if isinstance(file.get(KSPACE), h5py.Dataset) and (MARKER in file.attrs or "kind" in file.attrs):
         return KSPACE
-    if isinstance(file.get(IMAGE), h5py.Dataset) and isinstance(file.get("mask"), h5py.Dataset):
-        return "reconstruction"
+    image = file.get(IMAGE)
+    if isinstance(image, h5py.Dataset) and isinstance(file.get("mask"), h5py.Dataset):
+        # Others call their magnitude images so as well; theirs are arrays that need --axes.
+        return "reconstruction" if MARKER in file.attrs or complex_dtype(image.dtype) is not None else None
     return None
 
 

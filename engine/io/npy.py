@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.types import ImageSeries, KSpaceSeries
-from engine.io.arrays import Facts, Variable, build
+from engine.io.arrays import Facts, Variable, build, choose
 from engine.io.contract import FORMATS, FormatSpec, OpenOptions
 from engine.io.npz import DAMAGE, damaged, header, pickled
 from engine.io.probe import Container, container, expect
@@ -17,7 +17,7 @@ from engine.io.probe import Container, container, expect
 
 def read(path: Path, options: OpenOptions) -> KSpaceSeries | ImageSeries:
     """Open an array; k-space stays on disk until a slice is asked for."""
-    return build(path, SPEC.name, variable_of(path), Facts(), options)
+    return build(path, SPEC.name, choose(path, [variable_of(path)], options.key), Facts(), options)
 
 
 def variable_of(path: Path) -> Variable:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from enum import StrEnum
 from pathlib import Path
 
@@ -26,6 +28,33 @@ class Container(StrEnum):
     EMPTY = "an empty file"
     UNREADABLE = "a file that cannot be read"
     OTHER = "of another kind"
+
+
+def check_there(path: Path) -> None:
+    """Raise ``FormatError`` unless ``path`` is a file that is there."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: a name that no file can have
+        raise FormatError(f"{path} does not exist", "Check the path; names are case-sensitive.") from error
+    except OSError as error:
+        raise FormatError(
+            f"{str(path)[:200]} cannot be opened ({error.strerror})", "Check the path and your permissions."
+        ) from error
+    if stat.S_ISDIR(mode):
+        raise FormatError(f"{path} is a folder (expected a file)", "Open one of the files inside it.")
+    if not stat.S_ISREG(mode):
+        raise FormatError(f"{path} is a device or a pipe (expected a file)", "Save the data as a file first.")
+
+
+def stamp(found: os.stat_result) -> tuple[int, int]:
+    """Return size and time of last change: what tells whether a file is still the one that was opened."""
+    return found.st_size, found.st_mtime_ns
+
+
+def check_unchanged(path: Path, found: os.stat_result, opened: tuple[int, int]) -> None:
+    """Raise ``FormatError`` when ``found`` is not the file whose :func:`stamp` was ``opened``: offsets into it no longer hold."""
+    if stamp(found) != opened:
+        raise FormatError(f"{path.name} changed on disk since it was opened", "Open it again.")
 
 
 def container(path: Path) -> Container:

@@ -5,6 +5,7 @@ A sample is two files in ``resources/samples``: ``NAME.npz`` and ``NAME.json``. 
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 from dataclasses import dataclass, replace
@@ -52,12 +53,10 @@ def folder() -> Path:
     """
     beside = Path(__file__).resolve().parents[2] / "resources"
     places = [beside]
-    try:
+    with contextlib.suppress(ModuleNotFoundError, NotADirectoryError, TypeError):
         # A namespace package may have several places; a frozen program has one that is not beside the sources.
         found = resources.files("resources")
         places += [Path(str(place)) for place in getattr(found, "_paths", [found])]
-    except (ModuleNotFoundError, NotADirectoryError, TypeError):
-        places += []
     for place in places:
         if (place / "samples").is_dir():
             return place

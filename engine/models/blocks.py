@@ -35,7 +35,7 @@ class Conv3d(nn.Conv3d):
 
     Input and output are (batch, channel, frame, y, x), the channel lying last in memory. On a CPU a layer with few input or
     output channels runs as a 2D convolution with the three temporal taps laid into its channels: the same sums in another
-    order, 2 to 8 times faster there.
+    order, 1.7 to 20 times faster there for 8 frames of 64 x 64 and more (torch 2.13, one thread).
     """
 
     def __init__(self, in_channels: int, out_channels: int, bias: bool = False) -> None:

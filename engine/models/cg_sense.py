@@ -54,6 +54,8 @@ class CGSense:
         total = config.iterations + 2
         report.step(0, total, "SENSE")
         rhs = data.operator.adjoint(data.kspace)
+        # Matrices are made and factored a few columns at a time; the steps that are counted are iterations.
+        direct = data.operator.prepare(report.check) is not None
         done = 1
 
         def advance() -> None:
@@ -62,7 +64,8 @@ class CGSense:
             done += 1
 
         advance()
-        image = data.operator.solve(rhs, config.weight, None, config.iterations, config.tolerance, advance)
+        check = report.check if direct else advance
+        image = data.operator.solve(rhs, config.weight, None, config.iterations, config.tolerance, check)
         report.check()
         return image * (1.0 + config.weight)
 

@@ -135,6 +135,7 @@ class JotlasNet(nn.Module):
     def forward(self, data: ReconInput) -> Tensor:
         """Return the image, complex (batch, frame, y, x)."""
         total = len(self.cells)
+        data.operator.prepare(data.report.check)
         backprojected = data.operator.adjoint(data.kspace)
         x = z = backprojected
         for index, cell in enumerate(self.cells):
@@ -164,7 +165,7 @@ MODELS.register(
             "Both layers add their input back, as the published weights need and the paper does not draw.",
             "The weights omega are learned as in the paper; in the published weights they stayed at 0.5.",
             "Scaled so that the zero-filled image has maximum 1, as its authors scale single-coil images; several coils they "
-            "divide by the largest k-space magnitude. The result hardly depends on it (0.2 dB).",
+            "divide by the largest k-space magnitude. The result hardly depends on it (0.02 dB with the radial-16 weights).",
         ),
     ),
 )

@@ -70,6 +70,8 @@ class L1WaveletConfig:
             raise InputError(
                 f"shifts and iterations must be at least 1 (found {self.shifts} and {self.iterations})", "Use 4 and 25."
             )
+        if not 0 <= self.seed < 2**63:
+            raise InputError(f"the seed must be a whole number from 0 to 2^63 - 1 (found {self.seed})", "Use 0.")
         if not 0.0 < self.penalty < float("inf"):
             raise InputError(f"the penalty must be positive and finite (found {self.penalty:g})", "Use about 0.07.")
 
@@ -147,10 +149,9 @@ class _DataStep:
         self._penalty = penalty
         self._report = report
         self.shared = operator.static_mask and operator.maps.shape[KSPACE_FRAME] == 1
-        gram = operator.gram
+        gram = operator.prepare(report.check)
         if gram is not None and gram.matrices.element_size() * gram.matrices.nelement() > INVERSE_LIMIT_MIB * 2**20:
             gram = None
-        report.check()
         if gram is not None:
             gram.inverse(penalty, report.check)
         self._gram = gram

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from engine.core.errors import InputError
+from engine.core.jobs import Reporter
 from engine.models.contract import MODELS, ModelSpec, ReconInput, no_stages
 from engine.physics.gram import GramOperator
 from engine.physics.operator import SenseOperator
@@ -46,7 +47,7 @@ class LowRankSparse:
     """``min_{L,S} 1/2 ||A(L + S) - k||^2 + lambda_L ||L||_* + lambda_S ||T S||_1`` with T the Fourier transform along frames.
 
     In each iteration L takes the singular-value thresholding of ``M - S`` as a Casorati matrix (pixel, frame), S the soft
-    thresholding of the temporal frequencies of ``M - L``, and ``M = L + S - A^H (A (L + S) - k)``.
+    thresholding of the temporal frequencies of ``M - L`` with the L before, and ``M = L + S - A^H (A (L + S) - k)``.
     ``A^H A`` is a product with the Gram matrices where the mask consists of whole lines.
 
     Source: Otazo, Candes and Sodickson, MRM 73 (2015), 1125, algorithm 1 (table 1). The singular-value threshold is a share of the
@@ -65,14 +66,15 @@ class LowRankSparse:
         total = config.iterations + 1
         report.step(0, total, "low rank + sparse")
         start = GramOperator.to_columns(data.operator.adjoint(data.kspace))  # (batch, x, y, frame)
-        normal = _normal(data.operator)
+        normal = _normal(data.operator, report)
         threshold = config.sparse * start.abs().amax((1, 2, 3), keepdim=True)
         m, s = start, torch.zeros_like(start)
-        image = start
+        image = low = start
         for iteration in range(config.iterations):
             report.step(1 + iteration, total, "low rank + sparse")
-            low = relative_threshold((m - s).flatten(1, 2), config.low_rank, report.check).reshape(m.shape)
+            # Both take the step from the last pair: S from the L before, not from the one just found.
             frequencies = torch.fft.fft(m - low, dim=-1, norm="ortho")
+            low = relative_threshold((m - s).flatten(1, 2), config.low_rank, report.check).reshape(m.shape)
             shrink(frequencies, threshold)
             s = torch.fft.ifft(frequencies, dim=-1, norm="ortho")
             image = low + s
@@ -87,9 +89,9 @@ class LowRankSparse:
         return to_image(image)
 
 
-def _normal(operator: SenseOperator) -> Callable[[Tensor], Tensor]:
+def _normal(operator: SenseOperator, report: Reporter) -> Callable[[Tensor], Tensor]:
     """Return ``A^H A`` on columns (batch, x, y, frame)."""
-    gram = operator.gram
+    gram = operator.prepare(report.check)
     if gram is not None:
         return gram.apply_columns
     return lambda columns: GramOperator.to_columns(operator.normal(GramOperator.to_image(columns)))
@@ -104,6 +106,8 @@ MODELS.register(
         config=LowRankSparseConfig,
         build=LowRankSparse,
         presets={"default": LowRankSparseConfig()},
-        notes=("Made for masks that differ from frame to frame; with one mask for all frames little is gained over zero-filling.",),
+        notes=(
+            "Made for masks that differ from frame to frame; with one mask for all frames it is as good as SENSE and no better.",
+        ),
     ),
 )

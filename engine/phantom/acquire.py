@@ -47,7 +47,9 @@ def make_phantom(request: PhantomRequest, report: Reporter) -> tuple[KSpaceSerie
         uint8 (slice, frame or 1, y, x), numbers of :class:`engine.phantom.tissues.Structure`. Of the first frame, float32
         (slice, y, x), 0 where there is nothing: ``purity``, the share of the labelled structure in the pixel; ``t1_ms``, ``t2_ms``,
         ``pd``. MOLLI also has ``a``, ``b``, ``t1_star_ms`` and ``t1_fit_ms``, what an exact three-parameter fit of the signal
-        gives: for simulated (not analytic) signals it is less than the tissue's T1. T2-prep has ``a`` and ``t2_fit_ms``.
+        gives: for simulated (not analytic) signals it is less than the tissue's T1. T2-prep has ``a`` and ``t2_fit_ms``. A reading
+        is 0 where the fit's answer is no relaxation time (0 to 10 s), as in bone. All these maps hold in every pixel of an analytic
+        MOLLI or T2-prep; elsewhere they are those of the labelled structure, and tell of the signal where ``purity`` is 1.
 
     Raises
     ------

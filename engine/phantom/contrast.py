@@ -16,6 +16,8 @@ from engine.phantom.sequences import MOLLI_READOUT, T2PREP_READOUT, cine_signal,
 from engine.phantom.signals import bssfp, fit_look_locker, fit_t2, look_locker, look_locker_parameters, t2_decay
 from engine.phantom.tissues import Structure, tissues
 
+LONGEST_READING_MS = 10_000.0
+
 
 class Contrast:
     """Signal of a request in each tissue and frame, and of pixels that mix tissues."""
@@ -86,19 +88,22 @@ class Contrast:
         if self._request.kind == Kind.MOLLI:
             fits = np.array([(0.0, 0.0, 1.0), *(self._fit_t1(s) for s in range(1, len(Structure)))]).T
             tables |= {"a": fits[0], "b": fits[1], "t1_star_ms": fits[2]}
-            tables["t1_fit_ms"] = fits[2] * (fits[1] / np.where(fits[0] == 0, 1.0, fits[0]) - 1.0)
+            tables["t1_fit_ms"] = _believable(fits[2] * (fits[1] / np.where(fits[0] == 0, 1.0, fits[0]) - 1.0))
         if self._request.kind == Kind.T2PREP:
             decays = np.array([(0.0, 1.0), *(fit_t2(self._times, self._tissue[:, s]) for s in range(1, len(Structure)))]).T
-            tables |= {"a": decays[0], "t2_fit_ms": decays[1]}
+            tables |= {"a": decays[0], "t2_fit_ms": _believable(decays[1])}
         for table in tables.values():
             table[0] = 0.0
         return tables
 
     def _fit_t1(self, structure: int) -> tuple[float, float, float]:
-        """Return (A, B, T1*) of the signal, signed by the phase of the image with the longest inversion time."""
+        """Return (A, B, T1*) of the signal, signed so that it grows from the shortest to the longest inversion time.
+
+        The image with the longest one has the sign of a relaxed signal only where that is reached: not in fluids with fast hearts.
+        """
         values = self._tissue[:, structure]
-        last = values[int(np.argmax(self._times))]
-        return fit_look_locker(self._times, (values * np.conj(last) / np.abs(last)).real)
+        growth = values[int(np.argmax(self._times))] - values[int(np.argmin(self._times))]
+        return fit_look_locker(self._times, (values * np.conj(growth) / np.abs(growth)).real)
 
     def _parameters(
         self, t1: NDArray[np.float64], t2: NDArray[np.float64], pd: NDArray[np.float64]
@@ -113,3 +118,8 @@ class Contrast:
         if self._request.kind == Kind.MOLLI:
             return look_locker(self._times[frame], parameters["a"], parameters["b"], parameters["t1_star_ms"])
         return t2_decay(self._times[frame], parameters["a"], parameters["t2_ms"])
+
+
+def _believable(times_ms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return relaxation times, 0 where a fit of a signal that hardly changes gave one below 0 or beyond all tissue."""
+    return np.where((times_ms > 0.0) & (times_ms < LONGEST_READING_MS), times_ms, 0.0)

@@ -8,8 +8,17 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.errors import InputError
 from engine.core.types import Complex
 from engine.phantom.streams import Purpose, stream
+
+
+def check_noise(snr: float, seed: int) -> None:
+    """Raise ``InputError`` unless noise can be made: a positive SNR (or ``inf``), and a seed from 0."""
+    if not snr > 0:
+        raise InputError(f"the SNR cannot be used (expected a positive number / found {snr:g})", "Use for example --snr 40.")
+    if seed < 0:
+        raise InputError(f"the seed cannot be used (expected 0 or more / found {seed})", "Use for example --seed 0.")
 
 
 class SliceSource(Protocol):
@@ -56,11 +65,6 @@ class EncodedReader:
     def shape(self) -> tuple[int, int, int, int, int]:
         """Sizes of (slice, frame, coil, ky, kx)."""
         return self._source.shape
-
-    @property
-    def sigma(self) -> float:
-        """Standard deviation of the noise of each real component of k-space."""
-        return self._sigma
 
     def read(self, slice_index: int) -> Complex:
         """Return one slice, complex64 (frame, coil, ky, kx), read-only."""

@@ -9,6 +9,7 @@ from typing import Any
 from engine.core.errors import InputError
 from engine.core.types import Kind
 from engine.phantom.coils import MAX_COILS
+from engine.phantom.encode import check_noise
 from engine.phantom.scheme import parse_scheme
 from engine.phantom.sequences import ORDERINGS
 from engine.phantom.tissues import FIELD_RANGE_T
@@ -19,6 +20,7 @@ DEFAULT_CINE_DRIFT_MM = 1.5
 MATRIX_RANGE = (16, 1024)
 MAX_VALUES = 1 << 28  # 2 GiB of complex64: all images, all coil maps, or the k-space of one slice
 RR_RANGE_MS = (400.0, 2000.0)
+LEAST_MOLLI_IMAGES = 3  # A, B and T1*
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class PhantomRequest:
     field_t
         Field strength, 1.5 to 3 T.
     scheme
-        MOLLI scheme ("5(3)3", "4(1)3(1)2", ...); the other kinds ignore it.
+        MOLLI scheme ("5(3)3", "4(1)3(1)2", ...) of at least 3 images; the other kinds ignore it.
     rr_ms
         RR interval.
     snr
@@ -55,7 +57,7 @@ class PhantomRequest:
     echo_times_ms
         T2 preparation times.
     ordering
-        Order of the lines in a MOLLI or T2-prepared readout, ``linear`` or ``centric``.
+        Order of the lines in a simulated MOLLI or T2-prepared readout, ``linear`` or ``centric``.
     fov_mm
         Field of view (y, x); None: the smallest with square pixels that holds the chest.
 
@@ -96,19 +98,18 @@ class PhantomRequest:
         _between("number of slices", self.slices, 1, 64, "--slices 1")
         _between("field strength", self.field_t, *FIELD_RANGE_T, "--field 3.0")
         _between("RR interval in ms", self.rr_ms, *RR_RANGE_MS, "--rr-ms 900")
-        if not self.snr > 0:
-            raise InputError(
-                f"the SNR cannot be used (expected a positive number / found {self.snr:g})", "Use for example --snr 40."
-            )
-        if self.seed < 0:
-            raise InputError(f"the seed cannot be used (expected 0 or more / found {self.seed})", "Use for example --seed 0.")
+        check_noise(self.snr, self.seed)
         if self.motion_mm is not None:
             _between("motion in mm", self.motion_mm, 0.0, 30.0, "a motion of 1.5")
         if self.ordering not in ORDERINGS:
             raise InputError(f"unknown ordering {self.ordering!r} (expected {' or '.join(ORDERINGS)})", "Use linear.")
-        if self.fov_mm is not None:
-            _between("field of view in mm", min(self.fov_mm), 100.0, 1000.0, "a field of view of 340 mm")
-            _between("field of view in mm", max(self.fov_mm), 100.0, 1000.0, "a field of view of 340 mm")
+        if self.analytic and self.ordering != ORDERINGS[0]:
+            raise InputError(
+                f"the signal equations know no order of lines (expected linear / found {self.ordering})",
+                "Leave --ordering out, or leave --analytic out: the Bloch simulation plays it.",
+            )
+        for side in self.fov_mm or ():
+            _between("field of view in mm", side, 100.0, 1000.0, "a field of view of 340 mm")
         self._check_frames()
         self._check_size()
 
@@ -135,7 +136,13 @@ class PhantomRequest:
                     f"{', '.join(f'{t:g}' for t in echoes) or 'none'})",
                     "Use for example 0, 35 and 55 ms.",
                 )
-        count = parse_scheme(self.scheme).count if self.kind == Kind.MOLLI else len(self.echo_times_ms)
+        count = self.frame_count
+        if self.kind == Kind.MOLLI and count < LEAST_MOLLI_IMAGES:
+            raise InputError(
+                f"the scheme {self.scheme} has too few images (expected at least {LEAST_MOLLI_IMAGES}: a MOLLI fit has as many "
+                f"unknowns / found {count})",
+                "Use for example --scheme '5(3)3' or '4(1)3(1)2'.",
+            )
         if self.frames is not None and self.frames != count:
             source = f"scheme {self.scheme} has" if self.kind == Kind.MOLLI else f"{count} echo times make"
             raise InputError(

@@ -8,7 +8,7 @@ from engine.core.errors import InputError
 from engine.core.jobs import Reporter
 from engine.core.types import Complex, ImageSeries, KSpaceSeries
 from engine.phantom.coils import CoilArray, coil_maps
-from engine.phantom.encode import EncodedReader
+from engine.phantom.encode import EncodedReader, check_noise
 from engine.phantom.phase import smooth_phase
 from engine.phantom.streams import Purpose, stream
 
@@ -50,10 +50,7 @@ def simulate(images: ImageSeries, coils: int, snr: float, seed: int, report: Rep
     InputError
         No signal, NaN in the images, SNR not positive, a number of coils that cannot be.
     """
-    if not snr > 0:
-        raise InputError(f"the SNR cannot be used (expected a positive number / found {snr:g})", "Use for example --snr 40.")
-    if seed < 0:
-        raise InputError(f"the seed cannot be used (expected 0 or more / found {seed})", "Use for example --seed 0.")
+    check_noise(snr, seed)
     report.step(0, 2, "measuring the signal level")
     level = signal_level(images.images)
     report.step(1, 2, "placing coils")

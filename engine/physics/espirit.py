@@ -8,7 +8,7 @@ evaluated anywhere, and a coarse grid does: coil sensitivities are smooth. No ke
 
 from __future__ import annotations
 
-from math import pi
+from math import log, pi
 
 import torch
 from torch import Tensor
@@ -17,6 +17,9 @@ _SQUARINGS = 4  # M^16: an eigenvalue of 0.7 has fallen to 0.003, one of 0.95 st
 # Measured over image SNR 5 to 1000 and 6 to 20 coils: the angle error is lowest between 10 and 40 times the noise, and at a fixed
 # 0.02 (or BART's 0.03) of the largest singular value up to three times higher once the SNR is good.
 _NOISE_FACTOR = 20.0
+# Squared singular values from half the threshold to twice it count in part. Measured on three series of 10 and 16 coils at image
+# SNR 30 to 300: the angle error falls by 0.1 to 4 %, and rounding no longer decides about a whole kernel.
+_SOFTNESS = 2.0
 _MIN_THRESHOLD = 1e-3  # below it a single-precision Gram matrix holds rounding
 
 
@@ -40,26 +43,35 @@ def calibration_matrix(block: Tensor, kernel: tuple[int, int]) -> Tensor:
 
 
 def signal_projector(windows: Tensor, threshold: float | None) -> Tensor:
-    """Return the projector onto the signal space, the span of what windows look like.
+    """Return the projector onto the signal space, the span of what windows look like; complex (element, element).
+
+    Directions around the threshold count in part (a ramp in the logarithm of their energy): kept whole or not at all, one that
+    lies at the threshold would be decided by rounding, and images of the same file differed by up to 1 %.
+
+    *Deviation*: Uecker et al., MRM 2014, cut at the threshold.
 
     Parameters
     ----------
     windows
         Of :func:`calibration_matrix`, complex (element, window).
     threshold
-        Singular values above this share of the largest are signal. None: those above the noise, which is told by the weaker
-        half of the eigenvalues that can differ from zero.
+        Share of the largest singular value where signal begins. None: above the noise, which is told by the weaker half of
+        the eigenvalues that can differ from zero.
     """
     few = windows.shape[1] < windows.shape[0]  # fewer windows than elements: the smaller eigenproblem has the same values
     values, vectors = torch.linalg.eigh(windows.mH @ windows if few else windows @ windows.mH)
     floor = (_MIN_THRESHOLD if threshold is None else threshold) ** 2 * values[-1]
     if threshold is None:
         floor = torch.maximum(floor, _NOISE_FACTOR * values[: (len(values) + 1) // 2].mean())
-    kept = max(1, int((values > floor).sum()))  # values ascend; pure noise still has a strongest direction
-    signal: Tensor = vectors[:, -kept:]
+    weights = (values.clamp_min(torch.finfo(values.dtype).tiny) / floor).log().div(2 * log(_SOFTNESS)).add(0.5).clamp(0.0, 1.0)
+    weights[-1] = 1.0  # values ascend; pure noise still has a strongest direction
+    # Strongest first, so that the QR decomposition leaves each direction its weight.
+    kept = int((weights > 0).sum())
+    signal = vectors[:, -kept:].flip(1)
     if few:
         signal = torch.linalg.qr(windows @ signal)[0]
-    return signal @ signal.mH
+    projector: Tensor = (signal * weights[-kept:].flip(0)) @ signal.mH
+    return projector
 
 
 def polynomial(projector: Tensor, coils: int, kernel: tuple[int, int]) -> Tensor:
@@ -111,9 +123,11 @@ def dominant(matrices: Tensor, covariance: Tensor, fallback: Tensor) -> tuple[Te
     Where several eigenvalues are near the largest, the direction among them that holds the most signal is taken: the strongest
     one of ``P C P`` with ``P = M^16``. Calibration data cannot tell such directions apart: sensitivities that bend faster than a
     kernel sees, tissue that reaches the edge of the field of view, noise in the signal space. With the eigenvalue alone, maps
-    there are chance, and the angle error of three measured series was 2 to 5 times larger.
+    there are chance, and the angle error of three measured series (10 and 16 coils, image SNR 30 to 300) was 1.3 to 2.9 times
+    larger.
 
-    Repeated squaring: products only, so as fast on a GPU as on a CPU.
+    Repeated squaring: products only, so as fast on a GPU as on a CPU. What is returned is the strongest column of
+    ``(P C P)^2``; further squarings raised those errors by up to 1 %.
 
     Parameters
     ----------

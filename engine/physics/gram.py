@@ -78,7 +78,7 @@ class GramOperator:
             matrix = matrix.expand(right.shape[0], *matrix.shape[1:])
             if not factored:
                 return matrix @ right
-            # Two triangular solves: cholesky_solve copies all factors first and takes twice as long.
+            # Two triangular solves: cholesky_solve copies all factors first and takes 1.6 times as long.
             forward: Tensor = torch.linalg.solve_triangular(matrix, right, upper=False)
             backward: Tensor = torch.linalg.solve_triangular(matrix.mH, forward, upper=True)
             return backward
@@ -143,8 +143,8 @@ class GramOperator:
     def inverse(self, weight: float, check: Callable[[], None] | None = None) -> Tensor:
         """Return ``(A^H A + weight I)^-1`` as matrices (batch, set, x, y, y'); the last weight's are kept.
 
-        Costs half as much again as :meth:`factor`, and makes each later :meth:`solve` with that weight a plain product:
-        worth it on a GPU and for many solves.
+        Costs as much again as :meth:`factor` or a little more, and makes each later :meth:`solve` with that weight a plain
+        product: worth it on a GPU and for many solves.
         """
         weight = float(weight)
         if self._inverse is None or self._inverse[0] != weight:

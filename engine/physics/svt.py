@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from engine.core.axes import FRAME
 from engine.core.errors import InputError
 
 # Singular values closer than this (relative) to the largest count as equal to it in its derivative.
@@ -60,11 +59,6 @@ def relative_threshold(matrices: Tensor, fraction: Tensor | float, check: Callab
     Source: JotlasNet, eq. (17).
     """
     return _apply(matrices, fraction, True, check)
-
-
-def casorati(images: Tensor) -> Tensor:
-    """View images (batch, frame, y, x) as Casorati matrices (batch, frame, y * x)."""
-    return images.flatten(start_dim=FRAME + 1)
 
 
 def _apply(matrices: Tensor, amount: Tensor | float, relative: bool, check: Callable[[], None] | None) -> Tensor:

@@ -113,7 +113,7 @@ class WaveletTransform:
         return len(self.splits)
 
     def forward(self, values: Tensor, shift: tuple[int, int] = (0, 0)) -> Coefficients:
-        """Return the coefficients of real ``values`` (..., rows, columns, inner), circularly shifted by ``shift``.
+        """Return the coefficients of real ``values`` (..., rows, columns, inner), circularly shifted by ``shift``; no views.
 
         The transform of a shifted image costs nothing: bit ``l`` of the shift decides at level ``l`` on which sample the
         pairs begin, and shifts by multiples of ``2^levels`` change nothing.
@@ -130,7 +130,7 @@ class WaveletTransform:
                 "View complex images as real ones first; the last axis may hold real and imaginary parts.",
             )
         details = []
-        coarse = values
+        coarse = values if self.splits else values.clone()  # coefficients are changed in place; what they came from is not
         for level, (split_rows, split_columns) in enumerate(self.splits):
             begins = ((shift[0] >> level) & 1, (shift[1] >> level) & 1)
             bands: tuple[Tensor, ...] = self._analyse(coarse, ROWS, begins[0]) if split_rows else (coarse,)

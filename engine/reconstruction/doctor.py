@@ -64,12 +64,15 @@ def doctor() -> dict[str, Any]:
 
 
 def _driver() -> str:
-    """Return the version of the NVIDIA driver, "no" where there is none."""
+    """Return the version of the NVIDIA driver, "no" where there is none, and say when it hangs: that is what a report is for."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return "no"
     command = [program, "--query-gpu=driver_version", "--format=csv,noheader"]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)  # noqa: S603 - a fixed command
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)  # noqa: S603 - a fixed command
+    except (OSError, subprocess.SubprocessError):
+        return "does not answer"
     return answer.stdout.split("\n", maxsplit=1)[0].strip() or "no"
 
 

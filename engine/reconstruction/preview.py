@@ -4,31 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.core.types import Complex, Float, KSpaceSeries, SamplingMask
-
-
-def kspace_frame(series: KSpaceSeries, mask: SamplingMask | None, slice_index: int, frame: int) -> Float:
-    """Return the root sum of squares over coils of (masked) k-space, float32 (ky, kx)."""
-    data = _masked(series, mask, slice_index, frame)
-    power: Float = np.sqrt(np.sum(data.real**2 + data.imag**2, axis=0, dtype=np.float32))
-    return power
+from engine.core.types import Complex, KSpaceSeries, SamplingMask
 
 
 def preview(series: KSpaceSeries, mask: SamplingMask | None, slice_index: int, frame: int) -> Complex:
     """Return the zero-filled root-sum-of-squares image of one frame, complex64 (y, x)."""
     from scipy import fft
 
-    data = _masked(series, mask, slice_index, frame)
+    data = series.reader.read_frame(slice_index, frame)
+    if mask is not None:
+        mask.check_fits(series.shape)
+        data = np.where(mask.lines[frame if mask.lines.shape[0] > 1 else 0], data, np.complex64(0))
     image = fft.ifft2(np.fft.ifftshift(data, axes=(-2, -1)), norm="ortho", workers=1)
     magnitude = np.sqrt(np.sum(image.real**2 + image.imag**2, axis=0))
     combined: Complex = np.fft.fftshift(magnitude).astype(np.complex64)
     return combined
-
-
-def _masked(series: KSpaceSeries, mask: SamplingMask | None, slice_index: int, frame: int) -> Complex:
-    data = series.reader.read_frame(slice_index, frame)
-    if mask is None:
-        return data
-    mask.check_fits(series.shape)
-    lines = mask.lines[frame if mask.lines.shape[0] > 1 else 0]
-    return np.where(lines, data, np.complex64(0))

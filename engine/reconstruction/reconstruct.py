@@ -26,7 +26,7 @@ from engine.physics.coil_maps import estimate
 from engine.physics.coils import combine
 from engine.physics.fourier import ifft2c
 from engine.physics.operator import SenseOperator
-from engine.physics.scaling import scale_of
+from engine.physics.scaling import find_scale
 from engine.reconstruction.cache import Cache, mask_digest
 from engine.reconstruction.stages import StageRecorder
 from engine.sampling.acs import centre_lines
@@ -136,11 +136,11 @@ def _one_slice(
     seconds_maps = time.perf_counter() - began
     report.step(0.1, 1, built.spec.title)
     began = time.perf_counter()
-    scale = scale_of(kspace, lines, built.normalise)
+    scale = find_scale(kspace, lines, built.normalise)
     operator = SenseOperator(lines[None, :, None].to(target), maps[None].to(target))
     times = series.times_ms
     data = ReconInput(
-        kspace=(kspace / scale)[None].to(target),
+        kspace=scale.normalise(kspace)[None].to(target),
         operator=operator,
         times_ms=None if times is None else torch.from_numpy(times[[index]][:, list(frames)]).to(target),
         report=report.part(0.1, 0.85),
@@ -149,12 +149,12 @@ def _one_slice(
     # TensorFloat-32 would cost three digits in convolutions on CUDA.
     with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         image = built.method(data)[0]
-    result = (image * scale).to("cpu", torch.complex64).numpy()
+    result = scale.restore(image).to("cpu", torch.complex64).numpy()
     _check_finite(built, result, index)
-    recorder.finish_slice(scale)
+    recorder.finish_slice(scale.factor)
     if target.type == "cuda":
         torch.cuda.synchronize(target)
-    return _Outcome(result, scale, time.perf_counter() - began, seconds_maps)
+    return _Outcome(result, scale.factor, time.perf_counter() - began, seconds_maps)
 
 
 def _check_finite(built: _Built, image: Complex, index: int) -> None:

@@ -11,3 +11,17 @@ def centre_lines(size: int, count: int) -> slice:
     """
     first = size // 2 - count // 2
     return slice(first, first + count)
+
+
+def centre_square(ky: int, kx: int, count: int) -> tuple[slice, slice]:
+    """Return the central square of ``count`` x ``count`` samples of a (ky, kx) plane, as indices of its two axes."""
+    return centre_lines(ky, count), centre_lines(kx, count)
+
+
+def budget(samples: int, kept: int, acceleration: float) -> int:
+    """Return how many of ``samples`` are measured beside the ``kept`` ones of the ACS, which are not counted.
+
+    That is round((samples - kept) / R), and at least one when there is no ACS.
+    """
+    count = int((samples - kept) / acceleration + 0.5)
+    return max(count, 1) if kept == 0 else count

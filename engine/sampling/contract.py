@@ -18,7 +18,7 @@ from engine.sampling.acs import centre_lines
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A further parameter of a pattern: shown as a control in the window, as ``--option name=value`` on the command line."""
+    """A further parameter of a pattern: shown as a control in the window, as ``--mask-option name=value`` on the command line."""
 
     name: str
     default: Any
@@ -104,7 +104,8 @@ def _check_acceleration(acceleration: float, ky: int) -> None:
     # The negated comparison also catches NaN.
     if not 1 <= acceleration <= ky:
         raise InputError(
-            f"acceleration R = {acceleration:g} is not possible (expected 1 to {ky}, the size of ky)", "Choose R between 1 and 32."
+            f"acceleration R = {acceleration:g} is not possible (expected 1 to {ky}, the size of ky)",
+            "4, 8 or 12 are usual.",
         )
 
 
@@ -141,6 +142,6 @@ def _option_value(option: Option, value: Any) -> Any:
         number = float(value)
     except (TypeError, ValueError) as error:
         raise InputError(f"option {option.name} = {value!r} is not possible ({expected})", hint) from error
-    if not low <= number <= high or (kind is int and number != int(number)):
+    if not math.isfinite(number) or not low <= number <= high or (kind is int and number != int(number)):
         raise InputError(f"option {option.name} = {value!r} is not possible ({expected})", hint)
     return kind(number)

@@ -1,13 +1,14 @@
-"""Lines drawn at random from a density over ky."""
+"""Samples drawn at random from a density: the rule, and the patterns whose density lies over ky."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.errors import InputError
 from engine.core.types import Bool
 from engine.sampling import draw
-from engine.sampling.acs import centre_lines
+from engine.sampling.acs import budget, centre_lines
 from engine.sampling.contract import MASKS, MaskSpec, Option
 
 
@@ -16,19 +17,41 @@ def _distance(ky: int) -> NDArray[np.float64]:
     return np.abs(np.arange(ky) - ky // 2) / max(ky // 2, 1)
 
 
-def _lines(frames: int, ky: int, acceleration: float, acs: int, rng: np.random.Generator, weights: NDArray[np.float64]) -> Bool:
-    """Draw round((ky - acs) / R) lines outside the ACS for each frame, and add the ACS."""
-    centre = centre_lines(ky, acs)
-    integers = draw.quantised(weights)
-    integers[centre] = 0
-    count = int((ky - acs) / acceleration + 0.5)
-    if acs == 0:
-        count = max(count, 1)
-    lines = np.zeros((frames, ky, 1), dtype=bool)
-    for frame in range(frames):
-        lines[frame, draw.weighted(rng, integers, count)] = True
-    lines[:, centre] = True
-    return lines
+def kt_density(ky: int, alpha: float) -> NDArray[np.float64]:
+    """Return the density of the k-t patterns over ky: 0.1 + alpha / (1 - alpha) exp(-(p / (ky / 5))^2), p from the centre."""
+    p = np.arange(ky) - ky // 2
+    return np.asarray(0.1 + alpha / (1 - alpha) * np.exp(-((p / (ky / 5)) ** 2)))
+
+
+def drawn(frames: int, density: NDArray[np.float64], acs: tuple[slice, ...], acceleration: float, rng: np.random.Generator) -> Bool:
+    """Return bool (frames, ky, kx or 1): each frame draws its own samples from ``density`` outside the ACS; the ACS is added.
+
+    ``density`` is (ky, kx or 1) with peak 1; ``acs`` are the indices of the fully measured centre along its axes. *Budget*:
+    exactly round((samples - ACS samples) / R) samples outside the ACS.
+
+    Raises
+    ------
+    InputError
+        R is so low that the budget reaches beyond the samples whose density is above 0.
+    """
+    weights = draw.quantised(density)
+    weights[acs] = 0
+    count = budget(density.size, density[acs].size, acceleration)
+    possible = int(np.count_nonzero(weights))
+    if count > possible:
+        raise InputError(
+            f"R = {acceleration:g} needs {count} samples (expected at most {possible}, those of a density above 0)",
+            "Choose a higher R, or a floor above 0.",
+        )
+    grid = np.zeros((frames, *density.shape), dtype=bool)
+    for frame in grid:
+        frame.flat[draw.weighted(rng, weights.ravel(), count)] = True
+    grid[:, *acs] = True
+    return grid
+
+
+def _lines(frames: int, density: NDArray[np.float64], acceleration: float, acs: int, rng: np.random.Generator) -> Bool:
+    return drawn(frames, density[:, None], (centre_lines(density.size, acs),), acceleration, rng)
 
 
 def random(frames: int, ky: int, kx: int, acceleration: float, acs: int, rng: np.random.Generator) -> Bool:
@@ -37,7 +60,7 @@ def random(frames: int, ky: int, kx: int, acceleration: float, acs: int, rng: np
     *Budget*: exactly round((ky - acs) / R) lines outside the ACS, which is not counted.
     """
     del kx
-    return _lines(frames, ky, acceleration, acs, rng, np.ones(ky))
+    return _lines(frames, np.ones(ky), acceleration, acs, rng)
 
 
 def gaussian(
@@ -57,7 +80,7 @@ def gaussian(
     """
     del kx
     z = (np.arange(ky) - ky // 2) / (sigma * ky)
-    return _lines(frames, ky, acceleration, acs, rng, (np.exp(-0.5 * z * z) + floor) / (1 + floor))
+    return _lines(frames, (np.exp(-0.5 * z * z) + floor) / (1 + floor), acceleration, acs, rng)
 
 
 def variable_density(
@@ -69,20 +92,19 @@ def variable_density(
     round((ky - acs) / R) lines outside the ACS, which is not counted.
     """
     del kx
-    return _lines(frames, ky, acceleration, acs, rng, ((1 - _distance(ky)) ** power + floor) / (1 + floor))
+    return _lines(frames, ((1 - _distance(ky)) ** power + floor) / (1 + floor), acceleration, acs, rng)
 
 
 def kt_gaussian(frames: int, ky: int, kx: int, acceleration: float, acs: int, rng: np.random.Generator, alpha: float = 0.2) -> Bool:
     """Return bool (frames, ky, 1): the k-t Gaussian sampling of CMRxRecon 2024 and 2025, and the ACS.
 
-    Each frame draws round(ky / R) times, centre included, from 0.1 + alpha / (1 - alpha) exp(-(p / (ky / 5))^2); a line drawn
-    again goes to the nearest free one. *Budget*: exactly round(ky / R) lines before the ACS is added, which is not counted.
+    Each frame draws round(ky / R) times, centre included, from :func:`kt_density`; a line drawn again goes to the nearest free
+    one. *Budget*: exactly round(ky / R) lines before the ACS is added, which is not counted.
 
     *Deviation*: same rule, other random numbers than the challenge's MATLAB generator.
     """
     del kx
-    p = np.arange(ky) - ky // 2
-    density = 0.1 + alpha / (1 - alpha) * np.exp(-((p / (ky / 5)) ** 2))
+    density = kt_density(ky, alpha)
     bounds = np.cumsum(draw.quantised(density / density.max()))
     count = max(int(ky / acceleration + 0.5), 1)
     lines = np.zeros((frames, ky, 1), dtype=bool)

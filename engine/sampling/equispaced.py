@@ -8,6 +8,9 @@ from engine.core.types import Bool
 from engine.sampling.acs import centre_lines
 from engine.sampling.contract import MASKS, MaskSpec, Option
 
+_MOST = 10_000
+"""Largest offset and shift: beyond any matrix."""
+
 
 def build(
     frames: int, ky: int, kx: int, acceleration: float, acs: int, rng: np.random.Generator, offset: int = 0, shift: int = 1
@@ -20,8 +23,9 @@ def build(
     del kx, rng
     lines = np.zeros((frames, ky, 1), dtype=bool)
     for frame in range(frames):
-        # 1e-9: a product such as 10 * 1.7 must not fall below its integer by one rounding.
-        start = np.round((offset + frame * shift) % acceleration, 9)
+        # 1e-9: a product such as 10 * 1.7 must not fall below its integer by one rounding, nor 11 mod 1.1 stay just below 1.1.
+        start = (offset + frame * shift) % acceleration
+        start = 0.0 if acceleration - start < 1e-9 else start
         index = np.floor(np.round(start + acceleration * np.arange(int(ky / acceleration) + 1), 9)).astype(np.intp)
         index = index[index < ky]
         # A start beyond the last line happens when R is nearly ky and fractional.
@@ -39,8 +43,8 @@ MASKS.register(
         build=build,
         uses_seed=False,
         options=(
-            Option("offset", 0, "first line, counted modulo R", 0),
-            Option("shift", 1, "lines by which the pattern moves from frame to frame, when it differs per frame", 0),
+            Option("offset", 0, "first line, counted modulo R", 0, _MOST),
+            Option("shift", 1, "lines by which the pattern moves from frame to frame, when it differs per frame", 0, _MOST),
         ),
         source="CMRxRecon challenge 2023, UniformSampling; Wang et al., Radiol Artif Intell 2025;7:e240443",
     ),
@@ -56,8 +60,8 @@ MASKS.register(
         per_frame=True,
         uses_seed=False,
         options=(
-            Option("offset", 0, "first line of the first frame, counted modulo R", 0),
-            Option("shift", 1, "lines by which the pattern moves from frame to frame", 0),
+            Option("offset", 0, "first line of the first frame, counted modulo R", 0, _MOST),
+            Option("shift", 1, "lines by which the pattern moves from frame to frame", 0, _MOST),
         ),
         source="CMRxRecon challenge 2024, ktUniform; Tsao et al., Magn Reson Med 2003;50:1031",
     ),

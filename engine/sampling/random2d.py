@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.types import Bool
-from engine.sampling import draw
-from engine.sampling.acs import centre_lines
+from engine.sampling.acs import centre_square
 from engine.sampling.contract import MASKS, MaskSpec, Option
+from engine.sampling.density import drawn
 
 
 def radius(ky: int, kx: int) -> NDArray[np.float64]:
@@ -16,12 +16,6 @@ def radius(ky: int, kx: int) -> NDArray[np.float64]:
     y = (np.arange(ky) - ky // 2) / max(ky / 2, 1)
     x = (np.arange(kx) - kx // 2) / max(kx / 2, 1)
     return np.asarray(np.sqrt(y[:, None] ** 2 + x[None, :] ** 2))
-
-
-def budget(ky: int, kx: int, acceleration: float, acs: int) -> int:
-    """Return the number of samples outside the ACS square: round((ky kx - acs^2) / R), at least one when there is no ACS."""
-    count = int((ky * kx - acs * acs) / acceleration + 0.5)
-    return max(count, 1) if acs == 0 else count
 
 
 def build(
@@ -33,14 +27,7 @@ def build(
     *Budget*: exactly round((ky kx - acs^2) / R) samples outside the ACS square, which is not counted.
     """
     density = (np.maximum(1 - radius(ky, kx), 0) ** power + floor) / (1 + floor)
-    weights = draw.quantised(density)
-    square = (centre_lines(ky, acs), centre_lines(kx, acs))
-    weights[square] = 0
-    grid = np.zeros((frames, ky, kx), dtype=bool)
-    for frame in range(frames):
-        grid[frame].flat[draw.weighted(rng, weights.ravel(), budget(ky, kx, acceleration, acs))] = True
-    grid[:, *square] = True
-    return grid
+    return drawn(frames, density, centre_square(ky, kx, acs), acceleration, rng)
 
 
 MASKS.register(

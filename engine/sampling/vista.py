@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from engine.core.types import Bool
 from engine.sampling import draw
 from engine.sampling.contract import MASKS, MaskSpec, Option
+from engine.sampling.density import kt_density
 
 _ONE = 1 << 30
 """Integer that stands for an energy of 1: whole numbers add up the same in any order and on any machine."""
@@ -21,9 +22,7 @@ _GOLDEN = 0x9E3779B97F4A7C15
 
 def stretched(ky: int, alpha: float) -> NDArray[np.float64]:
     """Return for each line its place u on an axis (0 .. ky) on which the wanted density is uniform."""
-    p = np.arange(ky) - ky // 2
-    density = 0.1 + alpha / (1 - alpha) * np.exp(-((p / (ky / 5)) ** 2))
-    density = np.rint(density * draw.WEIGHT_ONE)
+    density = np.rint(kt_density(ky, alpha) * draw.WEIGHT_ONE)
     return np.asarray((np.cumsum(density) - density / 2) * (ky / density.sum()))
 
 
@@ -104,9 +103,10 @@ def build(
 ) -> Bool:
     """Return bool (frames, ky, 1): lines of least Riesz energy on the k-t grid (Ahmad et al. 2015), denser in the centre.
 
-    Two samples have the energy d^-1.4; d is their distance over lines and frames. The density over ky is 0.1 + alpha / (1 - alpha)
-    exp(-(p / (ky / 5))^2), uniform for ``alpha`` 0; neighbouring frames are ``step`` lines apart. *Budget*: exactly
-    round(frames ky / R) lines in all, each frame within one line of the others; no line is always measured and there is no ACS.
+    Two samples have the energy d^-1.4; d is their distance over lines and frames. The density over ky is that of
+    :func:`~engine.sampling.density.kt_density`, uniform for ``alpha`` 0; neighbouring frames are ``step`` lines apart. *Budget*:
+    exactly round(frames ky / R) lines in all, each frame within one line of the others; no line is always measured and there is
+    no ACS.
 
     *Deviation*: the paper moves charges of different strength by gradient descent on the continuous plane and rounds at the end.
     Here ky is stretched so that the wanted density is uniform, all charges are equal, and samples move on the grid itself, one at

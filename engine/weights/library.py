@@ -76,7 +76,8 @@ def _cards() -> list[tuple[Path, bool]]:
 
 
 def _json(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.json")) if folder.is_dir() else []
+    # A name that begins with a dot is a card that is being written, or was when the power went.
+    return sorted(path for path in folder.glob("*.json") if not path.name.startswith(".")) if folder.is_dir() else []
 
 
 def _read(path: Path, bundled: bool) -> Installed:

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.errors import ErrorCenter
 from app.main_window import MainWindow
+from app.session import Session
 from app.settings import Settings
 from tests.app.stand_in import StandIn
 
@@ -39,6 +40,12 @@ def nothing_left(request):
 def settings(tmp_path):
     """Return settings in a folder of the test."""
     return Settings(tmp_path / "settings.ini")
+
+
+@pytest.fixture
+def session(qapp):
+    """Return an empty session without a window."""
+    return Session()
 
 
 @pytest.fixture

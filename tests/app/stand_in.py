@@ -136,7 +136,7 @@ class StandIn:
     def save_reconstruction(self, made, path):
         self._note("save_reconstruction", made, path)
 
-    def open_mask(self, path):
+    def open_mask(self, path, shape):
         lines = np.ones((1, 32, 1), bool)
         lines[:, 1::2] = False
         return SamplingMask(lines, "file")

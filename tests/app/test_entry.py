@@ -13,7 +13,8 @@ from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["demo"], ["open", "a.h5"], ["--reset-settings"], ["--screenshot", "a.png"], ["--quit-after", "1"]]
+    "words",
+    [[], ["demo"], ["open", "a.h5"], ["--reset-settings"], ["--screenshot", "a.png"], ["--quit-after", "1"], ["--quit-after=1"]],
 )
 def test_words_that_open_the_window(words):
     assert entry.wants_window(words)
@@ -77,6 +78,14 @@ def test_bad_words_give_two_lines(words, message, capsys):
     assert error.startswith("error: ")
     assert message in error
     assert hint.startswith("hint: ")
+
+
+def test_missing_libraries_of_the_window_give_two_lines(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "PySide6.QtWidgets", None)
+    assert entry.main(["demo"]) == 2
+    error, hint = capsys.readouterr().err.splitlines()
+    assert error.startswith("error: the window's libraries cannot be loaded")
+    assert "bootstrap.py doctor" in hint
 
 
 def test_the_command_line_does_not_load_qt():

@@ -261,9 +261,15 @@ def test_closing_during_a_job_ends_cleanly(loaded, engine, qtbot):
 
 
 def test_full_screen(window, qtbot):
-    window.toggle_full_screen()
+    switch = window.actions_by_key["view.full_screen"]
+    switch.trigger()
     assert window.isFullScreen()
-    window.toggle_full_screen()
+    assert switch.isChecked()
+    window.showNormal()
+    qtbot.waitUntil(lambda: not switch.isChecked())
+    switch.trigger()
+    assert window.isFullScreen()
+    switch.trigger()
     assert not window.isFullScreen()
 
 
@@ -293,3 +299,19 @@ def test_no_control_takes_the_letter_of_a_menu(loaded):
     texts = [w.text() for kind in (QLabel, QAbstractButton) for w in loaded.findChildren(kind)]
     taken = [text for text in texts if letter(text) in menus]
     assert not taken, "Alt with the letter would not open the menu"
+
+
+def test_the_demo_reconstructs_its_sample_and_nothing_that_is_opened_later(window, engine, qtbot, tmp_path):
+    from app.application import DEMO_METHODS, start_demo
+
+    def idle() -> bool:
+        return not window.runner.active() and not window.reconstruct.running and not window.sampling.pending
+
+    start_demo(window)
+    qtbot.waitUntil(lambda: window.session.current is not None and len(window.session.current.results) == 3 and idle())
+    assert [r.method for r in window.session.current.results] == list(DEMO_METHODS)
+    window.panels["methods"].model.set_ticked(["cg_sense"])
+    window.files.open([tmp_path / "own.h5"])
+    qtbot.waitUntil(lambda: len(window.session.cases) == 2 and window.session.current.mask is not None and idle())
+    assert not window.session.current.results
+    assert window.panels["methods"].model.ticked_names() == ["cg_sense"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.session import Session, frame_duration, has_zero_filled, is_stale, join
+from app.session import frame_duration, has_zero_filled, is_stale, join
 from engine.core.requests import MaskRequest
 from engine.core.types import Kind, Reconstruction, SamplingMask
 from tests.app.stand_in import SHAPE, images, kspace
@@ -22,11 +22,6 @@ def recon(m: SamplingMask, slices=(0,), value=1.0, method="cg_sense") -> Reconst
     return Reconstruction(
         image, method, tuple(slices), tuple(range(SHAPE[1])), m, seconds=1.0, notes=("simulated coils", "sample: x")
     )
-
-
-@pytest.fixture
-def session(qapp):
-    return Session()
 
 
 @pytest.fixture
@@ -135,6 +130,7 @@ def test_references_arrive_slice_by_slice_as_new_read_only_arrays(session, case)
     assert not case.reference.flags.writeable
     assert case.reference[:, 0, 0, 0].tolist() == [7, 5, 0]
     assert case.reference_slices == {0, 1}
+    assert session.snapshot().reference_slices == {0, 1}, "what is drawn knows that slice 2 is not there yet"
 
 
 def test_the_snapshot_has_what_is_drawn_and_no_licence_as_a_warning(session, case):

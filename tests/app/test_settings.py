@@ -30,6 +30,7 @@ def test_defaults_pass_their_own_check(settings, key):
         ("methods/all_slices", True),
         ("methods/ticked", ["cg_sense"]),
         ("methods/ticked", []),
+        ("methods/ticked", [f"method_{number}" for number in range(30)]),
         ("files/recent", ["a.h5", "b.h5"]),
         ("window/geometry", QByteArray(b"\x01\x02")),
     ],

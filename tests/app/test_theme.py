@@ -83,6 +83,8 @@ def test_no_icon_and_fonts(qapp):
     assert not theme.icon("mdi6.play").isNull()
     assert theme.numbers(qapp.font()).featureTags()
     assert theme.monospace(9).pointSizeF() == 9
+    assert theme.small(theme.monospace(20)).pointSizeF() == 18
+    assert theme.small(theme.monospace(6)).pointSizeF() == 7.5
 
 
 def test_what_is_gone_is_left_alone(qapp):

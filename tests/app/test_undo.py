@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from PySide6.QtGui import QUndoStack
 
-from app.session import Session
-from app.undo import ChangeView, RemoveCase, RestoreReplaced, SetResults
+from app.undo import ChangeView, RemoveCase, ReplaceCase, RestoreReplaced, SetResults
 from tests.app.stand_in import kspace
 from tests.app.test_session import mask, recon
 
@@ -14,11 +13,6 @@ from tests.app.test_session import mask, recon
 @pytest.fixture
 def stack(qapp):
     return QUndoStack()
-
-
-@pytest.fixture
-def session(qapp):
-    return Session()
 
 
 @pytest.fixture
@@ -96,3 +90,31 @@ def test_a_removed_series_comes_back_with_its_results(stack, session, case):
     assert session.cases == (case, other)
     assert session.current is case
     assert case.results
+
+
+@pytest.mark.parametrize("command", ["removed", "replaced"])
+def test_slices_that_joined_a_result_after_undo_come_back_with_it(stack, session, case, command):
+    first = case.mask
+    session.add_result(case, "a", "A", recon(first, (0,), method="a"))
+    if command == "removed":
+        stack.push(SetResults(session, case, "remove A", ()))
+    else:
+        replaced = session.add_result(case, "a", "A", recon(mask(8), (0,), method="a"))
+        stack.push(RestoreReplaced(session, case, "replace A", replaced))
+    stack.undo()
+    session.add_result(case, "a", "A", recon(first, (1,), method="a"))
+    stack.redo()
+    assert not any(r.mask is first for r in case.results)
+    stack.undo()
+    assert [r.slices for r in case.results if r.mask is first] == [(0, 1)]
+
+
+def test_a_series_that_took_the_place_of_another_gives_it_back(stack, session, case):
+    other, made = session.new_case(kspace(), "other"), session.new_case(kspace(), "made")
+    session.insert_case(other)
+    stack.push(ReplaceCase(session, "simulate coils", case, made))
+    assert (session.cases, session.current) == ((made, other), made)
+    stack.undo()
+    assert (session.cases, session.current) == ((case, other), case)
+    stack.redo()
+    assert session.cases == (made, other)

@@ -108,6 +108,19 @@ def test_mask_from_file_is_the_mask(phantom, tmp_path, capsys):
         assert json.loads(file.attrs["provenance"])["mask"]["effective_acceleration"] == pytest.approx(96 / lines[:, 0].sum())
 
 
+def test_mask_of_frames_and_lines_from_file(phantom, tmp_path, capsys):
+    lines = np.random.default_rng(3).random((6, 96)) < 0.4
+    lines[:, 40:56] = True
+    np.save(tmp_path / "lines.npy", lines)
+    out = tmp_path / "r.h5"
+    code, _, err = run(
+        capsys, "reconstruct", phantom, "--method", "zero_filled", "--mask-file", tmp_path / "lines.npy", "--out", out
+    )
+    assert code == 0, err
+    with h5py.File(out) as file:
+        np.testing.assert_array_equal(file["mask"][()].astype(bool), lines[..., None])
+
+
 def test_regions_and_csv(phantom, tmp_path, capsys):
     out = tmp_path / "r.h5"
     run(capsys, "reconstruct", phantom, "--method", "zero_filled", "--mask", "equispaced", "-R", "6", "--acs", "12", "--out", out)
@@ -189,6 +202,7 @@ def words_with(changes):
         ("c.h5", {"-R": "nan"}, "not possible"),
         ("c.h5", {"--acs": "200"}, "200 ACS lines do not fit"),
         ("c.h5", {"--method": "cg_sence"}, "unknown method 'cg_sence'"),
+        ("c.h5", {"--method": "CG-SENSE"}, "unknown method 'CG-SENSE'"),
         ("c.h5", {"--mask": "equispacd"}, "unknown mask pattern 'equispacd'"),
         ("c.h5", {"--slices": "3"}, "slices '3' does not exist"),
         ("c.h5", {"--frames": "a"}, "frames 'a' cannot be read"),
@@ -240,8 +254,9 @@ def test_mask_of_another_shape(phantom, tmp_path, capsys):
 
 
 def test_unknown_method_names_the_nearest(phantom, tmp_path, capsys):
-    _, _, err = run(capsys, "reconstruct", phantom, "--method", "cg_sence", "--out", tmp_path / "r.h5")
-    assert "Did you mean cg_sense" in err
+    for word in ("cg_sence", "CG-SENSE"):
+        _, _, err = run(capsys, "reconstruct", phantom, "--method", word, "--out", tmp_path / "r.h5")
+        assert "Did you mean cg_sense" in err
 
 
 def test_errors_as_json(capsys):
@@ -328,6 +343,34 @@ def test_a_cine_takes_no_option_of_mapping(option, value, tmp_path, capsys):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--percentile", "80"), "region whole takes no --percentile"),
+        (("--axes", "fyx"), "both files tell their axes themselves"),
+        (("--key", "image"), "both files tell their axes themselves"),
+    ],
+)
+def test_options_that_mean_nothing_to_a_score_are_refused(words, message, phantom, tmp_path, capsys):
+    made = tmp_path / "r.h5"
+    run(capsys, "reconstruct", phantom, "--method", "zero_filled", "--mask", "random", "-R", "2", "--out", made)
+    code, out, err = run(capsys, "evaluate", made, phantom, *words)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert len(err.strip().splitlines()) == 2
+
+
+def test_the_percentile_changes_the_dynamic_region(phantom, tmp_path, capsys):
+    made = tmp_path / "r.h5"
+    run(capsys, "reconstruct", phantom, "--method", "zero_filled", "--mask", "random", "-R", "2", "--out", made)
+    sizes = []
+    for words in ((), ("--percentile", "90"), ("--percentile", "80")):
+        scores = json.loads(run(capsys, "evaluate", made, phantom, "--region", "dynamic", "--json", *words)[1])
+        sizes.append(scores[0]["n_pixels"])
+    assert sizes[0] == sizes[1]
+    assert sizes[2] > 1.5 * sizes[0]
+
+
 def test_no_command_overwrites_what_it_reads(phantom, tmp_path, capsys):
     images = tmp_path / "i.npy"
     np.save(images, np.ones((4, 48, 40), dtype=np.float32))
@@ -412,13 +455,76 @@ def test_a_bar_fits_the_terminal_and_leaves_its_line_to_an_error(phantom, tmp_pa
     assert [line[:6] for line in err.splitlines()[-2:]] == ["error:", "hint: "]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="file sizes are limited by POSIX")
+def test_a_write_that_fails_half_way_leaves_the_old_file(phantom, tmp_path):
+    """The system itself refuses to let the file grow, as a full disk or a quota does."""
+    import resource
+
+    out = tmp_path / "r.h5"
+    out.write_bytes(b"old result")
+    words = ["reconstruct", str(phantom), "--method", "zero_filled", "--out", str(out)]
+    job = subprocess.run(
+        [sys.executable, "-m", "engine", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
+    )
+    assert job.returncode == 2
+    error, hint = job.stderr.splitlines()
+    assert error == f"error: cannot write {out}: the file is larger than may be written here"
+    assert hint.startswith("hint: ")
+    assert out.read_bytes() == b"old result"
+    assert os.listdir(tmp_path) == ["r.h5"]
+
+
+def test_interrupting_before_the_commands_are_loaded(capsys, monkeypatch):
+    monkeypatch.delitem(sys.modules, "engine.cli.commands", raising=False)
+
+    class Interrupts:
+        @staticmethod
+        def find_spec(name, *_):
+            if name == "engine.cli.commands":
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "meta_path", [Interrupts, *sys.meta_path])
+    assert main(["models"]) == 130
+    assert capsys.readouterr().err.splitlines()[0] == "error: cancelled"
+
+
+def test_an_interrupt_that_a_destructor_swallowed_is_asked_for_again(capsys, monkeypatch):
+    import engine.cli.commands as command_line
+
+    class Swallows:
+        def __del__(self):
+            raise KeyboardInterrupt
+
+    def listing():
+        Swallows()
+        for _ in range(10_000):
+            time.sleep(0.001)
+        raise AssertionError("not interrupted")
+
+    monkeypatch.setattr(command_line.CancelToken, "cancelled", True)  # the second interrupt, then
+    monkeypatch.setattr("engine.api.methods", listing)
+    hook = sys.unraisablehook
+    assert main(["models"]) == 130
+    assert capsys.readouterr().err == "error: cancelled\nhint: Nothing was written.\n"
+    assert sys.unraisablehook is hook
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows delivers Ctrl+C to the whole console")
-@pytest.mark.parametrize("seconds", [0.3, 1.5])
+@pytest.mark.parametrize("seconds", [0.05, 0.3, 1.5])
 def test_interrupting_leaves_nothing(seconds, tmp_path):
-    """Ctrl+C while libraries are loaded, and while the work is done."""
+    """Ctrl+C while our modules are loaded, while libraries are, and while the work is done."""
     np.save(tmp_path / "i.npy", np.ones((12, 30, 192, 192), dtype=np.float32))
     words = ["simulate", "i.npy", "--axes", "sfyx", "--coils", "30", "--out", "k.h5"]
-    job = subprocess.Popen([sys.executable, "-m", "engine", *words], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    # The interpreter itself has started: Ctrl+C before that is none of ours.
+    code = "import sys; from engine.cli import main; print('here', flush=True); sys.exit(main(sys.argv[1:]))"
+    job = subprocess.Popen(
+        [sys.executable, "-c", code, *words], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert job.stdout.readline() == "here\n"
     time.sleep(seconds)
     job.send_signal(signal.SIGINT)
     _, err = job.communicate(timeout=30)

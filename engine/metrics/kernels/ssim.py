@@ -55,24 +55,18 @@ def _pairs(single, double):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN
 def _uniform(x, y, weights, c1, c2):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     height, width = x.shape
     n, scale = 1.0 / 49.0, 49.0 / 48.0
-    a = np.zeros(width, np.float64)
-    b = np.zeros(width, np.float64)
-    s = np.zeros(width, np.float64)
-    p = np.zeros(width, np.float64)
-    a2 = np.empty(width, np.float64)
-    b2 = np.empty(width, np.float64)
-    s2 = np.empty(width, np.float64)
-    p2 = np.empty(width, np.float64)
+    one = np.zeros((4, width), np.float64)
+    two = np.empty((4, width), np.float64)
+    a, b, s, p = one[0], one[1], one[2], one[3]
+    a2, b2, s2, p2 = two[0], two[1], two[2], two[3]
     total = 0.0
     for row in range(height):
         _add(a, b, s, p, x[row], y[row])
         if row < 6:
             continue
         # Widths of 7 = 2 + 2 + 2 + 1.
-        _pairs(a, a2)
-        _pairs(b, b2)
-        _pairs(s, s2)
-        _pairs(p, p2)
+        for k in range(4):
+            _pairs(one[k], two[k])
         weight = weights[row - 6]
         for j in range(width - 6):
             value = _similarity(
@@ -129,36 +123,24 @@ def _along(row, taps, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN
 
 def _gaussian(x, y, weights, taps, c1, c2):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     height, width = x.shape
-    a = np.empty(width, np.float64)
-    b = np.empty(width, np.float64)
-    s = np.empty(width, np.float64)
-    p = np.empty(width, np.float64)
-    a2 = np.empty(width, np.float64)
-    b2 = np.empty(width, np.float64)
-    s2 = np.empty(width, np.float64)
-    p2 = np.empty(width, np.float64)
-    wide_x = x.astype(np.float64)
-    wide_y = y.astype(np.float64)
-    squares = np.empty((height, width))
-    product = np.empty((height, width))
+    images = np.empty((4, height, width), np.float64)
     for row in range(height):
         for j in range(width):
-            squares[row, j] = wide_x[row, j] * wide_x[row, j] + wide_y[row, j] * wide_y[row, j]
-        for j in range(width):
-            product[row, j] = wide_x[row, j] * wide_y[row, j]
+            images[0, row, j] = x[row, j]
+            images[1, row, j] = y[row, j]
+            images[2, row, j] = np.float64(x[row, j]) * x[row, j] + np.float64(y[row, j]) * y[row, j]
+            images[3, row, j] = np.float64(x[row, j]) * y[row, j]
+    folded = np.empty(width, np.float64)
+    means = np.empty((4, width), np.float64)
+    a, b, s, p = means[0], means[1], means[2], means[3]
     total = 0.0
     for row in range(height - 10):
-        _fold(wide_x, row, taps, a)
-        _fold(wide_y, row, taps, b)
-        _fold(squares, row, taps, s)
-        _fold(product, row, taps, p)
-        _along(a, taps, a2)
-        _along(b, taps, b2)
-        _along(s, taps, s2)
-        _along(p, taps, p2)
+        for k in range(4):
+            _fold(images[k], row, taps, folded)
+            _along(folded, taps, means[k])
         weight = weights[row]
         for j in range(width - 10):
-            total += _similarity(a2[j], b2[j], s2[j], p2[j], c1, c2, 1.0) * weight[j]
+            total += _similarity(a[j], b[j], s[j], p[j], c1, c2, 1.0) * weight[j]
     return total
 
 

@@ -96,8 +96,8 @@ def _describe(prefix: Path) -> tuple[str, dict[str, Any]]:
         "known_failures": ("Trained on cine with frames close in time; not on MOLLI or T2-prepared series.",),
     }
     for folder in reversed(prefix.absolute().parent.parts):
-        match = re.search(r"(radial|vds|vista)-([\d.]*\d)", folder.lower())
-        if match is None:
+        match = re.search(r"(radial|vds|vista)-(\d+(?:\.\d+)?)(?![\d.])", folder.lower())
+        if match is None or float(match[2]) <= 0:
             continue
         kind, number = match.groups()
         coils, normalisation = MULTI if kind == "vista" else SINGLE

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shlex
+import threading
 
 import numpy as np
+import pytest
 from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton, QWidget
 
+from app.controllers.files import phantom_command
 from app.dialogs.axes import AxesDialog
 from engine.cli.commands import parser
+from engine.cli.parse import numbers
 from engine.core.types import KSpaceSeries
 from tests.app.stand_in import images
 
@@ -154,3 +158,91 @@ def test_saving_without_a_result_says_so(loaded):
     loaded.errors.shown.connect(shown.append)
     loaded.files.save_result_dialog()
     assert "no result to save" in shown[0].message
+
+
+@pytest.fixture
+def pictures(window, engine, qtbot, tmp_path):
+    """Return the window with a series of images."""
+    engine.files["pictures.npz"] = images()
+    window.files.open([tmp_path / "pictures.npz"])
+    qtbot.waitUntil(lambda: window.session.current is not None and settled(window)())
+    return window
+
+
+def test_simulated_coils_are_taken_back_by_undo(pictures, qtbot):
+    before = pictures.session.current
+    pictures.files.close_current()
+    pictures.undo_stack.undo()
+    pictures.files.simulate_current(4, 25.0)
+    qtbot.waitUntil(lambda: isinstance(pictures.session.current.data, KSpaceSeries) and settled(pictures)())
+    assert not pictures.undo_stack.canRedo(), "the closing cannot be made again: the images are not there"
+    assert "simulate coils" in pictures.actions_by_key["edit.undo"].text()
+    pictures.undo_stack.undo()
+    assert pictures.session.cases == (before,)
+    assert pictures.session.current is before
+    qtbot.waitUntil(settled(pictures))
+
+
+def test_coils_for_a_series_that_was_closed_meanwhile(pictures, engine, qtbot):
+    before, simulate, gate = pictures.session.current, engine.simulate, threading.Event()
+    engine.simulate = lambda *words: (gate.wait(5), simulate(*words))[1]
+    pictures.files.simulate_current(4, 25.0)
+    pictures.files.close_current()
+    gate.set()
+    qtbot.waitUntil(lambda: pictures.session.current is not None and settled(pictures)())
+    pictures.undo_stack.undo()
+    assert pictures.session.current is before
+    assert len(pictures.session.cases) == 2
+    qtbot.waitUntil(settled(pictures))
+
+
+def test_pressing_simulate_twice_makes_one_series(pictures, qtbot):
+    start = pictures.panels["series"].findChild(QPushButton, "simulate.start")
+    start.click()
+    start.click()
+    qtbot.waitUntil(settled(pictures))
+    assert len(pictures.session.cases) == 1
+
+
+def test_the_menu_simulates_with_the_numbers_in_the_panel(pictures, engine, qtbot):
+    pictures.panels["series"].set_simulation(3, 15.0)
+    pictures.actions_by_key["file.simulate"].trigger()
+    qtbot.waitUntil(settled(pictures))
+    assert ("simulate", 3, 15.0) in engine.calls
+
+
+def test_what_was_said_about_a_file_is_in_the_command(window, engine, qtbot, tmp_path):
+    told = {"axes": "sfyx", "times_ms": (10.0, 1234.5678), "kind": "molli", "key": "img"}
+    engine.files["axes.npz"] = images((1, 2, 32, 24))
+    window.files.open([tmp_path / "axes.npz"], told)
+    qtbot.waitUntil(lambda: window.session.current is not None and settled(window)())
+    window.files.simulate_current(4, 25.0)
+    qtbot.waitUntil(lambda: isinstance(window.session.current.data, KSpaceSeries) and settled(window)())
+    window.panels["methods"].model.set_ticked(["zero_filled"])
+    first, second = window.reconstruct.commands(window.session.current)
+    options = parser().parse_args(shlex.split(first)[1:])
+    assert (options.axes, options.key, options.kind) == ("sfyx", "img", "molli")
+    assert numbers(options.times, "times") == told["times_ms"]
+    assert "--axes" not in second, "the file it makes tells by itself"
+    window.files.open([tmp_path / "scan.h5"], {"key": "k"})
+    qtbot.waitUntil(lambda: len(window.session.cases) == 2 and settled(window)())
+    (line,) = window.reconstruct.commands(window.session.current)
+    assert parser().parse_args(shlex.split(line)[1:]).key == "k"
+
+
+def test_every_number_of_a_phantom_is_in_its_command():
+    words = shlex.split(phantom_command({"kind": "cine", "snr": 12.5, "seed": 123456789}))
+    options = parser().parse_args(words[1:])
+    assert (options.snr, options.seed) == (12.5, 123456789)
+
+
+def test_a_result_saved_before_its_reference_is_there_takes_it_along(loaded, engine, qtbot, tmp_path):
+    loaded.panels["methods"].model.set_ticked(["cg_sense"])
+    loaded.reconstruct.run()
+    qtbot.waitUntil(settled(loaded))
+    case = loaded.session.current
+    whole, case.reference_slices = case.reference, frozenset()
+    loaded.files.save_result(case, case.results[0], str(tmp_path / "out.h5"))
+    qtbot.waitUntil(settled(loaded))
+    made = next(call[1] for call in engine.calls if call[0] == "save_reconstruction")
+    np.testing.assert_array_equal(made.reference, whole[[1]])

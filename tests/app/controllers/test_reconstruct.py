@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import threading
 import time
 
 import pytest
@@ -308,3 +309,54 @@ def test_a_double_click_opens_settings_or_asks_for_weights(loaded):
         panel.select(name)
         panel.table.doubleClicked.emit(panel.table.currentIndex())
     assert asked == ["cg_sense", "weights"]
+
+
+def test_every_reconstruction_that_failed_is_counted(loaded, engine, qtbot):
+    engine.fail["cg_sense"] = InputError("it diverged", "Choose a lower R.")
+    loaded.panels["methods"].all_slices.setChecked(True)
+    run(loaded, qtbot, "zero_filled", "cg_sense")
+    assert loaded.statusBar().currentMessage() == "3 of 6 reconstructions failed"
+
+
+@pytest.fixture
+def slow_masks(loaded, engine):
+    """Return the window; masks are made when the gate is opened."""
+    gate, make = threading.Event(), engine.make_mask
+    engine.make_mask = lambda request, shape: (gate.wait(5), make(request, shape))[1]
+    loaded.panels["sampling"]._acceleration.setValue(4.0)
+    tick(loaded, "cg_sense")
+    yield loaded, gate
+    gate.set()
+
+
+def test_reconstruct_pressed_at_once_uses_the_mask_on_the_panel(slow_masks, engine, qtbot):
+    window, gate = slow_masks
+    button(window).click()
+    button(window).click()
+    window.panels["sampling"]._acceleration.setValue(2.0)
+    qtbot.waitUntil(lambda: not window.sampling.pending)
+    gate.set()
+    qtbot.waitUntil(lambda: bool(engine.requests) and idle(window)())
+    assert [request.mask.nominal_acceleration for request in engine.requests] == [2.0]
+
+
+def test_nothing_runs_with_a_mask_that_cannot_be_made(loaded, engine, qtbot):
+    panel = loaded.panels["sampling"]
+    panel._acs.setMaximum(100)
+    panel._acs.setValue(99)
+    tick(loaded, "cg_sense")
+    button(loaded).click()
+    qtbot.waitUntil(idle(loaded))
+    assert not engine.requests
+    assert "99 ACS lines do not fit" in loaded.review_panel.notices.message.text()
+
+
+def test_a_run_that_waits_for_a_mask_does_not_start_on_another_series(slow_masks, engine, qtbot):
+    from tests.app.stand_in import kspace
+
+    window, gate = slow_masks
+    button(window).click()
+    window.session.insert_case(window.session.new_case(kspace(name="two"), "two"))
+    gate.set()
+    qtbot.waitUntil(lambda: window.session.current.mask is not None and idle(window)())
+    assert not engine.requests

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
+import threading
 
 import numpy as np
 import pytest
+from PySide6.QtCore import QPointF
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QLabel, QTableView
 
+from app.controllers.review import WEIGHTED_FPS
+from app.views.player import DEFAULT_FPS
 from engine.core.types import Kind, SamplingMask
 from tests.app.stand_in import kspace
 
@@ -115,6 +120,17 @@ def test_cursor_values_of_all_panes(compared):
     assert values.index(0, 1).data() == "–"
 
 
+def test_the_status_bar_tells_the_value_of_the_picture_under_the_mouse(compared):
+    grid, label, values = compared.review_panel.grid, compared.status_bar.cursor_label, compared.panels["inspector"].values
+    told = {}
+    for pane in [grid.pane("reference"), *(grid.pane(result.key) for result in compared.session.current.results)]:
+        grid._point(pane, QPointF(pane.rect().center()))
+        told[pane.frame.title] = label.text().split(": ")[1]
+    expected = {values.index(row, 0).data(): values.index(row, 1).data() for row in range(values.rowCount())}
+    assert told == {title: f"{title} {value}" for title, value in expected.items()}
+    assert len(set(told.values())) == 3
+
+
 def test_flip_takes_the_selected_pane(compared):
     grid, case = compared.review_panel.grid, compared.session.current
     first, last = case.results[0].key, case.results[1].key
@@ -211,6 +227,15 @@ def test_only_motion_is_outlined_by_itself(window, qtbot, kind, outlined):
     assert session.current.view.show_region is not outlined
 
 
+def test_a_cine_without_times_is_not_played_as_slowly_as_the_contrasts_before_it(window, qtbot):
+    session, player = window.session, window.review_panel.player
+    session.insert_case(session.new_case(kspace(kind=Kind.MOLLI), "contrasts"))
+    assert player.rate() == WEIGHTED_FPS
+    session.insert_case(session.new_case(dataclasses.replace(kspace(), times_ms=None), "cine"))
+    assert player.rate() == DEFAULT_FPS
+    qtbot.waitUntil(lambda: not window.runner.active() and not window.sampling.pending)
+
+
 def test_values_of_a_removed_pane_are_forgotten(compared):
     loaded = compared
     grid, values = loaded.review_panel.grid, loaded.panels["inspector"].values
@@ -255,3 +280,29 @@ def test_weighted_series_play_slowly(window):
     assert player.rate() == 2.0
     session.insert_case(session.new_case(kspace(), "cine"))
     assert player.rate() == 25.0
+
+
+def test_the_region_of_a_series_left_too_early_is_there_when_it_comes_back(window, engine, qtbot):
+    gate, find, session = threading.Event(), engine.dynamic_region, window.session
+    engine.dynamic_region = lambda *words: (gate.wait(5), find(*words))[1]
+    cases = [session.new_case(kspace((1, 4, 2, 32, 24)), name) for name in ("first", "second")]
+    for case in cases:
+        session.insert_case(case)
+        qtbot.waitUntil(lambda case=case: case.reference is not None and bool(window.runner.active("region." + case.key)))
+    gate.set()
+    session.select(cases[0])
+    qtbot.waitUntil(settled(window))
+    assert all(case.region is not None for case in cases)
+
+
+def test_the_percentile_is_one_step_for_each_visit_to_its_control(loaded, qtbot):
+    case, box = loaded.session.current, loaded.findChild(QDoubleSpinBox, "inspector.percentile")
+    for value in (85, 80):
+        box.setValue(value)
+    box.editingFinished.emit()
+    box.setValue(70)
+    loaded.undo_stack.undo()
+    assert case.view.region_percentile == 80
+    loaded.undo_stack.undo()
+    assert case.view.region_percentile == 90
+    qtbot.waitUntil(settled(loaded))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from PySide6.QtWidgets import QDoubleSpinBox, QLabel, QSlider
 
@@ -110,7 +112,7 @@ def test_a_mask_file_is_used_and_named(loaded, qtbot):
 
 
 def test_a_mask_file_of_another_shape_is_refused(loaded, engine, qtbot):
-    engine.open_mask = lambda _: SamplingMask(np.ones((1, 7, 1), bool), "file")
+    engine.open_mask = lambda *_: SamplingMask(np.ones((1, 7, 1), bool), "file")
     shown, old = [], loaded.session.current.mask
     loaded.errors.shown.connect(shown.append)
     loaded.sampling.open_mask("wrong.npz")
@@ -141,3 +143,31 @@ def test_every_pattern_can_be_chosen(loaded, engine, qtbot):
         qtbot.waitUntil(settled(loaded), timeout=15000)
         assert panel.request().pattern == spec.name
         assert loaded.session.current.mask.pattern == spec.name
+
+
+def test_a_series_opened_after_a_mask_file_gets_the_mask_used_before(loaded, qtbot):
+    shown = []
+    loaded.errors.shown.connect(shown.append)
+    loaded.sampling.open_mask("half.npz")
+    qtbot.waitUntil(settled(loaded))
+    session = loaded.session
+    session.insert_case(session.new_case(kspace(name="two"), "two"))
+    qtbot.waitUntil(settled(loaded))
+    assert not shown
+    assert session.current.mask.pattern == "equispaced"
+    assert session.current.mask.nominal_acceleration == 8.0
+    assert not loaded.panels["sampling"].from_file()
+
+
+def test_a_preview_that_another_series_interrupted_is_finished_later(window, engine, qtbot):
+    lines = np.zeros((1, 32, 1), bool)
+    lines[:, ::3] = True
+    session = window.session
+    measured = session.new_case(kspace(acquired=SamplingMask(lines, "acquired", 3.0)), "measured")
+    session.insert_case(measured)
+    qtbot.waitUntil(settled(window))
+    session.insert_case(session.new_case(kspace(name="two"), "two"))
+    whole = measured.preview
+    measured.preview = replace(whole, image=whole.image[:, :1], frames=(0,))
+    session.select(measured)
+    qtbot.waitUntil(lambda: len(measured.preview.frames) == 4 and settled(window)())

@@ -201,6 +201,9 @@ def test_preview_shows_the_frames_that_are_there():
     np.testing.assert_array_equal(here.panes[1].image, here.panes[0].image)
     assert "preview" in here.panes[1].badges
     assert "Frame 5 is not" in resolve(data, ViewState(frame=4)).panes[1].message
+    assert here.profiles[0].image.shape[0] == 5
+    assert here.profiles[1].image is None, "one frame stretched over the height of five would show what was never seen"
+    assert here.profiles[1].message == "1 of 5 frames"
 
 
 def test_other_size_is_said_and_not_compared():

@@ -47,6 +47,7 @@ def test_narrow_panes_keep_the_numbers():
 
 def test_durations():
     assert [seconds_text(s) for s in (0, 0.0804, 1.13, 125)] == ["", "80 ms", "1.1 s", "2 min 5 s"]
+    assert [seconds_text(s) for s in (99.7, 119.7)] == ["1 min 40 s", "2 min 0 s"]
 
 
 def test_both_accelerations_are_said():

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QAction, QWheelEvent
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QAction, QHelpEvent, QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QToolButton
+from PySide6.QtWidgets import QApplication, QToolButton, QToolTip
 
 from app.display.colors import INVALID, table, to_rows
 from app.display.frames import REFERENCE, Display, Role
@@ -17,7 +17,7 @@ from app.display.resolve import resolve
 from app.display.snapshot import SessionSnapshot
 from app.display.state import Component, ErrorMode, ViewState
 from app.views.grid import PaneGrid
-from tests.app.display.build import entry, series, snapshot
+from tests.app.display.build import entry, mask, series, snapshot
 
 VIEW = ViewState(profile=(1, 3, 7, 3))
 
@@ -103,6 +103,111 @@ def test_cursor_is_told_in_data_pixels_and_shown_in_the_other_panes(grid, data, 
     with qtbot.waitSignal(grid.cursorLeft):
         QTest.mouseMove(pane, QPoint(3, 3))  # the title
     assert other.grab().toImage() == before
+
+
+def differing(one, other):
+    """Return the (x, y) of the pixels in which two pictures differ."""
+    return np.array([(x, y) for x in range(one.width()) for y in range(one.height()) if one.pixel(x, y) != other.pixel(x, y)])
+
+
+@pytest.mark.parametrize(("turns", "flipped"), [(0, False), (1, False), (3, True)])
+def test_the_cross_stands_on_the_pixel_under_the_cursor(grid, data, turns, flipped):
+    grid.apply(resolve(data, replace(VIEW, quarter_turns=turns, flipped=flipped, show_region=False, show_profile=False)))
+    pane, other = grid.pane("r0"), grid.pane("r1")
+    before = other.grab().toImage()
+    QTest.mouseMove(pane, place(pane, 6, 1))
+    cross, at = differing(before, other.grab().toImage()), place(other, 6, 1)
+    assert len(cross) > 20
+    assert np.abs((cross.min(axis=0) + cross.max(axis=0)) / 2 - (at.x(), at.y())).max() <= 1
+
+
+@pytest.mark.parametrize(("turns", "flipped"), [(0, False), (1, False), (2, True)])
+def test_the_outline_follows_the_borders_of_the_region(grid, data, turns, flipped):
+    view = replace(VIEW, quarter_turns=turns, flipped=flipped, show_profile=False)
+    pane = grid.pane("r0")
+    grid.apply(resolve(data, replace(view, show_region=False)))
+    without = pane.grab().toImage()
+    grid.apply(resolve(data, view))
+    outline = differing(without, pane.grab().toImage())
+    corners = [place(pane, x, y) for x in (2.5, 6.5) for y in (1.5, 4.5)]  # the region is x 3 to 6, y 2 to 4
+    left, top = (min(getattr(c, name)() for c in corners) for name in ("x", "y"))
+    right, bottom = (max(getattr(c, name)() for c in corners) for name in ("x", "y"))
+    assert np.abs(np.r_[outline.min(axis=0), outline.max(axis=0)] - (left, top, right, bottom)).max() <= 1
+    for corner in corners:  # large pixels are not calmed: corners stay
+        assert np.abs(outline - (corner.x(), corner.y())).sum(axis=1).min() <= 2
+
+
+def test_a_profile_is_as_wide_as_the_image_above_it(grid, data):
+    grid.resize(1600, 600)
+    pane, profile = grid.pane("r0"), grid.pane("r0", Role.PROFILE)
+    assert pane.target().x > 20, "the image leaves room at its sides"
+    left = pane.mapTo(grid, pane.target().to_view(-0.5, 0)[0] * QPointF(1, 0)).x()
+    right = pane.mapTo(grid, pane.target().to_view(8.5, 0)[0] * QPointF(1, 0)).x()
+    area = profile.picture_area()
+    assert (profile.x() + area.left(), profile.x() + area.right()) == pytest.approx((left, right), abs=0.01)
+
+
+def test_what_lies_under_a_mouse_at_rest_is_told_when_the_images_move(grid, data):
+    pane, told = grid.pane("r0"), []
+    grid.cursorMoved.connect(lambda x, y: told.append((x, y)))
+    grid.cursorLeft.connect(lambda: told.append(None))
+    at = place(pane, 6, 2)
+    QTest.mouseMove(pane, at)
+    for change in (
+        lambda: grid.zoom_by(2.0),
+        grid.reset_view,
+        lambda: grid.apply(resolve(data, replace(VIEW, flipped=True))),
+        lambda: grid.apply(resolve(data, VIEW)),
+    ):
+        change()
+        assert told[-1] == pane.data_pixel(QPointF(at)) == grid._link.cursor
+    assert told == [(6, 2), (5, 2), (6, 2), (2, 2), (6, 2)]
+    grid.apply(resolve(replace(data, reference=None, results=()), VIEW))
+    assert told[-1] is None
+
+
+def test_the_pixel_under_the_mouse_is_told_when_a_drag_ends(grid):
+    pane, told = grid.pane("r0"), []
+    grid.cursorMoved.connect(lambda x, y: told.append((x, y)))
+    QTest.mouseMove(pane, place(pane, 4, 3))
+    drag(pane, place(pane, 4, 3), place(pane, 4, 5))  # the profile line
+    assert told[-1] == (4, 5)
+
+
+def test_playing_under_the_mouse_draws_no_more_than_the_pictures(grid, data, monkeypatch):
+    QTest.mouseMove(grid.pane("r0"), place(grid.pane("r0"), 6, 1))
+    all_again = []
+    monkeypatch.setattr(grid, "refresh", lambda: all_again.append(1))
+    assert grid.apply(resolve(data, replace(VIEW, frame=1))) == 8
+    assert all_again == []
+
+
+@pytest.mark.parametrize(("size", "lines"), [((1400, 900), 1), ((420, 420), 0)])
+def test_a_badge_does_not_hide_a_small_picture(grid, data, size, lines):
+    grid.resize(*size)
+    view = replace(VIEW, show_region=False, show_profile=False)
+    grid.apply(resolve(data, view))
+    pane = grid.pane("r0")
+    before = pane.grab().toImage()
+    grid.apply(resolve(replace(data, mask=mask(2.0)), view))
+    assert pane.frame.badges[0].startswith("stale: made with R 4 (")
+    box = differing(before, pane.grab().toImage())
+    height = box[:, 1].max() - box[:, 1].min()
+    assert 8 < height < pane.picture_area().height() / 5 + 8
+    assert (box[:, 0].max() - box[:, 0].min() > 120) == bool(lines), "the whole sentence where there is room"
+    assert "R 4" in pane.toolTip()
+
+
+def test_no_tooltip_hides_the_picture(grid):
+    pane = grid.pane("r0")
+    told = []
+    for at in (place(pane, 4, 3), QPoint(20, 8)):  # the picture, the title
+        event = QHelpEvent(QEvent.Type.ToolTip, at, pane.mapToGlobal(at))
+        QApplication.sendEvent(pane, event)
+        told.append(QToolTip.isVisible())
+    QToolTip.hideText()
+    assert pane.toolTip()
+    assert told == [False, True]
 
 
 def test_wheel_steps_frames_shift_steps_slices(grid, qtbot):
@@ -205,6 +310,24 @@ def test_click_in_a_profile_goes_to_its_frame(grid, qtbot):
     assert asked.args == [3]
 
 
+def test_a_profile_can_be_scrubbed_quicker_than_it_is_drawn(grid, data):
+    pane = grid.pane("r0", Role.PROFILE)
+    area, told = pane.picture_area(), []
+    grid.frameRequested.connect(told.append)
+
+    def at(frame):
+        return QPoint(int(area.center().x()), int(area.top() + (frame + 0.5) / 5 * area.height()))
+
+    QTest.mousePress(pane, Qt.MouseButton.LeftButton, pos=at(1))
+    for frame in (2, 4, 3):
+        QTest.mouseMove(pane, at(frame))
+    assert sum(told) == 3, "steps count from the frame asked for, not from the one on screen"
+    grid.apply(resolve(data, replace(VIEW, frame=3)))
+    QTest.mouseMove(pane, at(0))
+    assert told[-1] == -3
+    QTest.mouseRelease(pane, Qt.MouseButton.LeftButton, pos=at(0))
+
+
 def test_flip_shows_the_other_picture_in_place(grid):
     place_of, other = grid.pane("r0"), grid.pane("r1")
     own = place_of.frame
@@ -213,6 +336,18 @@ def test_flip_shows_the_other_picture_in_place(grid):
     assert grid.pane("r0", Role.ERROR).frame is grid.pane("r1", Role.ERROR).frame
     grid.flip("", "")
     assert place_of.frame is own
+
+
+def test_the_picture_under_the_mouse_is_known(grid):
+    assert grid.pointed is None
+    for key, role in (("r0", Role.IMAGE), ("r1", Role.ERROR), (REFERENCE, Role.IMAGE)):
+        pane = grid.pane(key, role)
+        QTest.mouseMove(pane, place(pane, 4, 5))
+        assert (grid.pointed.key, grid.pointed.role) == (key, role)
+    grid.flip(REFERENCE, "r0")
+    assert grid.pointed.key == "r0"
+    QTest.mouseMove(grid.pane(REFERENCE), QPoint(3, 3))  # the title
+    assert grid.pointed is None
 
 
 def test_legend_tells_both_scales(grid, data):

@@ -58,8 +58,30 @@ def test_decibels_are_clipped():
 def test_more_lines_than_rows_keep_their_share():
     picture = np.zeros((100, 2), np.float32)
     picture[::4, 0] = 1
-    small = reduced(picture, 30)
+    small = reduced(picture, 30, 2)
     assert small.shape == (30, 2)
+    assert small.dtype == np.float32
     weights = np.diff(np.append(np.arange(30) * 100 // 30, 100))
     assert (small[:, 0] * weights).sum() == pytest.approx(25)
-    assert reduced(picture, 200) is picture
+    assert reduced(picture, 200, 5) is picture
+
+
+def test_no_column_of_a_wide_mask_vanishes():
+    picture = np.zeros((2, 100), np.float32)
+    picture[0, ::4] = 1
+    small = reduced(picture, 2, 30)
+    weights = np.diff(np.append(np.arange(30) * 100 // 30, 100))
+    assert (small[0] * weights).sum() == pytest.approx(25)
+    assert (small[1] == 0).all()
+
+
+def test_the_peak_of_a_large_point_spread_is_on_screen(view):
+    psf = np.full((512, 512), 1e-3, np.float32)
+    psf[256, 256], psf[100, 301] = 1.0, 0.5
+    small = reduced(psf, 90, 90, largest=True)
+    assert sorted(small.ravel())[-2:] == [0.5, 1.0]
+    lines = np.random.default_rng(0).random((1, 512, 512)) > 0.5
+    view.set_mask(SamplingMask(lines, "random2d", 2.0), psf)
+    picture = view.grab().toImage()
+    right = [picture.pixelColor(x, y).red() for x in range(136, picture.width()) for y in range(20, picture.height())]
+    assert 255 in right

@@ -76,6 +76,13 @@ def test_real_timer_keeps_the_rate(qtbot, themed):
     assert all(0 < (b - a) % 10 <= 5 for a, b in itertools.pairwise(told))
 
 
+def test_the_timer_looks_often_enough(player):
+    player.play()
+    assert player._timer.interval() == 20  # 25 fps, twice a frame
+    player.set_rate(EVERY, 10.0)
+    assert player._timer.interval() == 100
+
+
 def test_shown_rate_is_measured(player, clock):
     player.set_rate(EVERY, 20.0)
     player.play()
@@ -157,3 +164,14 @@ def test_one_frame_cannot_be_played(player):
     player.play()
     assert not player.is_playing()
     assert not player.findChild(QToolButton, "player.play").isEnabled()
+
+
+def test_sliders_stand_below_each_other(player):
+    frame, slice_ = (player.findChild(QSlider, f"player.{name}") for name in ("frame", "slice"))
+    player.set_counts(120, 3, 40.0)  # the words before the two sliders differ in length
+    player.resize(700, player.sizeHint().height())
+    player.layout().activate()
+    assert (frame.x(), frame.width()) == (slice_.x(), slice_.width())
+    player.set_counts(120, 1, 40.0)
+    assert slice_.isHidden()
+    assert player.findChild(QLabel, "player.slice.text").isHidden()

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from engine.core.errors import OutputError
-from engine.core.files import check_folder_writable, check_writable, replacing
+from engine.core.files import check_folder_writable, check_writable, replacing, translate
 
 
 def test_replaces_whole(tmp_path):
@@ -91,3 +91,43 @@ def test_folders_are_checked_before_the_work(tmp_path):
     with pytest.raises(OutputError, match="without a name"):
         check_folder_writable("")
     assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError(errno.ENOSPC, "x"), "the disk is full"),
+        (OSError("unable to flush (errno = 28, error message = 'No space left on device')"), "the disk is full"),
+        (OSError(errno.EFBIG, "x"), "larger than may be written here"),
+        (
+            OSError("unable to extend file properly, errno = 27, error message = 'File too large'"),
+            "larger than may be written here",
+        ),
+        (OSError(errno.EDQUOT, "x"), "your quota is used up"),
+        (OSError("write failed (errno = 122, error message = 'Disk quota exceeded')"), "your quota is used up"),
+        (OSError(errno.EROFS, "x"), "no permission"),
+        (OSError("driver failed (errno = 13, error message = 'Permission denied')"), "no permission"),
+        (OSError(errno.EIO, "Input/output error"), "Input/output error"),
+    ],
+)
+@pytest.mark.skipif(sys.platform != "linux", reason="the numbers in h5py's words are those of the system")
+def test_what_the_system_says_is_told_in_words(error, message, tmp_path):
+    told = translate(error, tmp_path / "a.h5")
+    assert message in told.message
+    assert "errno" not in told.message
+    assert told.hint
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no umask")
+def test_a_file_has_the_usual_permissions_and_the_umask_is_left_alone(tmp_path, monkeypatch):
+    """It can only be read by setting it, and it belongs to all threads: two that save at once would leave it at 0."""
+    usual = os.umask(0o022)
+    os.umask(usual)
+
+    def touched(_):
+        raise AssertionError("the umask was set")
+
+    monkeypatch.setattr(os, "umask", touched)
+    with replacing(tmp_path / "a.h5") as temporary:
+        temporary.write_text("new")
+    assert stat.S_IMODE((tmp_path / "a.h5").stat().st_mode) == 0o666 & ~usual

@@ -38,3 +38,12 @@ def test_cancel_raises_at_the_next_step_of_any_part():
 
 def test_silent_reporter_is_never_cancelled():
     silent().step(1, 1, "x")
+
+
+def test_parts_share_one_throttle():
+    seen: list[Progress] = []
+    report = Reporter(seen.append)
+    for i in range(5000):
+        report.part(i / 5000, 1 / 5000).step(1, 1, "slice")
+    assert len(seen) < 50
+    assert seen[-1].fraction == 1.0

@@ -68,3 +68,12 @@ def test_poor_matches_do_not_stand_beside_a_good_one(package):
         with pytest.raises(UnknownNameError, match="unknown thing") as caught:
             things.get(word)
         assert caught.value.hint.startswith(hint)
+
+
+@pytest.mark.parametrize("word", ["L_Wavelet", "l-wavelet", "L WAVELET"])
+def test_capitals_and_hyphens_do_not_hide_the_nearest_name(word, package):
+    things = __import__(package).THINGS
+    things.register("l_wavelet", 1)
+    with pytest.raises(UnknownNameError, match="unknown thing") as caught:
+        things.get(word)
+    assert caught.value.hint.startswith("Did you mean l_wavelet? ")

@@ -34,7 +34,7 @@ def test_mask_that_varies_along_the_readout_is_not_1d():
 
 def test_mask_of_another_size_is_refused():
     mask = SamplingMask(np.ones((1, 8, 1), dtype=bool), "full")
-    with pytest.raises(ShapeError, match=r"expected frame 3 or 1, ky 5.*found frame or 1 1, ky 8"):
+    with pytest.raises(ShapeError, match=r"expected frame 3 or 1, ky 5.*found frame 1, ky 8, kx 1\)"):
         mask.check_fits((2, 3, 4, 5, 6))
 
 
@@ -103,3 +103,18 @@ def test_a_series_without_samples_is_refused():
 
     with pytest.raises(ShapeError, match="k-space is empty"):
         KSpaceSeries(reader=Empty())
+
+
+@pytest.mark.parametrize("field", ["valid", "sd", "residual"])
+def test_what_stands_beside_a_map_has_its_shape(field):
+    fields = {"valid": np.ones((1, 3, 4), dtype=bool), field: np.ones((1, 4, 3))}
+    with pytest.raises(ShapeError, match=f"{field} of the T1 map does not fit"):
+        ParameterMap(values=np.ones((1, 3, 4)), quantity="T1", unit="ms", **fields)
+    good = ParameterMap(values=np.ones((1, 3, 4)), quantity="T1", unit="ms", valid=np.ones((1, 3, 4)), sd=np.ones((1, 3, 4)))
+    assert (good.sd.dtype, good.sd.flags.writeable, good.residual) == (np.float32, False, None)
+
+
+def test_reconstruction_lists_as_many_slices_and_frames_as_it_has():
+    mask = SamplingMask(np.ones((1, 4, 1), bool), "full")
+    with pytest.raises(ShapeError, match="expected 2 x 3 / found 1 x 3"):
+        Reconstruction(np.ones((1, 3, 4, 5), np.complex64), "x", (0, 1), (0, 1, 2), mask)

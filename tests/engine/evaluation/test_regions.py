@@ -144,8 +144,34 @@ def test_missing_file(tmp_path):
 @pytest.mark.parametrize("name", ["roi.npy", "roi.npz", "roi.mat", "roi.h5"])
 def test_damaged_file(tmp_path, name):
     (tmp_path / name).write_text("this is no array")
-    with pytest.raises(FormatError, match="cannot be read as a region"):
+    with pytest.raises(FormatError, match=f"{name} cannot be read"):
         read_region(tmp_path / name, (2, 40, 50))
+
+
+@pytest.mark.parametrize("name", ["roi.npy", "roi.npz", "roi.mat", "roi.h5"])
+def test_file_that_ends_too_early(tmp_path, drawn, name):
+    path = tmp_path / name
+    if name == "roi.npy":
+        np.save(path, drawn)
+    elif name == "roi.npz":
+        np.savez_compressed(path, roi=drawn)
+    elif name == "roi.mat":
+        savemat(path, {"roi": np.moveaxis(drawn, 0, -1).astype(np.uint8)}, do_compression=True)
+    else:
+        with h5py.File(path, "w") as file:
+            file.create_dataset("roi", data=drawn, compression="gzip")
+    whole = path.read_bytes()
+    for share in (0.3, 0.6, 0.9):
+        path.write_bytes(whole[: int(share * len(whole))])
+        with pytest.raises(FormatError, match=r"roi\.\w+ is (a )?(damaged|truncated)"):
+            read_region(path, (2, 40, 50))
+
+
+def test_region_in_a_group(tmp_path, drawn):
+    with h5py.File(tmp_path / "all.h5", "w") as file:
+        file["drawn/ROI"] = drawn
+        file["drawn/other"] = ~drawn
+    assert np.array_equal(read_region(tmp_path / "all.h5", (2, 40, 50)).pixels, drawn)
 
 
 def test_file_without_a_region(tmp_path):

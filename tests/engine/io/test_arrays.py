@@ -71,6 +71,30 @@ def test_missing_axes_get_length_one(tmp_path, name):
     np.testing.assert_array_equal(cyx.read(0), KSPACE[0, :1])
 
 
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("letters", ["yxsf", "yxfs"])
+def test_one_slice_or_one_frame_beside_the_last_axis(tmp_path, name, letters):
+    """Axes of length 1 may stand anywhere, the last two places included."""
+    stored = IMAGES[:1].transpose(["sfyx".index(letter) for letter in letters])
+    series = open_series(save(tmp_path / name, stored), OpenOptions(axes=letters))
+    np.testing.assert_array_equal(series.images, IMAGES[:1])
+
+
+def test_vectors_are_no_images(tmp_path):
+    for array in (np.float64(3), np.arange(4.0), np.ones((1, 1, 5))):
+        with pytest.raises(FormatError, match="holds no images or k-space"):
+            open_series(save(tmp_path / "a.npy", array))
+
+
+def test_references_and_words_beside_the_images(tmp_path):
+    with h5py.File(save(tmp_path / "a.h5", IMAGES), "a") as file:
+        file.create_dataset("one", data=file["images"].ref, dtype=h5py.ref_dtype)
+        file.create_dataset("ragged", data=np.array([np.arange(3), np.arange(2)], object), dtype=h5py.vlen_dtype("i4"))
+        file["axes"] = "sfyx"
+    np.testing.assert_array_equal(open_series(tmp_path / "a.h5").images, IMAGES)
+    assert open_series(save(tmp_path / "a.npz", IMAGES, axes="sfyx", voxel_mm="8 mm")).voxel_mm is None
+
+
 def test_complex_images_stay_complex(tmp_path):
     series = open_series(save(tmp_path / "a.npz", KSPACE[:, :, 0]), OpenOptions(axes="sfyx"))
     assert series.images.dtype == np.complex64

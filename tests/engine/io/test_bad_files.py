@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -14,7 +15,7 @@ from engine.core.errors import EngineError, FormatError
 from engine.core.types import ArrayReader, KSpaceSeries
 from engine.io import FORMATS, OpenOptions, open_series
 from engine.io.masks import read_mask
-from engine.io.myoscope_h5 import write_kspace
+from engine.io.myoscope_h5 import read_reconstruction, write_kspace
 from tests.engine.io.builders import asymmetric, matlab_order, write_v73
 
 
@@ -84,6 +85,19 @@ def test_missing_file_and_folder(tmp_path):
         open_series(tmp_path / "no.h5")
     with pytest.raises(FormatError, match="is a folder"):
         open_series(tmp_path)
+    for opening in (open_series, read_mask, read_reconstruction):
+        with pytest.raises(FormatError, match=r"/a{20,} cannot be opened \(.+\)") as caught:
+            opening(tmp_path / ("a" * 300))
+        assert caught.value.hint
+        with pytest.raises(FormatError, match="does not exist"):
+            opening(tmp_path / "a\0b")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="named pipes are POSIX")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.npy")
+    with pytest.raises(FormatError, match="is a device or a pipe"):
+        open_series(tmp_path / "a.npy")
 
 
 @pytest.mark.parametrize("suffix", [".mat", ".h5", ".npz", ".npy"])

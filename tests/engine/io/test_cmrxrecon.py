@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import scipy.io
 
 from engine.core.errors import FormatError, ShapeError
-from engine.core.types import Kind
+from engine.core.types import ImageSeries, Kind
 from engine.io import FORMATS, OpenOptions, open_series
+from engine.io.cmrxrecon_names import nominal_of
 from tests.engine.io.builders import asymmetric, lines_mask, matlab_order, write_v73
 
 TRUTH = asymmetric()
@@ -80,8 +83,10 @@ def test_four_axes_that_are_not_known_are_asked_for(tmp_path):
 
 def test_three_axes_are_refused(tmp_path):
     path = write_v73(tmp_path / "cine_sax.mat", "kspace_full", matlab_order(TRUTH)[..., 0, 0])
-    with pytest.raises(ShapeError, match=r"expected 5.*found 3"):
+    with pytest.raises(ShapeError, match=r"expected 5.*found 3") as caught:
         open_series(path)
+    assert "--axes xyc " in caught.value.hint
+    np.testing.assert_array_equal(open_series(path, OpenOptions(axes="xyc")).read(0), TRUTH[:1, 0][0][None])
 
 
 @pytest.mark.parametrize(
@@ -255,9 +260,62 @@ def test_odd_stacks_get_a_note_and_are_not_rolled(tmp_path):
     assert not any("rolled" in note for note in even.notes)
 
 
+@pytest.mark.parametrize("container", ["7.3", "5"])
+def test_empty_kspace_is_refused(tmp_path, container):
+    empty = np.zeros((8, 9, 5, 0, 4), np.complex64)
+    path = tmp_path / "cine_sax.mat"
+    write_v73(path, "kspace", empty) if container == "7.3" else write_v5(path, kspace=empty)
+    with pytest.raises(ShapeError, match=r"kspace in cine_sax.mat is empty \(expected samples / found shape \(8, 9, 5, 0, 4\)\)"):
+        open_series(path)
+
+
+def test_a_mask_is_cut_only_with_its_frames(tmp_path, rng):
+    lines = rng.random((4, 9)) > 0.4  # (frame, ky)
+    lines[:, 3:7] = True
+    under = TRUTH * lines[:, None, :, None]
+    write_v73(tmp_path / "T1map_kus_ktUniform4.mat", "kus", matlab_order(under))
+    stored = np.broadcast_to(lines.T, (8, 9, 4)).astype(np.float64)
+    there = write_v73(tmp_path / "T1map_mask_ktUniform4.mat", "mask", stored, single=False)
+    (tmp_path / "T1map.csv").write_text(CSV.replace("4,1245,1246,1247", "4,0,0,0"))
+    series = open_series(tmp_path / "T1map_kus_ktUniform4.mat")
+    np.testing.assert_array_equal(series.acquired.lines[..., 0], lines[:3])
+    there.unlink()
+    write_v73(there, "mask", np.concatenate([stored, stored], axis=2), single=False)
+    with pytest.raises(ShapeError, match="the mask does not fit the data"):
+        open_series(tmp_path / "T1map_kus_ktUniform4.mat")
+
+
+def test_complex_images_are_not_taken_for_kspace(tmp_path):
+    """Four complex axes without a coil are images, as they are in every other format."""
+    images = TRUTH[:, :, 0].transpose(3, 2, 0, 1)
+    for path in (write_v73(tmp_path / "a.mat", "images", images), write_v5(tmp_path / "b.mat", images=images)):
+        series = open_series(path, OpenOptions(axes="xysf"))
+        assert isinstance(series, ImageSeries)
+        np.testing.assert_array_equal(series.images, TRUTH[:, :, 0])
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "nominal"),
+    [
+        ("AccFactor08/P001/cine_sax", "kspace", 8),
+        ("P001/cine_sax", "kspace_single_sub10", 10),
+        ("P001/cine_sax_mask", "mask04", 4),
+        ("P001/cine_lax_kus_Uniform4", "kus", 4),
+        ("P001/cine_lax_mask_ktGaussian24", "mask", 24),
+        ("P001/usmask_ktGaussian10", "mask", 10),
+        ("sub07/cine_sax_mask", "mask", None),
+        ("a/radial_16", "mask", None),
+        ("a/mask1", "mask1", None),
+        ("Task2/subject12", "kspace", None),
+    ],
+)
+def test_only_the_challenges_own_names_tell_the_nominal_acceleration(name, key, nominal):
+    assert nominal_of(Path(name + ".mat"), key) == nominal
+
+
 def test_wrong_key_and_files_without_kspace(tmp_path):
     path = write_v73(tmp_path / "cine_sax.mat", "kspace_full", matlab_order(TRUTH))
-    with pytest.raises(FormatError, match=r"no variable 'nope' \(found kspace_full \(8, 9, 5, 3, 4\) complex64\)"):
+    with pytest.raises(FormatError, match=r"no array 'nope' \(found kspace_full \(8, 9, 5, 3, 4\) complex64\)"):
         open_series(path, OpenOptions(key="nope"))
     real = write_v73(tmp_path / "T1map.mat", "kspace_full", matlab_order(TRUTH).real)
     with pytest.raises(FormatError, match="is not k-space"):

@@ -32,7 +32,9 @@ def test_more_columns_than_slices_are_left_out(tmp_path):
         (["1,100,101"], "does not fit"),
         (["1,100,101", "2,200,201", "3,300,301"], "does not fit"),
         (["1,100,NaN", "2,NaN,201"], "gaps"),
-        (["1,-5,101", "2,200,201"], "negative"),
+        (["1,-5,101", "2,200,201"], "impossible"),
+        (["1,inf,101", "2,200,201"], "impossible"),
+        (["1,100,101", "2,0,201"], "impossible"),
         ([], "holds no times"),
     ],
 )

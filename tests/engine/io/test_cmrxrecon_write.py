@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tempfile
+
 import h5py
 import numpy as np
 import pytest
@@ -88,6 +90,22 @@ def test_cancelling_and_failing_leave_nothing(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(OutputError, match="cannot write"):
         write_cmrxrecon2023(tmp_path / "file" / "x", series())
+
+
+def test_a_folder_that_is_there_needs_nothing_of_its_parent(tmp_path, monkeypatch):
+    """It may be a disk of its own, or lie in a folder that is closed to us."""
+    real, places = tempfile.mkdtemp, []
+
+    def noted(*args, dir=None, **options):  # noqa: A002 the name of the library
+        places.append(dir)
+        return real(*args, dir=dir, **options)
+
+    (tmp_path / "there").mkdir()
+    monkeypatch.setattr(tempfile, "mkdtemp", noted)
+    path = write_cmrxrecon2023(tmp_path / "there", series())
+    assert path.is_file()
+    assert set(places) == {tmp_path / "there"}
+    assert [p.name for p in (tmp_path / "there").iterdir()] == ["MultiCoil"]
 
 
 def test_missing_parents_are_not_made(tmp_path):

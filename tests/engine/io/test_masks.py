@@ -8,6 +8,7 @@ import scipy.io
 from engine.core.errors import FormatError, ShapeError
 from engine.core.types import ArrayReader, KSpaceSeries, Reconstruction, SamplingMask
 from engine.io.acquired import central_block
+from engine.io.arrays import ordered
 from engine.io.masks import read_mask
 from engine.io.myoscope_h5 import write_kspace, write_reconstruction
 from tests.engine.io.builders import asymmetric, lines_mask, write_v73
@@ -56,7 +57,7 @@ def test_cmrxrecon_masks(tmp_path, container, rng):
 def test_masks_in_our_files_keep_what_they_carry(tmp_path):
     mask = SamplingMask(LINES[None, :, None], "equispaced", 4.0, (3, 7), 11)
     write_kspace(tmp_path / "k.h5", KSpaceSeries(ArrayReader(asymmetric()), acquired=mask))
-    write_reconstruction(tmp_path / "r.h5", Reconstruction(asymmetric()[:, :, 0], "x", (0,), (0,), mask))
+    write_reconstruction(tmp_path / "r.h5", Reconstruction(asymmetric()[:, :, 0], "x", (0, 1, 2), (0, 1, 2, 3), mask))
     for name in ("k.h5", "r.h5"):
         found = read_mask(tmp_path / name)
         np.testing.assert_array_equal(found.lines, mask.lines)
@@ -114,8 +115,57 @@ def test_too_small_a_centre_is_none():
     assert central_block(np.eye(21, dtype=bool)[None]) is None
 
 
+@pytest.mark.parametrize("suffix", ["npy", "npz", "v73.mat", "v5.mat"])
+@pytest.mark.parametrize("transposed", [False, True])
+def test_lines_for_each_frame_need_the_shape_of_the_data(tmp_path, suffix, transposed, rng):
+    lines = rng.random((4, 9)) > 0.5  # (frame, ky)
+    stored = lines.T if transposed else lines
+    path = tmp_path / f"m.{suffix}"
+    if suffix == "npy":
+        np.save(path, stored)
+    elif suffix == "npz":
+        np.savez(path, mask=stored)
+    elif suffix == "v73.mat":
+        write_v73(path, "mask", stored.astype(np.float64), single=False)
+    else:
+        scipy.io.savemat(path, {"mask": stored.astype(np.float64)})
+    found = read_mask(path, (3, 4, 5, 9, 8))
+    np.testing.assert_array_equal(found.lines, lines[..., None])
+    found.check_fits((3, 4, 5, 9, 8))
+    assert read_mask(path).lines.shape[0] == 1
+
+
+def test_two_axes_are_only_taken_for_frames_when_nothing_else_fits(tmp_path, rng):
+    plane = rng.random((9, 8)) > 0.5
+    np.save(tmp_path / "m.npy", plane)
+    # ky 9 and kx 8; 8 frames change nothing about that.
+    np.testing.assert_array_equal(read_mask(tmp_path / "m.npy", (8, 5, 9, 8)).lines[0], plane)
+    # As many frames as lines, and another kx: frame and ky cannot be told apart, and the mask does not fit.
+    np.save(tmp_path / "square.npy", rng.random((9, 9)) > 0.5)
+    assert read_mask(tmp_path / "square.npy", (9, 5, 9, 8)).lines.shape == (1, 9, 9)
+    np.save(tmp_path / "same.npy", np.tile(LINES, (4, 1)))
+    assert read_mask(tmp_path / "same.npy", (4, 5, 9, 8)).lines.shape == (1, 9, 1)
+
+
 @pytest.mark.shared
-def test_released_masks_of_the_golden_folder(shared):
-    files = [p for p in (shared / "golden").rglob("*") if p.suffix in (".npy", ".npz", ".mat") and "mask" in p.stem.lower()]
-    for path in files:
-        assert read_mask(path).effective_acceleration >= 1
+@pytest.mark.parametrize(
+    ("folder", "axes"),
+    [
+        ("crnn-mri-released", "fyx"),
+        ("crnn-mri-random", "fxy"),
+        ("cinevn", "cfxy"),
+        ("crunet-mr", "fcxy"),
+        ("fastmri-varnet", "cxy"),
+        ("released/inputs-multicoil", "cfxy"),
+        ("released/jotlasnet-radial-16", "fyx"),
+    ],
+)
+def test_masks_of_other_programs_agree_with_the_zeros_of_their_data(shared, folder, axes):
+    """``axes`` are those of their k-space; their masks are (ky), (frame, ky) or (frame, ky, kx)."""
+    path = shared / "golden" / folder / "io.npz"
+    with np.load(path) as file:
+        kspace = file["kspace_masked"]
+    kspace = ordered(kspace, axes, "fcyx")
+    found = read_mask(path, kspace.shape)
+    found.check_fits(kspace.shape)
+    np.testing.assert_array_equal(np.broadcast_to(found.lines, kspace[:, 0].shape), (kspace != 0).any(axis=1))

@@ -56,6 +56,20 @@ def test_reader_returns_our_axes(tmp_path, compressed, name):
     np.testing.assert_array_equal(reader.read_frame(-1, 2), truth[-1, 2])
 
 
+@pytest.mark.parametrize("compressed", [False, True])
+def test_reader_notices_that_the_file_was_replaced(tmp_path, compressed):
+    path = tmp_path / "a.mat"
+    scipy.io.savemat(path, {"k": VALUES["k32"]}, do_compression=compressed)
+    reader = matlab5.Reader5(next(matlab5.arrays(path)), "xycsf")
+    path.unlink()
+    scipy.io.savemat(path, {"other": VALUES["k32"][::-1], "k": VALUES["k32"]}, do_compression=compressed)
+    with pytest.raises(FormatError, match="changed on disk"):
+        reader.read(0)
+    path.unlink()
+    with pytest.raises(FormatError, match="does not exist"):
+        reader.read_frame(0, 0)
+
+
 def element(order, kind, payload):
     if len(payload) <= 4:
         return struct.pack(order + "I", len(payload) << 16 | kind) + payload.ljust(4, b"\0")

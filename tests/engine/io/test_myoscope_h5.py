@@ -232,7 +232,7 @@ def test_long_provenance_does_not_hit_the_limit_of_attributes(tmp_path):
     long = {"command": ["x" * 1000] * 100}
     write_reconstruction(
         tmp_path / "r.h5",
-        Reconstruction(image=made.image, method="x", slices=(0,), frames=(0,), mask=made.mask, provenance=long),
+        Reconstruction(made.image, "x", made.slices, made.frames, made.mask, provenance=long),
     )
     assert read_reconstruction(tmp_path / "r.h5").provenance == long
 
@@ -257,7 +257,18 @@ def test_images_that_are_not_complex_are_refused(tmp_path):
     with h5py.File(tmp_path / "r.h5", "w") as file:
         file["image"] = np.ones((1, 4, 9, 8), np.float32)
         file["mask"] = np.ones((1, 9, 1), bool)
+        file.attrs["myoscope_format"] = 1
     with pytest.raises(ShapeError, match="is not a series of images"):
+        read_reconstruction(tmp_path / "r.h5")
+
+
+def test_other_programs_images_beside_a_mask_are_plain_arrays(tmp_path):
+    images = np.arange(216.0, dtype=np.float32).reshape(3, 9, 8)
+    with h5py.File(tmp_path / "r.h5", "w") as file:
+        file["image"] = images
+        file["mask"] = np.ones((9, 8), bool)
+    np.testing.assert_array_equal(open_series(tmp_path / "r.h5", OpenOptions(axes="fyx")).images[0], images)
+    with pytest.raises(FormatError, match="expected a complex dataset image and one called mask / found image, mask"):
         read_reconstruction(tmp_path / "r.h5")
 
 
@@ -280,7 +291,8 @@ def test_other_arrays_of_our_files_are_reached_by_name_and_wrong_names_are_not_i
     found = open_series(tmp_path / "k.h5", OpenOptions(key="truth/t1_ms"))
     assert isinstance(found, ImageSeries)
     np.testing.assert_array_equal(found.images[0, 0], maps)
-    with pytest.raises(FormatError, match="has no array 'kspac'"):
-        open_series(tmp_path / "k.h5", OpenOptions(key="kspac"))
+    for wrong in ("kspac", "image"):
+        with pytest.raises(FormatError, match=f"has no array '{wrong}'"):
+            open_series(tmp_path / "k.h5", OpenOptions(key=wrong))
     with pytest.raises(InputError, match="tells its axes itself"):
         open_series(tmp_path / "k.h5", OpenOptions(axes="sfcyx"))

@@ -90,6 +90,22 @@ def test_hfen_without_signal(pair):
         hfen(estimate, np.zeros_like(reference), None, 1.0)
 
 
+def test_hfen_where_only_the_rounding_of_the_filter_is_left(rng):
+    # Signal in one corner, the region in the other; and a flat image away from its border.
+    reference = np.zeros((2, 120, 120), np.float32)
+    reference[:, :40, :40] = rng.random((2, 40, 40))
+    estimate = reference + 1e-3 * rng.standard_normal(reference.shape).astype(np.float32)
+    region = np.zeros((120, 120), bool)
+    region[90:, 90:] = True
+    for series in (reference, np.ones_like(reference)):
+        region[112:] = region[:, 112:] = False
+        with pytest.raises(InputError, match="HFEN has no value where the reference has no structure"):
+            hfen(estimate, series, region, 1.0)
+    # A millionth of the peak is structure.
+    faint = reference + 1e-6 * rng.random(reference.shape).astype(np.float32)
+    assert hfen(estimate, faint, region, 1.0) > 100
+
+
 @pytest.fixture
 def golden(shared):
     folder = shared / "golden/losses"

@@ -1,9 +1,12 @@
 """SENSE against normal equations written out as one matrix, direct and iterative ways alike."""
 
+import dataclasses
+
 import pytest
 import torch
 
 from engine.core.errors import InputError
+from engine.core.jobs import Reporter
 from engine.models.cg_sense import CGSense, CGSenseConfig
 from engine.models.zero_filled import ZeroFilled, ZeroFilledConfig
 from engine.physics.fourier import fft2c
@@ -48,6 +51,19 @@ def test_image_follows_the_scale_of_the_data():
     data, _ = measured()
     first = CGSense(CGSenseConfig())(data)
     assert error(CGSense(CGSenseConfig())(scaled(data, 1e-5)) * 1e5, first) < 1e-4
+
+
+@pytest.mark.parametrize("pattern", ["equispaced", "kt_gaussian"])
+def test_progress_never_passes_its_end(pattern):
+    class Steps(Reporter):
+        def step(self, done, total, _):
+            seen.append(done / total)
+
+    seen = []
+    data, _ = measured(pattern, frames=2, coils=2, width=200)
+    CGSense(CGSenseConfig(iterations=1, tolerance=0.0))(dataclasses.replace(data, report=Steps()))
+    assert seen == sorted(seen)
+    assert seen[-1] <= 1
 
 
 def test_zeros_give_zeros():

@@ -186,6 +186,20 @@ def test_progress_is_told_and_cancel_is_heard(name):
 
 
 @pytest.mark.parametrize("name", METHODS)
+def test_cancel_is_heard_while_gram_matrices_are_made(name, monkeypatch):
+    seen = []
+    make = SenseOperator._make_gram
+
+    def watched(self, check):
+        seen.append(check)
+        return make(self, check)
+
+    monkeypatch.setattr(SenseOperator, "_make_gram", watched)
+    run(MODELS.get(name), PLAIN)
+    assert None not in seen
+
+
+@pytest.mark.parametrize("name", METHODS)
 def test_input_is_left_as_it_was(name):
     spec = MODELS.get(name)
     kspace, operator, truth, _ = problem(spec, PLAIN)

@@ -70,6 +70,12 @@ def test_without_weights_full_sampling_is_exact(coils):
     assert error(run(data, weight=0.0, noise_weight=0.0), truth) < 1e-4
 
 
+@pytest.mark.parametrize(("size", "settings"), [(33, {"levels": 0}), (20, {"order": 10}), (3, {})])
+def test_an_image_that_no_wavelet_splits_is_left_to_the_data(size, settings):
+    data, truth = measured("full", noise=0.0, frames=3, height=size, width=size)
+    assert error(run(data, **settings), truth) < 1e-3
+
+
 @pytest.mark.parametrize("factor", [1e-6, 3e5])
 def test_image_follows_the_scale_of_the_data(factor):
     data, _ = measured(frames=4)
@@ -136,6 +142,7 @@ def test_principal_components_are_the_left_singular_vectors():
         ({"temporal": "fourier"}, "temporal is 'fourier'"),
         ({"order": 0}, "the wavelet of order 0 with 4 levels does not exist"),
         ({"shifts": 0}, "shifts and iterations must be at least 1"),
+        ({"seed": 2**63}, "the seed must be a whole number"),
         ({"penalty": 0.0}, "penalty must be positive"),
     ],
 )

@@ -17,21 +17,26 @@ def run(data, **settings):
 
 
 def published(data, low_rank, sparse, iterations):
-    """Return L + S by the published iteration with FFTs and a singular value decomposition, in double precision."""
+    """Return L + S by algorithm 1 of the paper, in double precision.
+
+    ``L_k = SVT(M_(k-1) - S_(k-1))``, ``S_k = T^-1 soft(T (M_(k-1) - L_(k-1)))``, ``M_k = L_k + S_k - E^* (E (L_k + S_k) - d)``,
+    from ``M_0 = L_0 = E^* d`` and ``S_0 = 0``.
+    """
     maps, mask = data.operator.maps[0].to(torch.complex128), data.operator.mask[0].double()
 
     def adjoint(kspace):
         return (ifft2c(kspace * mask) * maps.conj()).sum(-3)
 
     start = adjoint(data.kspace[0].to(torch.complex128))
-    m, s = start, torch.zeros_like(start)
+    m = before = start
+    s = torch.zeros_like(start)
     for _ in range(iterations):
         u, values, v = torch.linalg.svd((m - s).flatten(1), full_matrices=False)
         low = ((u * (values - low_rank * values[0]).clamp(min=0)) @ v).reshape(m.shape)
-        frequencies = torch.fft.fft(m - low, dim=0, norm="ortho")
+        frequencies = torch.fft.fft(m - before, dim=0, norm="ortho")
         keep = (1 - sparse * start.abs().max() / frequencies.abs().clamp(min=1e-300)).clamp(min=0)
         s = torch.fft.ifft(frequencies * keep, dim=0, norm="ortho")
-        image = low + s
+        image, before = low + s, low
         m = image - adjoint(fft2c(image.unsqueeze(-3) * maps)) + start
     return image.to(torch.complex64)[None]
 

@@ -11,6 +11,7 @@ from engine.core.errors import Cancelled
 from engine.core.jobs import CancelToken, Reporter, silent
 from engine.core.types import Kind
 from engine.phantom.acquire import PhantomRequest, make_phantom
+from engine.phantom.anatomy import Plane
 from engine.phantom.signals import fit_look_locker
 from engine.phantom.tissues import Structure
 
@@ -163,6 +164,42 @@ def test_maps_stand_still_unless_asked():
     moved = make(kind="molli", motion_mm=6.0)[1]["labels"]
     assert moved.shape[1] == 8
     assert np.count_nonzero(moved[0, 0] != moved[0, 4]) > 20
+
+
+def test_images_carry_a_smooth_phase_that_stands_still():
+    """All tissues of an analytic cine are in phase, so what is left is that of the slice; another slice has its own."""
+    _, truth = make(frames=3, slices=2, analytic=True)
+    bright = np.abs(truth["image"]).min(axis=1) > 0.02
+    phases = [truth["image"][s][:, bright[s]] for s in range(2)]
+    for one in phases:
+        turned = one / one[0] / np.abs(one / one[0])
+        np.testing.assert_allclose(turned, 1.0, atol=1e-5)
+        assert np.abs(np.mean(one[0] / np.abs(one[0]))) < 0.98
+    both = bright[0] & bright[1]
+    ratio = truth["image"][0, 0, both] / truth["image"][1, 0, both]
+    assert np.abs(np.mean(ratio / np.abs(ratio))) < 0.98
+
+
+def test_coils_stand_at_their_heights_and_turn_with_the_seed():
+    maps = make(slices=3, frames=1, coils=10)[1]["coil_maps"][:, 0]
+    assert np.abs(maps[0] - maps[2]).max() > 0.02
+    other = make(slices=3, frames=1, coils=10, seed=1)[1]["coil_maps"][:, 0]
+    assert np.abs(maps[0] - other[0])[:, 20:28, 18:26].max() > 0.2  # in the middle, where a larger chest changes little
+
+
+def test_a_breathing_cine_closes_its_loop_and_maps_jump(monkeypatch):
+    """How far organs are from the first frame: a cine comes back slowly, images of different heartbeats are anywhere."""
+    seen = []
+    at = Plane.at
+    monkeypatch.setattr(Plane, "at", lambda plane, phase, drift: (seen.append(drift), at(plane, phase, drift))[1])
+    make(frames=12, motion_mm=6.0)
+    cine, seen[:] = np.array(seen), []
+    make(kind="molli", motion_mm=6.0)
+    molli = np.array(seen)
+    for drift in (cine, molli):
+        assert np.hypot(*drift.T).max() == pytest.approx(6.0)
+    assert np.hypot(*np.diff(cine, axis=0, append=cine[:1]).T).max() < 2.0
+    assert np.hypot(*np.diff(molli, axis=0).T).max() > 3.0
 
 
 def test_slices_go_from_base_to_apex():

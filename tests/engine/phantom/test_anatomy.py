@@ -129,6 +129,29 @@ def test_drift_moves_the_heart_but_not_the_chest_wall():
     np.testing.assert_array_equal(still[Structure.BACKGROUND], moved[Structure.BACKGROUND])
 
 
+def test_liver_and_stomach_breathe_and_the_spine_does_not():
+    plane = Chest(0).plane(SHAPE, VOXEL, 45.0)
+    still, moved = plane.at(0.0), plane.at(0.0, (5.0, 0.0))
+    for structure in (Structure.LIVER, Structure.SPLEEN):
+        assert centre(moved[structure])[0] - centre(still[structure])[0] > 0.5
+    np.testing.assert_allclose(centre(moved[Structure.CSF]), centre(still[Structure.CSF]), atol=0.01)
+
+
+@pytest.mark.parametrize(("z", "way"), [(30.0, 1.0), (60.0, -1.0)])
+def test_the_ventricle_twists(z, way):
+    """The papillary muscles turn about the middle of the cavity: towards +y near the apex, the other way near the base."""
+    plane = Chest(2).plane(SHAPE, VOXEL, z)
+    directions = []
+    for phase in (0.0, SYSTOLE):
+        shares = plane.at(phase)
+        y, x = np.indices(SHAPE)
+        middle = centre(shares[Structure.LV_BLOOD] + shares[Structure.PAPILLARY])
+        angle = np.arctan2(y - middle[0], x - middle[1])
+        weight = shares[Structure.PAPILLARY] * (np.abs(angle) < 1.0)  # the one towards +x
+        directions.append((angle * weight).sum() / weight.sum())
+    assert np.deg2rad(1.0) < way * (directions[1] - directions[0]) < np.deg2rad(10.0)
+
+
 def test_below_the_apex_there_is_no_heart():
     shares = Chest(0).plane(SHAPE, VOXEL, -15.0).at(0.0)
     for structure in (Structure.LV_BLOOD, Structure.LV_MYOCARDIUM, Structure.RV_BLOOD, Structure.PAPILLARY):

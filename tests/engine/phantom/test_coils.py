@@ -85,11 +85,18 @@ def test_half_a_turn_of_the_array_turns_the_maps():
     np.testing.assert_allclose(np.abs(there), np.abs(here[:, ::-1, ::-1]), atol=1e-5)
 
 
-def test_one_coil_is_uniform_unless_asked():
+def test_one_coil_is_uniform():
     np.testing.assert_array_equal(coil_maps(CoilArray(1), (20, 30), (5.0, 5.0)), 1.0)
-    own = coil_maps(CoilArray(1), (20, 30), (5.0, 5.0), uniform_single=False)
-    np.testing.assert_allclose(np.abs(own), 1.0, atol=1e-6)
-    assert np.ptp(np.angle(own)) > 0.1
+
+
+@pytest.mark.parametrize(("count", "overlap"), [(4, False), (8, True), (10, False), (16, True)])
+def test_eight_loops_in_a_row_overlap_by_a_fifth(count, overlap):
+    loops = CoilArray(count, (160.0, 160.0)).loops()
+    row = [loop for loop in loops if loop[1] == loops[0][1]]
+    step = 160.0 * 2 * np.pi / len(row)  # along the girth
+    width = 2 * row[0][2]
+    assert width == pytest.approx(1.2 * step if overlap else 190.0)
+    assert (width > step) == overlap
 
 
 def test_planes_along_the_bore_differ():

@@ -72,6 +72,52 @@ def test_nothing_gives_no_signal():
                 assert np.all(values == 0.0), name
 
 
+def fitted(**options):
+    """Truth of each structure, in a row of pure pixels."""
+    contrast = Contrast(PhantomRequest(**options))
+    contrast.set_shares(np.eye(len(Structure), dtype=np.float32)[:, None])
+    return {name: values[0] for name, values in contrast.maps(np.arange(len(Structure), dtype=np.uint8)[None]).items()}
+
+
+def test_readings_are_relaxation_times_or_nothing():
+    """Bone is read while it is saturated, and at two late echoes it is the same: a fit says T1 < 0, T2 = 1e18 ms."""
+    for options in ({"kind": "molli"}, {"kind": "molli", "scheme": "4(1)3(1)2", "rr_ms": 400.0}):
+        readings = fitted(**options)["t1_fit_ms"]
+        assert np.all((readings == 0.0) | ((readings > 20.0) & (readings < 10_000.0)))
+        assert readings[Structure.BONE] == 0.0
+        assert readings[Structure.LV_MYOCARDIUM] == pytest.approx(1200.0, rel=0.02)
+    late = fitted(kind="t2prep", echo_times_ms=(35.0, 55.0))
+    assert late["t2_fit_ms"][Structure.BONE] == 0.0
+    assert late["t2_ms"][Structure.BONE] == pytest.approx(0.6)
+
+
+def test_a_signal_that_never_crosses_zero_is_inverted_all_the_same():
+    """At RR 400 the third image of blood comes before its zero: A and B are positive, as in tissue that crosses it."""
+    row = fitted(kind="molli", scheme="3", rr_ms=400.0)
+    blood = {name: float(values[Structure.LV_BLOOD]) for name, values in row.items()}
+    assert blood["b"] > blood["a"] > 0
+    assert blood["a"] - blood["b"] * np.exp(-920.0 / blood["t1_star_ms"]) < 0
+    assert blood["t1_fit_ms"] == pytest.approx(blood["t1_star_ms"] * (blood["b"] / blood["a"] - 1), rel=1e-6)
+    assert 1600 < blood["t1_fit_ms"] < 1850
+
+
+@pytest.mark.parametrize("kind", ["molli", "t2prep"])
+def test_analytic_readings_are_the_tissue_itself(kind):
+    truth = fitted(kind=kind, analytic=True)
+    name = "t1" if kind == "molli" else "t2"
+    np.testing.assert_array_equal(truth[f"{name}_fit_ms"], truth[f"{name}_ms"])
+    assert truth[f"{name}_ms"][Structure.LV_BLOOD] == pytest.approx(1850.0 if kind == "molli" else 150.0)
+
+
+def test_a_of_t2_prep_is_the_signal_without_preparation():
+    """Three echoes of tissue, simulated: the line through their logarithms starts near the first."""
+    contrast = Contrast(PhantomRequest(kind="t2prep"))
+    shares = half_and_half(Structure.LV_MYOCARDIUM, Structure.LV_BLOOD)
+    contrast.set_shares(shares)
+    a = contrast.maps(np.argmax(shares, axis=0).astype(np.uint8))["a"][0]
+    np.testing.assert_allclose(a[[0, 2]], np.abs(contrast.image(0)[0, [0, 2]]), rtol=0.02)
+
+
 def test_field_strength_changes_the_contrast():
     low, high = (Contrast(PhantomRequest(kind="cine", field_t=field)).myocardium for field in (1.5, 3.0))
     assert low > 1.1 * high

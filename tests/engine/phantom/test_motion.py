@@ -46,6 +46,17 @@ def test_radii_and_walls_are_those_of_an_adult(heart):
 
 
 @pytest.mark.parametrize("heart", HEARTS)
+def test_volumes_are_those_of_an_adult(heart):
+    """The cavity from apex to valve, slice upon slice."""
+    volumes = []
+    for phase, length in ((0.0, heart.length_mm), (SYSTOLE, heart.length_mm - heart.shortening_mm)):
+        z = (np.arange(200) + 0.5) * length / 200
+        volumes.append(sum(np.pi * heart.at(phase, float(v)).endo_mm ** 2 for v in z) * length / 200 * 1e-3)
+    assert 115 < volumes[0] < 155
+    assert 0.64 < 1 - volumes[1] / volumes[0] < 0.70
+
+
+@pytest.mark.parametrize("heart", HEARTS)
 def test_apex_and_base_turn_against_each_other(heart):
     apex, base = heart.at(SYSTOLE, 4.0).twist, heart.at(SYSTOLE, 75.0).twist
     assert np.deg2rad(5) < apex < np.deg2rad(10)

@@ -28,6 +28,13 @@ from engine.phantom.request import PhantomRequest
         ({"seed": -1}, r"seed cannot be used \(expected 0 or more / found -1\)"),
         ({"motion_mm": -1.0}, r"motion in mm cannot be used \(expected 0 to 30 / found -1\)"),
         ({"ordering": "random"}, r"unknown ordering 'random'"),
+        (
+            {"kind": "t2prep", "analytic": True, "ordering": "centric"},
+            r"signal equations know no order of lines \(expected linear / f",
+        ),
+        ({"kind": "molli", "scheme": "2"}, r"scheme 2 has too few images \(expected at least 3: .* / found 2\)"),
+        ({"kind": "molli", "scheme": "1(3)1"}, r"scheme 1\(3\)1 has too few images"),
+        ({"fov_mm": (300.0, float("nan"))}, r"field of view in mm cannot be used \(expected 100 to 1000 / found nan\)"),
         ({"fov_mm": (20.0, 300.0)}, r"field of view in mm cannot be used \(expected 100 to 1000 / found 20\)"),
         (
             {"slices": 64, "frames": 256, "matrix": (512, 512)},
@@ -51,6 +58,7 @@ def test_frames_that_fit_are_accepted():
     assert PhantomRequest(kind="molli", frames=8).frame_count == 8
     assert PhantomRequest(kind="t2prep", frames=3).frame_count == 3
     assert PhantomRequest(kind=Kind.MOLLI, scheme="4(1)3(1)2").frame_count == 9
+    assert PhantomRequest(kind="molli", scheme="1(0)1(0)1").frame_count == 3
     assert PhantomRequest().frame_count == 12
 
 

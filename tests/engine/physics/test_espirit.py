@@ -29,12 +29,26 @@ def test_columns_of_the_calibration_matrix_are_windows():
 def test_projector_is_one_on_strong_windows_and_zero_on_the_rest(positions):
     # The second case has fewer windows than elements: the smaller eigenproblem must give the same projector.
     windows = calibration_matrix(random(1, COILS, *positions), KERNEL)
-    left, values, _ = torch.linalg.svd(windows, full_matrices=False)
-    threshold = float(values[3:5].mean() / values[0])
-    projector = signal_projector(windows, threshold)
-    kept = values > threshold * values[0]
-    assert int(kept.sum()) == 4
-    torch.testing.assert_close(projector, left[:, kept] @ left[:, kept].mH, rtol=0, atol=1e-10)
+    left, values, right = torch.linalg.svd(windows, full_matrices=False)
+    values[:4] *= 10
+    windows = (left * values) @ right
+    projector = signal_projector(windows, float(2 * values[4] / values[0]))
+    torch.testing.assert_close(projector, left[:, :4] @ left[:, :4].mH, rtol=0, atol=1e-10)
+    # Around the threshold it goes from one to zero with the logarithm of the energy, from twice the threshold's to half of it.
+    share = (values[5:7].mean() / values[0]).item()
+    weights = (0.5 + torch.log2(values / (share * values[0]))).clamp(0, 1)
+    assert ((weights > 0) & (weights < 1)).sum() >= 2
+    torch.testing.assert_close(signal_projector(windows, share), (left * weights) @ left.mH, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("windows", [200, 30])
+def test_rounding_does_not_decide_about_a_direction(windows):
+    values = torch.logspace(0, -3, 30, dtype=torch.float64)
+    left, right = (torch.linalg.qr(random(n, 30, seed=n))[0] for n in (COILS * 12, windows))
+    matrix = (left * values) @ right.mH
+    at = float(values[12])
+    jump = signal_projector(matrix, at * (1 + 1e-7)) - signal_projector(matrix, at * (1 - 1e-7))
+    assert jump.abs().max() < 1e-6
 
 
 def test_noise_tells_its_own_threshold():
@@ -47,8 +61,9 @@ def test_noise_tells_its_own_threshold():
 @pytest.mark.parametrize("shape", [(12, 10), (13, 9)])
 def test_polynomial_is_what_full_size_kernels_give(projector, shape):
     values, vectors = torch.linalg.eigh(projector)
+    kernels = vectors * values.clamp_min(0).sqrt()
     expected = torch.zeros(*shape, COILS, COILS, dtype=torch.complex128)
-    for kernel in vectors[:, values > 0.5].T.reshape(-1, COILS, *KERNEL):
+    for kernel in kernels.T.reshape(-1, COILS, *KERNEL):
         padded = torch.zeros(COILS, *shape, dtype=torch.complex128)
         padded[:, : KERNEL[0], : KERNEL[1]] = kernel  # where it lies in k-space does not matter to v v^H
         images = ifft2c(padded).permute(1, 2, 0) * (shape[0] * shape[1]) ** 0.5

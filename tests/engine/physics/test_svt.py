@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from engine.core.errors import Cancelled, InputError
-from engine.physics.svt import casorati, relative_threshold, singular_value_threshold
+from engine.physics.svt import relative_threshold, singular_value_threshold
 
 SHAPES = [(5, 5), (4, 7), (7, 4), (1, 6), (6, 1), (3, 2, 5, 4)]
 DTYPES = [torch.float64, torch.complex128]
@@ -147,10 +147,3 @@ def test_cancelling_leaves_between_two_matrices():
     with pytest.raises(Cancelled):
         relative_threshold(random(9, 4, 4), 0.1, check)
     assert len(calls) == 3
-
-
-def test_casorati_has_one_row_for_each_frame():
-    images = random(2, 3, 4, 5)
-    matrix = casorati(images)
-    assert matrix.shape == (2, 3, 20)
-    assert torch.equal(matrix[1, 2], images[1, 2].reshape(-1))

@@ -11,7 +11,7 @@ import pytest
 
 from engine.core.errors import InputError, ShapeError, UnknownNameError
 from engine.core.requests import MaskRequest
-from engine.sampling import MASKS, make_mask
+from engine.sampling import MASKS, MaskSpec, Option, contract, make_mask
 
 LINES = [name for name in MASKS.names() if MASKS.get(name).uses_acceleration]
 
@@ -57,6 +57,20 @@ def test_option_out_of_range(value):
         make_mask(MaskRequest("pseudo_radial", options={"lines": value}), 4, 64, 48)
 
 
+@pytest.mark.parametrize("value", [math.inf, 1e308, -1])
+@pytest.mark.parametrize(("pattern", "option"), [("equispaced", "offset"), ("kt_uniform", "shift")])
+def test_shift_beyond_any_matrix(pattern, option, value):
+    with pytest.raises(InputError, match=rf"option {option} = .* is not possible \(expected an integer from 0 to 10000\)"):
+        make_mask(MaskRequest(pattern, 4, 0, options={option: value}), 4, 64, 48)
+
+
+@pytest.mark.parametrize("kind", [int, float])
+def test_infinity_is_no_value_of_an_unbounded_option(kind):
+    spec = MaskSpec("plain", "Plain", "", lambda *_, **__: np.ones((1, 4, 1), bool), options=(Option("turns", kind(1), "turns"),))
+    with pytest.raises(InputError, match="option turns = 'inf' is not possible"):
+        contract._options(spec, {"turns": "inf"})
+
+
 def test_switch_takes_true_or_false_only():
     with pytest.raises(InputError, match=r"option corners = 3 is not possible \(expected true or false\)"):
         make_mask(MaskRequest("poisson", 4, 8, options={"corners": 3}), 1, 64, 48)
@@ -78,9 +92,18 @@ def test_empty_matrix():
 
 
 def test_poisson_disc_needs_room():
-    with pytest.raises(InputError, match="needs 3072 samples"):
+    with pytest.raises(InputError, match="needs 3072 samples") as caught:
         make_mask(MaskRequest("poisson", 1, 0), 1, 64, 48)
+    assert "--mask-option corners=true" in caught.value.hint
     assert make_mask(MaskRequest("poisson", 1, 0, options={"corners": True}), 1, 64, 48).lines.all()
+
+
+# Without the outermost line; and without what lies on or outside the inscribed ellipse.
+@pytest.mark.parametrize(("pattern", "count", "possible"), [("variable_density", 64, 63), ("random2d", 3072, 2393)])
+def test_budget_beyond_the_density_is_refused(pattern, count, possible):
+    with pytest.raises(InputError, match=rf"R = 1 needs {count} samples \(expected at most {possible}, those of a density above 0"):
+        make_mask(MaskRequest(pattern, 1, 0, options={"floor": 0.0}), 1, 64, 48)
+    assert make_mask(MaskRequest(pattern, 1, 0), 1, 64, 48).lines.all()
 
 
 def test_mask_of_another_matrix_is_refused():

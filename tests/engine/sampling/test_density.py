@@ -57,6 +57,16 @@ def test_weighted_takes_what_must_be_taken():
     assert all(0 in draw.weighted(rng, weights, 2) for _ in range(100))
 
 
+def test_weighted_shares_what_certain_positions_leave():
+    # Four of six: 20, 20 and then 4 are certain (4 x 2 of 8 is all of one); 2, 1, 1 share the last place.
+    weights = np.array([20, 20, 4, 2, 1, 1])
+    rng = np.random.Generator(np.random.PCG64(4))
+    share = np.bincount(np.concatenate([draw.weighted(rng, weights, 4) for _ in range(4000)]), minlength=6) / 4000
+    assert share[:3].tolist() == [1, 1, 1]
+    # Pareto sampling of one place departs from the wanted shares by a few percent.
+    assert share[3:] == pytest.approx([0.5, 0.25, 0.25], abs=0.06)
+
+
 def test_raw_words_are_those_of_pcg64():
     # The first words of PCG64 seeded with 0 by NumPy's SeedSequence.
     rng = np.random.Generator(np.random.PCG64(0))

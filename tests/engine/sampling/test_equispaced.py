@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -33,6 +35,16 @@ def test_fractional_acceleration_takes_the_floor():
     assert np.flatnonzero(lines(acceleration=4.5, ky=20)).tolist() == [0, 4, 9, 13, 18]
     # 10 * 1.7 is 17 - 2e-15 or so in floating point on some paths.
     assert 17 in np.flatnonzero(lines(acceleration=1.7, ky=20))
+
+
+@pytest.mark.parametrize("tenths", [11, 17, 23, 45])
+def test_fractional_acceleration_with_an_offset_is_the_exact_rule(tenths):
+    # 11 modulo 1.1 is 0, but 1.0999999999999994 in floating point.
+    step = Fraction(tenths, 10)
+    for offset in (0, 1, 11, 23, 33, 66):
+        wanted = [int(offset % step + i * step) for i in range(40)]
+        found = np.flatnonzero(lines(acceleration=tenths / 10, ky=40, offset=offset))
+        assert found.tolist() == [line for line in wanted if line < 40]
 
 
 @pytest.mark.parametrize("acceleration", [3.0, 8.0])

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from engine.core.requests import MaskRequest
-from engine.sampling import make_mask
+from engine.sampling import draw, make_mask
 from engine.sampling.acs import centre_lines
+from engine.sampling.poisson import _throw
 from engine.sampling.random2d import radius
 
 
@@ -45,6 +46,24 @@ def test_poisson_samples_keep_their_distance(ky, kx, acceleration):
     random_relative = random.min(axis=1) / (1 + 2.0 * radius(ky, kx)[chance[:, 0], chance[:, 1]])
     assert np.percentile(relative, 5) > 1.3 * np.percentile(random_relative, 5)
     assert relative.min() > 0.4 * np.median(relative)
+
+
+@pytest.mark.parametrize("sixteenths", [0, 15, 16, 50, 200])
+def test_no_thrown_sample_lies_in_a_disc_before_it_and_no_place_is_left(sixteenths):
+    ky, kx = 31, 24
+    order = draw.order(np.random.Generator(np.random.PCG64(3)), ky * kx)
+    growing = sixteenths * (1 + np.arange(ky * kx).reshape(ky, kx) // 200)
+    blocked = np.zeros((ky, kx), bool)
+    blocked[10:14, 5:9] = True
+    taken = _throw(order, growing, blocked)
+    y, x = np.divmod(taken, kx)
+    squared = 16 * ((y[:, None] - y) ** 2 + (x[:, None] - x) ** 2)
+    # Row: the one that excludes, taken earlier than the column's.
+    assert (squared > growing[y, x][:, None])[np.triu_indices(len(taken), 1)].all()
+    assert not blocked[y, x].any()
+    rows, columns = np.indices((ky, kx))
+    near = 16 * ((rows - y[:, None, None]) ** 2 + (columns - x[:, None, None]) ** 2) <= growing[y, x][:, None, None]
+    assert (near.any(axis=0) | blocked).all()
 
 
 def test_poisson_is_denser_in_the_centre():

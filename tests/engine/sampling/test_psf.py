@@ -9,7 +9,7 @@ from engine.core.errors import InputError
 from engine.core.requests import MaskRequest
 from engine.core.types import SamplingMask
 from engine.sampling import MASKS, make_mask
-from engine.sampling.psf import point_spread, point_spread_kt
+from engine.sampling.psf import point_spread
 
 
 @pytest.mark.parametrize("name", MASKS.names())
@@ -44,22 +44,6 @@ def test_full_readout_given_as_a_plane_is_still_a_line():
     assert point_spread(SamplingMask(lines, "file")).shape == (32, 1)
 
 
-def test_kt_lattice_has_peaks_on_a_lattice():
-    spread = point_spread_kt(make_mask(MaskRequest("kt_uniform", 4, 0), 8, 32, 1))
-    assert spread.shape == (8, 32)
-    assert spread[4, 16] == pytest.approx(1)
-    peaks = np.argwhere(spread > 0.5)
-    # Four replicas, each at another temporal frequency.
-    assert len(peaks) == 4
-    assert len(set(peaks[:, 0].tolist())) == 4
-
-
-def test_static_mask_aliases_at_frequency_zero_only():
-    spread = point_spread_kt(make_mask(MaskRequest("equispaced", 4, 0), 8, 32, 1), frames=8)
-    assert spread[4].max() == pytest.approx(1)
-    assert np.delete(spread, 4, axis=0).max() < 1e-6
-
-
 def test_missing_frame():
     mask = make_mask(MaskRequest("kt_uniform", 4, 0), 3, 32, 1)
     for frame in (3, -1):
@@ -75,5 +59,3 @@ def test_frame_without_samples():
     mask = SamplingMask(lines, "file")
     with pytest.raises(InputError, match="frame 1 of the mask measures nothing"):
         point_spread(mask, 1)
-    with pytest.raises(InputError, match="never measures the readout's centre"):
-        point_spread_kt(mask)

@@ -97,6 +97,12 @@ def test_a_damaged_card_hides_one_set_only(folder):
     assert "cannot read the model card" in library.problems()["binary"]
 
 
+def test_a_card_that_a_kill_left_unfinished_is_nobodys(folder):
+    library.add(TENSORS, draft())
+    (folder / ".net-b-x1.json").write_text("{")
+    assert library.verify() == {"net-a": True}
+
+
 def test_an_unknown_id_names_the_nearest(folder):
     library.add(TENSORS, draft("jotlasnet-radial-16"))
     with pytest.raises(UnknownNameError, match="unknown weights 'jotlasnet-radial16'") as caught:

@@ -75,6 +75,15 @@ def test_the_card_says_what_the_folder_says(tmp_path, rng, folder, label, normal
     assert folder in found.card["source"]
 
 
+@pytest.mark.parametrize("folder", ["vds-0", "vista-2024.01.02", "vista", "heart"])
+def test_other_folders_say_nothing(tmp_path, rng, folder):
+    place = tmp_path / folder
+    place.mkdir()
+    found = read(write_bundle(place / "weight-best", checkpoint(rng)))
+    assert found.label == "weight-best"
+    assert "masks" not in found.card
+
+
 def test_missing_unknown_and_misshapen_tensors_are_listed(tmp_path, rng):
     theirs = checkpoint(rng)
     del theirs[f"celllist/1/mu{VALUE}"]
