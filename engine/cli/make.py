@@ -32,7 +32,7 @@ def add(commands: Commands) -> None:
     phantom.add_argument("--snr", type=float, default=40.0, help="in the myocardium of the image")
     phantom.add_argument("--seed", type=int, default=0)
     phantom.add_argument("--analytic", action="store_true", help="signal models with exact truth instead of the Bloch simulation")
-    phantom.add_argument("--motion-mm", type=float, default=None, help="breathing drift between the first and the last frame")
+    phantom.add_argument("--motion-mm", type=float, default=None, help="breathing drift: largest distance from the first frame")
     phantom.add_argument("--echo-times", default=None, help="T2-preparation times in ms (default 0,35,55)")
     phantom.add_argument(
         "--ordering", choices=("linear", "centric"), default=None, help="order of the lines in a shot (default linear)"
