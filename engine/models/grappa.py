@@ -17,6 +17,7 @@ from engine.physics.coils import combine, rss
 from engine.physics.fourier import ifft1c
 
 NO_ACS = "Choose a pattern with whole lines and ACS lines (equispaced with --acs 24), or another method such as cg_sense."
+CHUNK_SAMPLES = 4_000_000  # complex numbers of full k-space that are filled at once: a bound on memory, and a check between chunks
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +107,11 @@ class Grappa:
                     taps = calibrate(calibration.lines, gap, self.config.kernel_kx, self.config.weight)
                     kernels[key] = hybrid_kernels(taps, kspace.shape[KX])
             report.step(1 + 3 * number / len(patterns), 4, "GRAPPA")
-            coils = self._fill(kspace[chosen], pattern, gaps[number], kernels, report)
-            part = maps if maps.shape[1] == 1 else maps[:, chosen]
-            image[:, chosen] = rss(coils).to(image.dtype) if self.config.combine == "rss" else combine(coils, part)
+            size = max(1, CHUNK_SAMPLES // kspace[0].numel())
+            for few in (chosen[first : first + size] for first in range(0, len(chosen), size)):
+                coils = self._fill(kspace[few], pattern, gaps[number], kernels, report)
+                part = maps if maps.shape[1] == 1 else maps[:, few]
+                image[:, few] = rss(coils).to(image.dtype) if self.config.combine == "rss" else combine(coils, part)
         return image
 
     def _calibration(

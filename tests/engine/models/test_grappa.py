@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from engine.core.errors import InputError
+from engine.models import grappa
 from engine.models.grappa import Grappa, GrappaConfig
 from engine.models.grappa_kernels import calibrate, find_gaps, hybrid_kernels
 from engine.physics.fourier import fft1c, fft2c, ifft1c
@@ -129,6 +130,19 @@ def test_frames_with_patterns_of_their_own_use_the_common_acs():
     data, truth = measured("kt_uniform", r=3.0, acs=16, noise=0.001)
     assert not data.operator.static_mask
     assert error(run(data, weight=1e-3), truth) < 0.5 * error(data.operator.adjoint(data.kspace), truth)
+
+
+@pytest.mark.parametrize("kind", ["equispaced", "kt_uniform"])
+def test_frames_filled_a_few_at_a_time_are_the_same_and_can_be_cancelled_between(kind, monkeypatch):
+    data, _ = measured(kind, r=3.0, acs=16)
+    whole = run(data)
+    seen = []
+    fill = Grappa._fill
+    monkeypatch.setattr(Grappa, "_fill", lambda self, kspace, *rest: seen.append(kspace.shape[0]) or fill(self, kspace, *rest))
+    monkeypatch.setattr(grappa, "CHUNK_SAMPLES", 2 * data.kspace[0, 0].numel())
+    assert error(run(data), whole) < 1e-6
+    assert max(seen) == 2 if kind == "equispaced" else max(seen) <= 2
+    assert sum(seen) == data.kspace.shape[1]
 
 
 def test_without_common_acs_the_average_over_frames_calibrates():
