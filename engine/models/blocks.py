@@ -27,7 +27,38 @@ def to_complex(channels: Tensor) -> Tensor:
             f"a complex image needs two channels (expected 2 / found {channels.shape[1]})",
             "End the network with a layer of two output channels.",
         )
-    return torch.view_as_complex(channels.permute(0, 2, 3, 4, 1).contiguous())
+    return torch.view_as_complex(_at_least_single(channels).permute(0, 2, 3, 4, 1).contiguous())
+
+
+def frames_to_channels(image: Tensor) -> Tensor:
+    """View complex (batch, frame, y, x) as real (batch * frame, 2, y, x): every frame an image of its own."""
+    b, t, h, w = image.shape
+    return torch.view_as_real(image.contiguous()).permute(0, 1, 4, 2, 3).reshape(b * t, 2, h, w)
+
+
+def channels_to_frames(channels: Tensor, frames: int) -> Tensor:
+    """Turn real (batch * frame, 2, y, x) back into complex (batch, frame, y, x) float32 or float64."""
+    h, w = channels.shape[-2:]
+    pairs = _at_least_single(channels).reshape(-1, frames, 2, h, w).permute(0, 1, 3, 4, 2)
+    return torch.view_as_complex(pairs.contiguous())
+
+
+def stack_frames(image: Tensor) -> Tensor:
+    """View complex (batch, frame, y, x) as real (batch, 2 * frame, y, x): re and im of frame 0, of frame 1, ..."""
+    b, t, h, w = image.shape
+    return torch.view_as_real(image.contiguous()).permute(0, 1, 4, 2, 3).reshape(b, 2 * t, h, w)
+
+
+def unstack_frames(channels: Tensor) -> Tensor:
+    """Turn real (batch, 2 * frame, y, x) back into complex (batch, frame, y, x) float32 or float64."""
+    b, c, h, w = channels.shape
+    pairs = _at_least_single(channels).reshape(b, c // 2, 2, h, w).permute(0, 1, 3, 4, 2)
+    return torch.view_as_complex(pairs.contiguous())
+
+
+def _at_least_single(channels: Tensor) -> Tensor:
+    """Return features in float32 when they are in half precision: images and physics never are."""
+    return channels.float() if channels.dtype in (torch.float16, torch.bfloat16) else channels
 
 
 class Conv3d(nn.Conv3d):

@@ -41,6 +41,9 @@ class ReconInput:
         (batch, frame) or None.
     reference
         Second sequence for methods that need one, complex64 (batch, frame, y, x), or None.
+    acs
+        Number of lines in the centre of ky that every frame samples, for networks that find their own coil maps; None when there
+        are none or it is not known.
     report
         Progress and cancellation.
     stages
@@ -51,6 +54,7 @@ class ReconInput:
     operator: SenseOperator
     times_ms: Tensor | None = None
     reference: Tensor | None = None
+    acs: int | None = None
     report: Reporter = field(default_factory=silent)
     stages: StageSink = no_stages
 

@@ -1,0 +1,1 @@
+"""Parts that several networks share: U-Nets, recurrent cells, sensitivity networks, data consistency, padding."""

@@ -1,0 +1,27 @@
+"""One switch between a part's fast form and its plain one (FFTs with coils, loops over frames, library decompositions).
+
+Both forms compute the same numbers; the plain one is what a fast form is tested and measured against.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+
+_plain: ContextVar[bool] = ContextVar("plain", default=False)
+
+
+def plain() -> bool:
+    """Return whether parts shall compute in their plain form."""
+    return _plain.get()
+
+
+@contextlib.contextmanager
+def plain_forms() -> Iterator[None]:
+    """Let all parts compute in their plain form inside the ``with`` block (of this thread)."""
+    token = _plain.set(True)
+    try:
+        yield
+    finally:
+        _plain.reset(token)
