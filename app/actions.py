@@ -11,6 +11,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QWidget
 
+from app.workspaces import WORKSPACES
+
 
 @dataclass(frozen=True, slots=True)
 class ActionSpec:
@@ -32,6 +34,8 @@ class ActionSpec:
         Whether it is a switch.
     argument
         What the handler is called with; None for nothing.
+    workspace
+        The only workspace it is there in, "" for all. Keys may be used once in each.
     """
 
     key: str
@@ -43,7 +47,11 @@ class ActionSpec:
     group: str = ""
     checkable: bool = False
     argument: Any = None
+    workspace: str = ""
 
+
+REVIEW, MAPS = "review", "maps"
+ZOOM: Final = 1.25
 
 ACTIONS: Final[tuple[ActionSpec, ...]] = (
     # files
@@ -51,7 +59,13 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec("file.phantom", "Make a &phantom…", "files.phantom_dialog", (), "", "A numerical beating heart, with its truth"),
     ActionSpec("file.simulate", "S&imulate coils", "files.simulate_dialog", (), "", "Multi-coil k-space from the images on screen"),
     ActionSpec(
-        "file.save_result", "&Save result…", "files.save_result_dialog", ("Ctrl+S",), "", "Write the selected result to HDF5"
+        "file.save_result",
+        "&Save result…",
+        "files.save_result_dialog",
+        ("Ctrl+S",),
+        "",
+        "Write the selected result to HDF5",
+        workspace=REVIEW,
     ),
     ActionSpec("file.screenshot", "Save picture of the &window…", "save_screenshot", (), "", "PNG of the whole window"),
     ActionSpec("file.close_series", "&Close series", "files.close_current", ("Ctrl+W",), "", "Take the series off the list"),
@@ -59,16 +73,42 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     # edit
     ActionSpec("edit.undo", "&Undo", "undo_stack.undo", ("Ctrl+Z",), "", "Take the last edit back"),
     ActionSpec("edit.redo", "&Redo", "undo_stack.redo", ("Ctrl+Y", "Ctrl+Shift+Z"), "", "Make it again"),
-    ActionSpec("edit.remove_result", "Re&move result", "reconstruct.remove_selected", ("Del",), "", "Remove the selected pane"),
     ActionSpec(
-        "edit.remove_stale", "Remove results of &other masks", "reconstruct.remove_stale", (), "", "Keep those of the current mask"
+        "edit.remove_result",
+        "Re&move result",
+        "reconstruct.remove_selected",
+        ("Del",),
+        "",
+        "Remove the selected pane",
+        workspace=REVIEW,
     ),
     ActionSpec(
-        "edit.copy_command", "Copy as &command", "reconstruct.copy_command", ("Ctrl+Shift+C",), "", "The same on the command line"
+        "edit.remove_stale",
+        "Remove results of &other masks",
+        "reconstruct.remove_stale",
+        (),
+        "",
+        "Keep those of the current mask",
+        workspace=REVIEW,
     ),
-    ActionSpec("edit.copy_scores", "Copy &scores", "review.copy_scores", (), "", "Scores of all results as CSV"),
     ActionSpec(
-        "edit.export_scores", "&Export scores…", "review.export_scores_dialog", (), "", "Scores of all results to a CSV file"
+        "edit.copy_command",
+        "Copy as &command",
+        "reconstruct.copy_command",
+        ("Ctrl+Shift+C",),
+        "",
+        "The same on the command line",
+        workspace=REVIEW,
+    ),
+    ActionSpec("edit.copy_scores", "Copy &scores", "review.copy_scores", (), "", "Scores of all results as CSV", workspace=REVIEW),
+    ActionSpec(
+        "edit.export_scores",
+        "&Export scores…",
+        "review.export_scores_dialog",
+        (),
+        "",
+        "Scores of all results to a CSV file",
+        workspace=REVIEW,
     ),
     # reconstruct
     ActionSpec(
@@ -78,8 +118,9 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
         ("Ctrl+Return", "Ctrl+Enter"),
         "mdi6.play-circle-outline",
         "Run the ticked methods",
+        workspace=REVIEW,
     ),
-    ActionSpec("recon.cancel", "&Cancel", "reconstruct.cancel", ("Esc",), "", "Stop what is being reconstructed"),
+    ActionSpec("recon.cancel", "&Cancel", "reconstruct.cancel", ("Esc",), "", "Stop what is being reconstructed", workspace=REVIEW),
     ActionSpec(
         "recon.import_weights",
         "Import &weights…",
@@ -87,14 +128,45 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
         (),
         "",
         "Published weights, checked key by key",
+        workspace=REVIEW,
     ),
-    ActionSpec("recon.mask_file", "&Mask from file…", "sampling.mask_file_dialog", (), "", "A mask from h5, npz, npy or mat"),
+    ActionSpec(
+        "recon.mask_file",
+        "&Mask from file…",
+        "sampling.mask_file_dialog",
+        (),
+        "",
+        "A mask from h5, npz, npy or mat",
+        workspace=REVIEW,
+    ),
     # what is shown
     ActionSpec(
-        "view.magnitude", "&Magnitude", "review.set_component", ("M",), "", "Show magnitude", "component", True, "magnitude"
+        "view.magnitude",
+        "&Magnitude",
+        "review.set_component",
+        ("M",),
+        "",
+        "Show magnitude",
+        "component",
+        True,
+        "magnitude",
+        workspace=REVIEW,
     ),
-    ActionSpec("view.phase", "&Phase", "review.set_component", ("P",), "", "Show phase", "component", True, "phase"),
-    ActionSpec("view.real", "&Real part", "review.set_component", ("R",), "", "Show the real part", "component", True, "real"),
+    ActionSpec(
+        "view.phase", "&Phase", "review.set_component", ("P",), "", "Show phase", "component", True, "phase", workspace=REVIEW
+    ),
+    ActionSpec(
+        "view.real",
+        "&Real part",
+        "review.set_component",
+        ("R",),
+        "",
+        "Show the real part",
+        "component",
+        True,
+        "real",
+        workspace=REVIEW,
+    ),
     ActionSpec(
         "view.imaginary",
         "&Imaginary part",
@@ -105,25 +177,59 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
         "component",
         True,
         "imaginary",
+        workspace=REVIEW,
     ),
     ActionSpec(
-        "view.kspace", "Log &k-space", "review.set_component", ("K",), "", "Show k-space, logarithmic", "component", True, "kspace"
+        "view.kspace",
+        "Log &k-space",
+        "review.set_component",
+        ("K",),
+        "",
+        "Show k-space, logarithmic",
+        "component",
+        True,
+        "kspace",
+        workspace=REVIEW,
     ),
     ActionSpec(
-        "view.error", "&Error maps: absolute, signed, none", "review.cycle_error", ("E",), "", "Change what the second row shows"
+        "view.error",
+        "&Error maps: absolute, signed, none",
+        "review.cycle_error",
+        ("E",),
+        "",
+        "Change what the second row shows",
+        workspace=REVIEW,
     ),
     ActionSpec(
-        "view.gain", "Error &gain", "review.cycle_gain", ("G",), "", "Change the scale of the error maps: ×1, ×2, ×5, ×10, ×20"
+        "view.gain",
+        "Error &gain",
+        "review.cycle_gain",
+        ("G",),
+        "",
+        "Change the scale of the error maps: ×1, ×2, ×5, ×10, ×20",
+        workspace=REVIEW,
     ),
-    ActionSpec("view.region", "&Dynamic region", "review.toggle_region", ("D",), "", "Outline what moves", "", True),
-    ActionSpec("view.profile", "x-t profi&le", "review.toggle_profile", ("L",), "", "Show the profile row", "", True),
     ActionSpec(
-        "view.flip", "&Flip with reference (hold)", "review.toggle_flip", (), "", "Hold F: the selected pane shows the reference"
+        "view.region", "&Dynamic region", "review.toggle_region", ("D",), "", "Outline what moves", "", True, workspace=REVIEW
     ),
-    ActionSpec("view.window", "Reset &window", "review.reset_window", ("W",), "", "Window of the reference again"),
-    ActionSpec("view.zoom_in", "&Zoom in", "review.zoom_in", ("Ctrl++", "Ctrl+="), "", "Enlarge all panes about their middle"),
-    ActionSpec("view.zoom_out", "Zoom ou&t", "review.zoom_out", ("Ctrl+-",), "", "Show more of the images"),
-    ActionSpec("view.zoom_reset", "Zoom &back", "review.zoom_reset", ("Ctrl+0",), "", "Show whole images again"),
+    ActionSpec(
+        "view.profile", "x-t profi&le", "review.toggle_profile", ("L",), "", "Show the profile row", "", True, workspace=REVIEW
+    ),
+    ActionSpec(
+        "view.flip",
+        "&Flip with reference (hold)",
+        "review.toggle_flip",
+        (),
+        "",
+        "Hold F: the selected pane shows the reference",
+        workspace=REVIEW,
+    ),
+    ActionSpec(
+        "view.window", "Reset &window", "review.reset_window", ("W",), "", "Window of the reference again", workspace=REVIEW
+    ),
+    ActionSpec("view.zoom_in", "&Zoom in", "zoom", ("Ctrl++", "Ctrl+="), "", "Enlarge all panes about their middle", argument=ZOOM),
+    ActionSpec("view.zoom_out", "Zoom ou&t", "zoom", ("Ctrl+-",), "", "Show more of the images", argument=1 / ZOOM),
+    ActionSpec("view.zoom_reset", "Zoom &back", "zoom_reset", ("Ctrl+0",), "", "Show whole images again"),
     ActionSpec("view.rotate", "Rotate &quarter turn", "review.rotate", ("Ctrl+R",), "", "Turn the display; data are not changed"),
     ActionSpec("view.mirror", "Mirr&or", "review.mirror", ("Ctrl+M",), "", "Mirror the display; data are not changed"),
     ActionSpec("view.dark", "Theme: d&ark", "set_theme", (), "", "Dark theme", "theme", True, "dark"),
@@ -132,11 +238,56 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec("view.full_screen", "F&ull screen", "toggle_full_screen", ("F11",), "", "Fill the screen", "", True),
     ActionSpec("view.reset_layout", "Reset la&yout", "reset_layout", (), "", "Panels back where they were"),
     # playing
-    ActionSpec("play.toggle", "&Play / pause", "review.toggle_play", ("Space",), "mdi6.play-pause", "Play the frames"),
-    ActionSpec("play.next_frame", "&Next frame", "review.step_frame", ("Right",), "", "One frame on", argument=1),
-    ActionSpec("play.previous_frame", "Pre&vious frame", "review.step_frame", ("Left",), "", "One frame back", argument=-1),
+    ActionSpec(
+        "play.toggle", "&Play / pause", "review.toggle_play", ("Space",), "mdi6.play-pause", "Play the frames", workspace=REVIEW
+    ),
+    ActionSpec("play.next_frame", "&Next frame", "review.step_frame", ("Right",), "", "One frame on", argument=1, workspace=REVIEW),
+    ActionSpec(
+        "play.previous_frame",
+        "Pre&vious frame",
+        "review.step_frame",
+        ("Left",),
+        "",
+        "One frame back",
+        argument=-1,
+        workspace=REVIEW,
+    ),
     ActionSpec("play.next_slice", "Next &slice", "review.step_slice", ("Up",), "", "One slice up", argument=1),
     ActionSpec("play.previous_slice", "Previous s&lice", "review.step_slice", ("Down",), "", "One slice down", argument=-1),
+    # maps
+    ActionSpec("maps.fit", "&Fit maps", "maps.fit.run", ("Ctrl+Return", "Ctrl+Enter"), "", "Fit the ticked images", workspace=MAPS),
+    ActionSpec("maps.cancel", "&Cancel the fit", "maps.fit.cancel", ("Esc",), "", "Stop what is being fitted", workspace=MAPS),
+    ActionSpec("maps.save", "&Save maps…", "maps.maps.save_dialog", ("Ctrl+S",), "", "Write the selected maps", workspace=MAPS),
+    ActionSpec(
+        "maps.value",
+        "T1 or T2 &value",
+        "maps.maps.set_layer",
+        ("V",),
+        "",
+        "Show the fitted value",
+        argument="value",
+        workspace=MAPS,
+    ),
+    ActionSpec(
+        "maps.sd", "Standard &deviation", "maps.maps.set_layer", ("S",), "", "Show the spread", argument="sd", workspace=MAPS
+    ),
+    ActionSpec("maps.r2", "R², &quality", "maps.maps.set_layer", ("Q",), "", "Show R²", argument="r2", workspace=MAPS),
+    ActionSpec(
+        "maps.residual", "R&esidual", "maps.maps.set_layer", ("E",), "", "Show the residual", argument="residual", workspace=MAPS
+    ),
+    ActionSpec(
+        "maps.apparent", "Apparent &T1*", "maps.maps.set_layer", ("T",), "", "Show T1*", argument="apparent", workspace=MAPS
+    ),
+    ActionSpec(
+        "maps.difference", "D&ifference from the reference", "maps.maps.toggle_difference", ("D",), "", "Show ΔT1", workspace=MAPS
+    ),
+    ActionSpec("maps.range", "&Automatic range", "maps.maps.reset_upper_range", ("W",), "", "Follow the data", workspace=MAPS),
+    ActionSpec("maps.copy_pixel", "Copy the clicked &pixel", "maps.maps.copy_pixel", ("Ctrl+C",), "", "As CSV", workspace=MAPS),
+    # workspaces
+    *(
+        ActionSpec(f"go.{w.name}", f"Workspace: {w.title}", "show_workspace", (f"Ctrl+{n}",), "", w.tip, "workspace", True, w.name)
+        for n, w in enumerate(WORKSPACES, 1)
+    ),
     # help
     ActionSpec("help.shortcuts", "&Shortcuts", "show_shortcuts", ("?", "F1"), "mdi6.help-circle-outline", "All keys on one sheet"),
     ActionSpec("help.errors", "&Error log…", "show_errors", (), "", "What went wrong in this session"),
@@ -155,7 +306,13 @@ MENUS: Final[dict[str, tuple[str | None, ...]]] = {
         "edit.copy_command", "edit.copy_scores", "edit.export_scores",
     ),
     "&Reconstruct": ("recon.run", "recon.cancel", None, "recon.mask_file", "recon.import_weights"),
+    "&Maps": (
+        "maps.fit", "maps.cancel", "maps.save", None,
+        "maps.value", "maps.sd", "maps.r2", "maps.residual", "maps.apparent", "maps.difference", "maps.range", None,
+        "maps.copy_pixel",
+    ),
     "&View": (
+        *(f"go.{workspace.name}" for workspace in WORKSPACES), None,
         "view.magnitude", "view.phase", "view.real", "view.imaginary", "view.kspace", None,
         "view.error", "view.gain", "view.region", "view.profile", "view.flip", "view.window", None,
         "view.zoom_in", "view.zoom_out", "view.zoom_reset", "view.rotate", "view.mirror", None,
@@ -168,6 +325,7 @@ MENUS: Final[dict[str, tuple[str | None, ...]]] = {
 #: Keys that are no actions: held, or done with the mouse.
 GESTURES: Final[tuple[tuple[str, str], ...]] = (
     ("F (hold)", "Flip the selected pane with the reference, in place"),
+    ("Click on a map", "Curve of the pixel; with a drawing tool: a point"),
     ("Wheel", "Frames; with Shift slices"),
     ("Ctrl + wheel, drag", "Zoom, pan: all panes together"),
     ("Right drag", "Window: right widens, down darkens"),
@@ -208,20 +366,21 @@ def build(owner: QWidget, set_icon: Callable[[QAction, str], Any]) -> dict[str, 
         action.setCheckable(spec.checkable)
         if spec.group:
             groups.setdefault(spec.group, QActionGroup(owner)).addAction(action)
-        call = handler(owner, spec)
         # `triggered` carries the check state, which no handler here wants.
-        action.triggered.connect(_without_state(call, spec.argument))
+        action.triggered.connect(_without_state(owner, spec))
         owner.addAction(action)
         made[spec.key] = action
     return made
 
 
-def _without_state(call: Callable[..., Any], argument: Any) -> Callable[..., None]:
+def _without_state(owner: Any, spec: ActionSpec) -> Callable[..., None]:
     def run(*_: object) -> None:
-        if argument is None:
+        # Looked up when it is triggered: the page of a workspace is made when it is first wanted.
+        call = handler(owner, spec)
+        if spec.argument is None:
             call()
         else:
-            call(argument)
+            call(spec.argument)
 
     return run
 

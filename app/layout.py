@@ -1,8 +1,8 @@
-"""Where the panels are: docks, their first arrangement, what is kept between two starts."""
+"""Where the panels are: docks, the arrangement of each workspace, what is kept between two starts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from PySide6.QtCore import QByteArray, QSize, Qt
@@ -10,70 +10,118 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from app.panels.parts import scrolled
 from app.settings import Settings
+from app.workspaces import LEFT, RIGHT, WORKSPACES, DockSpec, Workspace
 
-#: Docks: name, title, side.
+#: Docks that are there from the start; those of other workspaces come with their page.
 DOCKS: Final = (
-    ("series", "Series", Qt.DockWidgetArea.LeftDockWidgetArea),
-    ("sampling", "Sampling", Qt.DockWidgetArea.LeftDockWidgetArea),
-    ("methods", "Methods", Qt.DockWidgetArea.LeftDockWidgetArea),
-    ("inspector", "Inspector", Qt.DockWidgetArea.RightDockWidgetArea),
+    DockSpec("series", "Series", LEFT),
+    DockSpec("sampling", "Sampling", LEFT),
+    # The button of the methods must never scroll out of sight; its table scrolls by itself.
+    DockSpec("methods", "Methods", LEFT, scrolls=False),
+    DockSpec("inspector", "Inspector", RIGHT),
 )
 
 SIZE: Final = QSize(1366, 768)
 """Size of the window on a screen that is larger, and the smallest screen on which all of it is meant to be used."""
 
 _TITLE_BAR: Final = 40
+_STATES: Final = {"review": "window/state"}
+"""Settings under which arrangements are kept, where the name is not ``window/state_NAME``."""
 
 
 class WindowLayout:
-    """The docks of a window: made, arranged, kept in the settings, put back."""
+    """The docks of a window: made, arranged for each workspace, kept in the settings, put back."""
 
     def __init__(self, window: QMainWindow, panels: Mapping[str, QWidget], settings: Settings) -> None:
         self._window = window
         self._settings = settings
+        self._defaults: dict[str, QByteArray] = {}
+        self._states: dict[str, QByteArray] = {}
+        self.workspace: Workspace = WORKSPACES[0]
         window.setDockOptions(QMainWindow.DockOption.AnimatedDocks | QMainWindow.DockOption.AllowTabbedDocks)
         window.resize(SIZE)
         self.docks: dict[str, QDockWidget] = {}
-        for name, title, area in DOCKS:
-            dock = QDockWidget(title, window)
-            dock.setObjectName(f"dock.{name}")
-            panel = panels[name]
-            # The button of the methods must never scroll out of sight; its table scrolls by itself.
-            dock.setWidget(panel if name == "methods" else scrolled(panel, f"{name}.scroll"))
-            panel.setAccessibleName(title)
-            window.addDockWidget(area, dock)
-            self.docks[name] = dock
+        self.add((spec, panels[spec.name]) for spec in DOCKS)
         self._set_sizes()
+
+    def add(self, panels: Iterable[tuple[DockSpec, QWidget]]) -> None:
+        """Put panels into docks."""
+        for spec, panel in panels:
+            dock = QDockWidget(spec.title, self._window)
+            dock.setObjectName(f"dock.{spec.name}")
+            dock.setWidget(scrolled(panel, f"{spec.name}.scroll") if spec.scrolls else panel)
+            panel.setAccessibleName(spec.title)
+            self._window.addDockWidget(spec.area, dock)
+            if spec.tab_of:
+                self._window.tabifyDockWidget(self.docks[spec.tab_of], dock)
+            self.docks[spec.name] = dock
 
     def keep_default(self) -> None:
         """Remember the arrangement on screen as the one that :meth:`reset` goes back to (when all bars are there)."""
-        self._default = self._window.saveState()
+        self._defaults[self.workspace.name] = self._window.saveState()
+
+    def show(self, workspace: Workspace) -> None:
+        """Arrange the docks of a workspace as they were when it was left, or as they are at first."""
+        if workspace is self.workspace:
+            return
+        self._states[self.workspace.name] = self._window.saveState()
+        self.workspace = workspace
+        state = self._states.get(workspace.name) or self._stored(workspace)
+        if workspace.name not in self._defaults:
+            self._arrange()
+            self.keep_default()
+        if state is None or not self._window.restoreState(state):
+            self._arrange()
+        # A state kept by an earlier version may know less docks than there are.
+        for name, dock in self.docks.items():
+            if name not in workspace.docks:
+                dock.hide()
+
+    def visible_docks(self) -> tuple[QDockWidget, ...]:
+        """Return the docks that belong to the workspace on screen."""
+        return tuple(dock for name, dock in self.docks.items() if name in self.workspace.docks)
+
+    def _arrange(self) -> None:
+        for name, dock in self.docks.items():
+            dock.setVisible(name in self.workspace.docks)
+        self._set_sizes()
 
     def _set_sizes(self) -> None:
-        sides = [self.docks["series"], self.docks["inspector"]]
-        self._window.resizeDocks(sides, [300, 296], Qt.Orientation.Horizontal)
-        left = [self.docks[name] for name in ("series", "sampling", "methods")]
-        self._window.resizeDocks(left, [116, 256, 221], Qt.Orientation.Vertical)
+        shown = [self.docks[name] for name in self.workspace.docks if name in self.docks]
+        for area, width in zip((LEFT, RIGHT), self.workspace.widths, strict=True):
+            side = [dock for dock in shown if self._window.dockWidgetArea(dock) == area]
+            if side:
+                self._window.resizeDocks([side[0]], [width], Qt.Orientation.Horizontal)
+            heights = self.workspace.heights
+            sized = [(dock, heights[name]) for dock in side if (name := dock.objectName().partition(".")[2]) in heights]
+            if sized:
+                self._window.resizeDocks([dock for dock, _ in sized], [height for _, height in sized], Qt.Orientation.Vertical)
 
     def reset(self) -> None:
-        """Put panels back where they were."""
-        self._window.restoreState(self._default)
-        for dock in self.docks.values():
+        """Put the panels of the workspace on screen back where they were."""
+        self._window.restoreState(self._defaults[self.workspace.name])
+        for dock in self.visible_docks():
             dock.show()
         self._set_sizes()
 
     def save(self) -> None:
-        """Keep the arrangement in the settings."""
+        """Keep the arrangements in the settings."""
         self._settings.set("window/geometry", self._window.saveGeometry())
-        self._settings.set("window/state", self._window.saveState())
+        self._states[self.workspace.name] = self._window.saveState()
+        for name, state in self._states.items():
+            self._settings.set(_key(name), state)
+
+    def _stored(self, workspace: Workspace) -> QByteArray | None:
+        state: QByteArray = self._settings.get(_key(workspace.name))
+        return None if state.isEmpty() else state
 
     def restore(self) -> None:
         """Take the arrangement of the settings; one that cannot be used is forgotten."""
         geometry: QByteArray = self._settings.get("window/geometry")
-        state: QByteArray = self._settings.get("window/state")
+        state = self._stored(self.workspace)
         if not geometry.isEmpty():
             self._window.restoreGeometry(geometry)
-        if not state.isEmpty() and not self._window.restoreState(state):
+        if state is not None and not self._window.restoreState(state):
             self.reset()
 
     def fit(self, available: QSize) -> None:
@@ -83,3 +131,7 @@ class WindowLayout:
             # Where nobody manages windows, the size has to fit by itself.
             self._window.resize(SIZE.boundedTo(available))
             self._window.setWindowState(self._window.windowState() | Qt.WindowState.WindowMaximized)
+
+
+def _key(name: str) -> str:
+    return _STATES.get(name, f"window/state_{name}")

@@ -19,10 +19,12 @@ from PySide6.QtWidgets import (
     QMainWindow,
     QMenu,
     QPlainTextEdit,
+    QStackedWidget,
+    QVBoxLayout,
     QWidget,
 )
 
-from app import actions, theme
+from app import actions, theme, workspaces
 from app.controllers.availability import AvailabilityController
 from app.controllers.context import Context
 from app.controllers.files import FilesController
@@ -37,6 +39,7 @@ from app.layout import WindowLayout
 from app.menus import fill_menu_bar
 from app.panels.inspector import InspectorPanel
 from app.panels.methods import MethodsPanel
+from app.panels.notices import NoticeBar
 from app.panels.review import ReviewPanel
 from app.panels.sampling import SamplingPanel
 from app.panels.series import SeriesPanel
@@ -55,7 +58,7 @@ _SHARED_KEYS = (
 
 
 class MainWindow(QMainWindow):
-    """Review workspace around one session.
+    """Workspaces around one session.
 
     Signals
     -------
@@ -91,12 +94,14 @@ class MainWindow(QMainWindow):
         self.menus = fill_menu_bar(
             self,
             self.actions_by_key,
-            self.docks.values(),
+            self.arrangement.visible_docks,
             lambda: self.settings.get("files/recent"),
             self.files.open,
             self._fill_samples,
         )
         self.arrangement.keep_default()
+        self._pages: dict[str, workspaces.Page] = {}
+        self._show_actions()
         self._connect()
         self.arrangement.restore()
 
@@ -114,8 +119,17 @@ class MainWindow(QMainWindow):
             "methods": MethodsPanel(),
             "inspector": InspectorPanel(),
         }
-        self.review_panel = ReviewPanel()
-        self.setCentralWidget(self.review_panel)
+        self.review_panel, self.notices = ReviewPanel(), NoticeBar()
+        self._stack = QStackedWidget()
+        self._stack.setObjectName("workspaces")
+        self._stack.addWidget(self.review_panel)
+        centre = QWidget()
+        layout = QVBoxLayout(centre)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.notices)
+        layout.addWidget(self._stack, 1)
+        self.setCentralWidget(centre)
 
     def _make_controllers(self) -> None:
         c, p = self.context, self.panels
@@ -130,8 +144,9 @@ class MainWindow(QMainWindow):
         self.machine.fill_samples(menu, self.files)
 
     def _connect(self) -> None:
-        self.errors.shown.connect(self.review_panel.notices.show_notice)
-        self.review_panel.notices.details_requested.connect(self._show_details)
+        self.errors.shown.connect(self.notices.show_notice)
+        self.notices.details_requested.connect(self._show_details)
+        self.top_bar.workspace_chosen.connect(self.show_workspace)
         self.review.pointed.connect(self.status_bar.show_pointed)
         self.session.case_changed.connect(self._on_case)
         self.session.mask_changed.connect(self.reconstruct.mask_ready)
@@ -145,6 +160,63 @@ class MainWindow(QMainWindow):
         case = self.session.current
         self.setWindowTitle(f"{case.title} – {TITLE}" if case is not None else TITLE)
         self.status_bar.show_case(case)
+
+    # --- workspaces ----------------------------------------------------------------------------------------------------
+
+    @property
+    def workspace(self) -> str:
+        """Name of the workspace on screen."""
+        return self.arrangement.workspace.name
+
+    @property
+    def maps(self) -> Any:
+        """The page of the Maps workspace, made when it is first wanted."""
+        return self._page(workspaces.find("maps"))
+
+    def show_workspace(self, name: str) -> None:
+        """Put a workspace on screen; its page is made the first time."""
+        wanted = workspaces.find(name)
+        if wanted is not self.arrangement.workspace:
+            self._on_screen().set_active(False)
+            page = self._page(wanted) if wanted.page else None
+            # Docks that come and go one by one would be seen.
+            self.setUpdatesEnabled(False)
+            self.arrangement.show(wanted)
+            self._stack.setCurrentWidget(self.review_panel if page is None else page.widget)
+            self.setUpdatesEnabled(True)
+            self._on_screen().set_active(True)
+            self._show_actions()
+        self.top_bar.show_workspace(wanted.name)
+        self.actions_by_key[f"go.{wanted.name}"].setChecked(True)
+
+    def _page(self, workspace: workspaces.Workspace) -> workspaces.Page:
+        if workspace.name not in self._pages:
+            page = workspaces.build(workspace, self)
+            self._stack.addWidget(page.widget)
+            self.arrangement.add(page.docks)
+            for spec, _ in page.docks:
+                self.docks[spec.name].setVisible(spec.name in self.arrangement.workspace.docks)
+            self._pages[workspace.name] = page
+        return self._pages[workspace.name]
+
+    def _on_screen(self) -> Any:
+        """Return what zooms, flips and stands still in the workspace on screen."""
+        return self._pages.get(self.workspace, self.review)
+
+    def _show_actions(self) -> None:
+        """Offer the actions of the workspace on screen: hidden ones have no keys either."""
+        for spec in actions.ACTIONS:
+            self.actions_by_key[spec.key].setVisible(spec.workspace in ("", self.workspace))
+        for menu in self.menus.values():
+            menu.menuAction().setVisible(any(action.isVisible() and not action.isSeparator() for action in menu.actions()))
+
+    def zoom(self, factor: float) -> None:
+        """Zoom the panes of the workspace on screen about their middle."""
+        self._on_screen().zoom(factor)
+
+    def zoom_reset(self) -> None:
+        """Show whole images."""
+        self._on_screen().zoom_reset()
 
     # --- what the window does itself -----------------------------------------------------------------------------------
 
@@ -213,7 +285,7 @@ class MainWindow(QMainWindow):
                 event.accept()
                 return True
         elif kind == QEvent.Type.WindowDeactivate:
-            self.review.set_flip(False)
+            self._on_screen().set_flip(False)
         return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -229,7 +301,7 @@ class MainWindow(QMainWindow):
         if event.key() != Qt.Key.Key_F or event.modifiers():
             return False
         if not event.isAutoRepeat():
-            self.review.set_flip(down)
+            self._on_screen().set_flip(down)
         return True
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
@@ -259,6 +331,8 @@ class MainWindow(QMainWindow):
         self.review.stop()
         self.sampling.stop()
         self.machine.stop()
+        for page in self._pages.values():
+            page.stop()
         self.arrangement.save()
         self.settings.save()
         self.hide()

@@ -15,7 +15,7 @@ from app import actions
 def fill_menu_bar(
     window: QMainWindow,
     made: Mapping[str, QAction],
-    docks: Iterable[QDockWidget],
+    docks: Callable[[], Iterable[QDockWidget]],
     recent: Callable[[], Sequence[str]],
     open_files: Callable[[Sequence[str]], None],
     fill_samples: Callable[[QMenu], None],
@@ -24,7 +24,7 @@ def fill_menu_bar(
     places = {
         "[recent]": partial(_submenu, "&Recent files", "menu.recent", lambda menu: _fill_recent(menu, recent(), open_files)),
         "[samples]": partial(_submenu, "S&amples", "menu.samples", fill_samples),
-        "[docks]": partial(_add_docks, tuple(docks)),
+        "[docks]": partial(_submenu, "Pa&nels", "menu.panels", lambda menu: _fill_docks(menu, docks())),
     }
     menus: dict[str, QMenu] = {}
     for title, keys in actions.MENUS.items():
@@ -52,8 +52,7 @@ def _fill_recent(menu: QMenu, paths: Sequence[str], open_files: Callable[[Sequen
         menu.addAction("No file was opened yet").setEnabled(False)
 
 
-def _add_docks(docks: Iterable[QDockWidget], menu: QMenu) -> None:
-    panels = menu.addMenu("Pa&nels")
-    panels.setObjectName("menu.panels")
+def _fill_docks(menu: QMenu, docks: Iterable[QDockWidget]) -> None:
+    menu.clear()
     for dock in docks:
-        panels.addAction(dock.toggleViewAction())
+        menu.addAction(dock.toggleViewAction())

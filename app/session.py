@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
+from app.display.map_state import Drawing, FitSettings, MapView
 from app.display.snapshot import ResultEntry, SessionSnapshot
 from app.display.state import ViewState
 from app.display.words import TIME_NAMES, stale_text
+from engine.core.maps import MapSet
 from engine.core.requests import MaskRequest
 from engine.core.types import Complex, ImageSeries, Kind, KSpaceSeries, Reconstruction, Region, SamplingMask, Score, frozen
 
@@ -41,6 +43,21 @@ class Result:
         return self.reconstruction.slices
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class MapResult:
+    """The maps of one source: ``"reference"`` or the key of a result.
+
+    ``settings`` are those it was fitted with; ``source_id`` is the identity of the images that were fitted, so that it can be said
+    when those on screen are others.
+    """
+
+    key: str
+    title: str
+    maps: MapSet
+    settings: FitSettings
+    source_id: int = 0
+
+
 @dataclass(eq=False)
 class Case:
     """One series with all that was made from it.
@@ -62,6 +79,8 @@ class Case:
     saved
         The reconstruction of the file this case was opened from, as it lies there; None for a series. ``data`` then holds its
         reference (its image when it has none), and slices and frames are counted from 0 as in the file.
+    maps, fit, map_view, drawings
+        Fitted maps, how the next ones are fitted, how they are looked at, and what was drawn on each slice.
     """
 
     key: str
@@ -82,6 +101,10 @@ class Case:
     saved: Reconstruction | None = None
     reading: tuple[str, ...] = ()
     touched: bool = False
+    maps: tuple[MapResult, ...] = ()
+    fit: FitSettings = field(default_factory=FitSettings)
+    map_view: MapView = field(default_factory=MapView)
+    drawings: Mapping[int, Drawing] = field(default_factory=dict)
     _buffer: Complex | None = None
 
     @property
@@ -125,6 +148,10 @@ class Session(QObject):
     preview_changed = Signal()
     results_changed = Signal()
     view_changed = Signal()
+    maps_changed = Signal()
+    map_view_changed = Signal()
+    fit_changed = Signal()
+    drawings_changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -263,6 +290,31 @@ class Session(QObject):
         if view != case.view:
             case.view = view
             self._tell(case, self.view_changed)
+
+    # --- maps ----------------------------------------------------------------------------------------------------------
+
+    def set_maps(self, case: Case, maps: tuple[MapResult, ...]) -> None:
+        """Replace the list of maps."""
+        case.maps = maps
+        self._tell(case, self.maps_changed)
+
+    def set_fit(self, case: Case, settings: FitSettings) -> None:
+        """Change how the next maps are fitted."""
+        if not settings.same(case.fit):
+            case.fit = settings
+            self._tell(case, self.fit_changed)
+
+    def set_map_view(self, case: Case, view: MapView) -> None:
+        """Change how maps are looked at."""
+        if view != case.map_view:
+            case.map_view = view
+            self._tell(case, self.map_view_changed)
+
+    def set_drawings(self, case: Case, drawings: Mapping[int, Drawing]) -> None:
+        """Replace what was drawn on the slices."""
+        if drawings != case.drawings:
+            case.drawings = drawings
+            self._tell(case, self.drawings_changed)
 
     def _tell(self, case: Case, signal: object) -> None:
         if case is self.current:

@@ -80,6 +80,7 @@ class Field:
 FIELDS: Final[dict[str, Field]] = {
     "window/geometry": Field(QByteArray(), _state),
     "window/state": Field(QByteArray(), _state),
+    "window/state_maps": Field(QByteArray(), _state),
     "window/theme": Field("dark", _one_of("dark", "light", "system")),
     "files/recent": Field([], _texts),
     "files/folder": Field("", _text),
@@ -92,6 +93,8 @@ FIELDS: Final[dict[str, Field]] = {
     "methods/device": Field("auto", _text),
     "simulate/coils": Field(8, _number(int, 1, 64)),
     "simulate/snr": Field(40.0, _number(float, 1, 10000)),
+    "window/workspace": Field("review", _text),
+    "maps/live": Field(True, _flag),
     "view/error_mode": Field("absolute", _one_of("none", "absolute", "signed")),
     "view/show_region": Field(True, _flag),
     "view/show_profile": Field(True, _flag),

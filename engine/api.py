@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.core.jobs import Reporter, silent
+from engine.core.maps import FitRequest, MapSet, PixelFit
 from engine.core.requests import MaskRequest, ReconRequest
 from engine.core.types import Complex, Float, ImageSeries, Kind, KSpaceSeries, Reconstruction, Region, SamplingMask, Score
 
@@ -212,6 +213,89 @@ def region_by_name(name: str, reference_images: Complex, percentile: float = 90.
     return find(name, reference_images, percentile)
 
 
+# --- relaxometry ------------------------------------------------------------------------------------------------------
+
+
+def fit_models() -> list[dict[str, Any]]:
+    """Return all signal models: name, title, quantity, parameters, minimum_samples, signed, network, source. Loads no torch."""
+    from engine.relaxometry.contract import MODELS
+
+    return [
+        {
+            "name": m.name,
+            "title": m.title,
+            "quantity": m.quantity,
+            "parameters": list(m.parameters),
+            "minimum_samples": m.minimum_samples,
+            "signed": ["auto", *m.modes],
+            "network": m.network is not None,
+            "source": m.source,
+        }
+        for _, m in MODELS.items()
+    ]
+
+
+def fit_maps(
+    images: Any,
+    request: FitRequest,
+    report: Reporter | None = None,
+    *,
+    times_ms: Any = None,
+    title: str = "",
+    kind: Kind = Kind.UNKNOWN,
+    slices: tuple[int, ...] = (),
+    voxel_mm: tuple[float, float, float] | None = None,
+) -> MapSet:
+    """Fit T1 or T2 in every pixel of images (slice, frame, y, x). See :func:`engine.relaxometry.fit.fit_maps`."""
+    from engine.relaxometry.fit import fit_maps as run
+
+    return run(images, request, report, times_ms=times_ms, title=title, kind=kind, slices=slices, voxel_mm=voxel_mm)
+
+
+def fit_map(
+    reconstruction: Reconstruction, request: FitRequest, report: Reporter | None = None, *, reference: bool = False
+) -> MapSet:
+    """Fit the images of a reconstruction, or with ``reference`` those of its reference; times and the rest are its own."""
+    from engine.relaxometry.fit import fit_map as run
+
+    return run(reconstruction, request, report, reference=reference)
+
+
+def fit_pixel(maps: MapSet, slice_index: int, y: int, x: int) -> PixelFit:
+    """Return samples with recovered sign, curve, parameters with 95 % intervals and residuals of one pixel."""
+    from engine.relaxometry.fit import fit_pixel as run
+
+    return run(maps, slice_index, y, x)
+
+
+def save_maps(maps: MapSet, path: str | Path) -> None:
+    """Write maps: HDF5 (``.h5``), NIfTI of the asked quantity (``.nii.gz``), or a folder of NIfTI files; BIDS, in seconds."""
+    from engine.io.maps import save_maps as write
+
+    write(maps, path)
+
+
+def open_maps(path: str | Path) -> MapSet:
+    """Read maps that :func:`save_maps` wrote as HDF5."""
+    from engine.io.maps import read_maps
+
+    return read_maps(path)
+
+
+def describe_maps(path: str | Path) -> dict[str, Any] | None:
+    """Return what `myoscope info --json` prints for a file of maps, None for any other file."""
+    from engine.io.maps import describe
+
+    return describe(path)
+
+
+def warm_up_fit() -> None:
+    """Load (or, on a new machine, compile) what fits, so that the first map is instant. Call it from a job."""
+    from engine.relaxometry.fit import warm_up as run
+
+    run()
+
+
 # --- making data ------------------------------------------------------------------------------------------------------
 
 
@@ -248,12 +332,13 @@ def weights() -> list[dict[str, Any]]:
     return listing()
 
 
-def weight_sources() -> list[dict[str, str]]:
-    """Return the sources that published weights can be imported from: name, title, network, licence, address."""
+def weight_sources() -> list[dict[str, Any]]:
+    """Return the sources that published weights can be imported from: name, title, networks, licence, address."""
     from engine.weights.published import PUBLISHED
 
     return [
-        {"name": s.name, "title": s.title, "network": s.network, "licence": s.licence, "url": s.url} for _, s in PUBLISHED.items()
+        {"name": s.name, "title": s.title, "networks": list(s.networks), "licence": s.licence, "url": s.url}
+        for _, s in PUBLISHED.items()
     ]
 
 

@@ -26,7 +26,6 @@ from engine.core.files import replacing
 from engine.core.types import Kind
 
 WEIGHTED = (Kind.MOLLI, Kind.T2PREP)
-ZOOM = 1.25
 WEIGHTED_FPS = 2.0
 GAINS = (1.0, 2.0, 5.0, 10.0, 20.0)
 _NEXT_ERROR = {ErrorMode.ABSOLUTE: ErrorMode.SIGNED, ErrorMode.SIGNED: ErrorMode.NONE, ErrorMode.NONE: ErrorMode.ABSOLUTE}
@@ -231,13 +230,15 @@ class ReviewController(QObject):
         self._end_drag()
         self._edit("reset the window", window=None)
 
-    def zoom_in(self) -> None:
-        """Enlarge all panes."""
-        self._panel.grid.zoom_by(ZOOM)
+    def set_active(self, active: bool) -> None:
+        """Stand still while another workspace is on screen."""
+        if not active:
+            self._panel.player.pause()
+            self.set_flip(False)
 
-    def zoom_out(self) -> None:
-        """Show more of the images."""
-        self._panel.grid.zoom_by(1 / ZOOM)
+    def zoom(self, factor: float) -> None:
+        """Enlarge all panes, or show more of the images."""
+        self._panel.grid.zoom_by(factor)
 
     def zoom_reset(self) -> None:
         """Show whole images."""

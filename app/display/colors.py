@@ -18,30 +18,33 @@ INVALID: Final = (176, 48, 216)
 """Violet: in none of the maps, so a NaN is never taken for a dark or a bright pixel."""
 
 FILES: Final = ("berlin", "romaO")
-NAMES: Final = ("gray", "error", *FILES)
+MAP_FILES: Final = ("batlow", "vik")
+"""For what goes with a relaxation map (spread, residual, difference): row 0 is black there, as in the relaxation map itself."""
+NAMES: Final = ("gray", "error", *FILES, *MAP_FILES)
 
 
 @cache
 def table(name: str) -> Table:
     """Return the colours of a map, read-only uint8 (256, 3); row 0 is :data:`INVALID`, rows 1 to 255 are the map.
 
-    ``gray`` is linear, ``error`` is the upper half of berlin (dark to light), the others are files.
+    ``gray`` is linear, ``error`` is the upper half of berlin (dark to light), the others are files. Row 0 is black for those of
+    :data:`MAP_FILES`: neither holds black, and a pixel without a value looks the same in all views of a map.
     """
     if name == "gray":
         colors: NDArray[Any] = np.repeat(np.arange(256)[:, None], 3, axis=1)
     elif name == "error":
-        upper = _read("berlin")[128:].astype(np.float64)
+        upper = read_table("berlin")[128:].astype(np.float64)
         # berlin's middle is a dark brown: fade it in from black so that "no error" is the background of the pane.
         fade = np.clip(np.linspace(0.0, 8.0, 256), 0.0, 1.0)[:, None]
         rows = np.linspace(0, 127, 256)
         colors = np.stack([np.interp(rows, np.arange(128), upper[:, c]) for c in range(3)], axis=1) * fade
-    elif name in FILES:
-        colors = _read(name)
+    elif name in FILES or name in MAP_FILES:
+        colors = read_table(name)
     else:
         raise UnknownNameError(f"no colour map is called {name!r} (expected one of {', '.join(NAMES)})", "Check the spelling.")
     out = np.empty((256, 3), dtype=np.uint8)
     out[1:] = np.rint(colors)[np.rint(np.linspace(0, 255, 255)).astype(int)]
-    out[0] = INVALID
+    out[0] = 0 if name in MAP_FILES else INVALID
     out.flags.writeable = False
     return out
 
@@ -80,7 +83,9 @@ def to_words(image: Float, levels: tuple[float, float], name: str, *, invalid: b
     return packed(name).take(to_rows(image, levels, invalid=invalid))
 
 
-def _read(name: str) -> Table:
+@cache
+def read_table(name: str) -> Table:
+    """Return the 256 colours of a file in ``resources/colormaps``, uint8 (256, 3), as published."""
     colors = np.loadtxt(path("colormaps", f"{name}.csv"), delimiter=",", skiprows=1, dtype=np.uint8)
     if colors.shape != (256, 3):
         raise FormatError(

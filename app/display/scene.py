@@ -116,6 +116,11 @@ def on_screen(snapshot: SessionSnapshot) -> tuple[tuple[int, ...], tuple[int, ..
 def pixel_aspect(snapshot: SessionSnapshot, orientation: Orientation) -> float:
     """Return the height of a display pixel divided by its width, from the voxel size; 1 when that is unknown."""
     voxel = snapshot.voxel_mm or next((e.reconstruction.voxel_mm for e in snapshot.results if e.reconstruction.voxel_mm), None)
+    return voxel_aspect(voxel, orientation)
+
+
+def voxel_aspect(voxel: tuple[float, float, float] | None, orientation: Orientation) -> float:
+    """Return the height of a display pixel divided by its width for voxels (z, y, x); 1 when that is unknown."""
     if voxel is None or voxel[Y] <= 0 or voxel[X] <= 0:
         return 1.0
     aspect = voxel[Y] / voxel[X]

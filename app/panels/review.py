@@ -1,27 +1,24 @@
-"""The centre: what went wrong (when something did), the linked panes, the player."""
+"""The centre of the Review workspace: the linked panes, the player."""
 
 from __future__ import annotations
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from app.panels.notices import NoticeBar
 from app.views.grid import PaneGrid
 from app.views.player import Player
 
 
 class ReviewPanel(QWidget):
-    """Notices above, images in the middle, player below."""
+    """Images, and the player below."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("review")
         self.setAccessibleName("Review")
-        self.notices = NoticeBar()
         self.grid = PaneGrid()
         self.player = Player()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self.notices)
         layout.addWidget(self.grid, 1)
         layout.addWidget(self.player)

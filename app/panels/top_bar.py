@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QLabel, QMenu, QSizePolicy, QTabBar, QToolBar, QToolButton, QWidget
 
@@ -13,13 +12,19 @@ from app import theme
 from app.jobs import JobRunner
 from app.panels.jobs import JobIndicator
 from app.panels.parts import NORMAL
-
-#: Workspaces by title. Each later one adds a line here and a page in the centre; the tabs appear with the second.
-WORKSPACES: Final = ("Review",)
+from app.workspaces import WORKSPACES
 
 
 class TopBar(QToolBar):
-    """Made from actions; tells about the machine through its labels."""
+    """Made from actions; tells about the machine through its labels.
+
+    Signals
+    -------
+    workspace_chosen(name)
+        A tab was chosen.
+    """
+
+    workspace_chosen = Signal(str)
 
     def __init__(self, actions: Mapping[str, QAction], runner: JobRunner, fill_samples: Callable[[QMenu], None]) -> None:
         super().__init__("Main")
@@ -35,8 +40,12 @@ class TopBar(QToolBar):
         self.tabs.setAccessibleName("Workspaces")
         self.tabs.setDrawBase(False)
         self.tabs.setAutoHide(True)
-        for title in WORKSPACES:
-            self.tabs.addTab(title)
+        self.tabs.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        for number, workspace in enumerate(WORKSPACES, 1):
+            index = self.tabs.addTab(workspace.title)
+            self.tabs.setTabData(index, workspace.name)
+            self.tabs.setTabToolTip(index, f"{workspace.tip} (Ctrl+{number})")
+        self.tabs.currentChanged.connect(lambda index: self.workspace_chosen.emit(str(self.tabs.tabData(index))))
         self.addWidget(self.tabs)
         gap = QWidget()
         gap.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -50,6 +59,12 @@ class TopBar(QToolBar):
         button = self.widgetForAction(actions["help.shortcuts"])
         if isinstance(button, QToolButton):
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+
+    def show_workspace(self, name: str) -> None:
+        """Mark a tab, without telling."""
+        with QSignalBlocker(self.tabs):
+            names = [self.tabs.tabData(index) for index in range(self.tabs.count())]
+            self.tabs.setCurrentIndex(names.index(name))
 
     def _add_samples(self, fill: Callable[[QMenu], None]) -> None:
         self.samples_menu = QMenu(self)

@@ -40,6 +40,10 @@ class EmptyState(QWidget):
         column.addLayout(self._row)
         column.addStretch(3)
 
+    def set_title(self, title: str) -> None:
+        """Say what is missing."""
+        self._title.setText(title)
+
     def set_hint(self, hint: str) -> None:
         """Say what to do next."""
         if hint != self._hint.text():

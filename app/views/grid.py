@@ -12,6 +12,7 @@ from app import theme
 from app.display.camera import Camera
 from app.display.frames import Display, PaneFrame, Role
 from app.display.layout import GAP, Cell, Layout, arrange
+from app.display.marks import Mark
 from app.views.empty import EmptyState
 from app.views.interaction import Hold, Interaction
 from app.views.legend import STRIP, Legend, Scale
@@ -19,6 +20,8 @@ from app.views.link import Link
 from app.views.pane import Pane
 
 MARGIN = 8
+SCALE_ROWS = (Role.IMAGE, Role.ERROR)
+"""Rows whose colour scale is drawn beside the panes."""
 
 
 class PaneGrid(QWidget):
@@ -38,11 +41,14 @@ class PaneGrid(QWidget):
     profileMoved = Signal(float, float, float, float)  # noqa: N815
     profileDragFinished = Signal()  # noqa: N815
     paneClicked = Signal(str)  # noqa: N815
+    pixelClicked = Signal(str, int, int)  # noqa: N815
+    pointClicked = Signal(str, float, float)  # noqa: N815
     viewChanged = Signal(float)  # noqa: N815
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, name: str = "review", scale_rows: tuple[Role, ...] = SCALE_ROWS) -> None:
         super().__init__(parent)
-        self.setObjectName("review.grid")
+        self._name, self._scale_rows = name, scale_rows
+        self.setObjectName(f"{name}.grid")
         self.setAccessibleName("Comparison of reconstructions")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
@@ -107,8 +113,16 @@ class PaneGrid(QWidget):
             self._link.selected = key
             self.refresh()
 
-    def set_empty_actions(self, actions: Iterable[QAction]) -> None:
-        """Offer actions (open, samples) as buttons while there is nothing to show."""
+    def set_marks(self, marks: tuple[Mark, ...]) -> None:
+        """Draw lines and points on all pictures."""
+        if marks != self._link.marks:
+            self._link.marks = marks
+            self.refresh()
+
+    def set_empty_actions(self, actions: Iterable[QAction], title: str = "") -> None:
+        """Offer actions (open, samples) as buttons while there is nothing to show, under a ``title`` of its own."""
+        if title:
+            self._empty.set_title(title)
         self._empty.set_actions(actions)
 
     def flip(self, key_a: str, key_b: str) -> None:
@@ -141,7 +155,7 @@ class PaneGrid(QWidget):
         for (role, key), pane in self._panes.items():
             frame = frames.get((role, source.get(key, key))) or frames[role, key]
             changed += pane.set_frame(frame)
-        rows = [row[0] for row in (display.panes, display.errors) if row]
+        rows = [row[0] for row in (display.panes, display.errors) if row and row[0].role in self._scale_rows]
         self._legend.set_scales(tuple(Scale(frame.colormap, frame.levels, frame.label) for frame in rows))
         return changed
 
@@ -155,6 +169,8 @@ class PaneGrid(QWidget):
             name = (frame.role, frame.key)
             if name not in self._panes:
                 pane = Pane(self._link, frame.key, frame.role, self)
+                if self._name != "review":
+                    pane.setObjectName(f"{self._name}.{pane.objectName()}")
                 pane.installEventFilter(self)
                 self._panes[name] = pane
         self._place()
@@ -162,12 +178,13 @@ class PaneGrid(QWidget):
     def _place(self) -> None:
         display = self._link.display
         self._empty.setGeometry(self.rect())
-        self._legend.setVisible(bool(display.panes))
+        shown = Role.IMAGE in self._scale_rows or bool(display.errors)
+        self._legend.setVisible(bool(display.panes) and shown)
         if not display.panes:
             return
         rows, columns = display.orientation.shape
         errors, profiles = bool(display.errors), bool(display.profiles)
-        width, height = self.width() - 2 * MARGIN, self.height() - 2 * MARGIN - (0 if errors else STRIP + GAP)
+        width, height = self.width() - 2 * MARGIN, self.height() - 2 * MARGIN - (0 if errors or not shown else STRIP + GAP)
         aspect = rows * display.pixel_aspect / columns
         layout = arrange(len(display.panes), width, height, aspect=aspect, errors=errors, profiles=profiles)
         for frame, cell in zip(display.panes, layout.cells, strict=True):
@@ -311,6 +328,10 @@ class PaneGrid(QWidget):
             self.profileDragFinished.emit()
         elif held is Hold.NOTHING and was not in (Hold.NOTHING, Hold.WINDOW):
             self.paneClicked.emit(pane.key)
+            pixel, point = pane.data_pixel(event.position()), pane.data_point(event.position())
+            if pixel is not None and point is not None:
+                self.pixelClicked.emit(pane.key, *pixel)
+                self.pointClicked.emit(pane.key, *point)
 
     def _double_clicked(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:

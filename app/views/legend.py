@@ -11,7 +11,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from app import theme
-from app.display.colors import packed
+from app.display.painting import ramp
 from app.display.words import number
 
 BAR: Final = 10
@@ -66,9 +66,9 @@ class Legend(QWidget):
         label = metrics.elidedText(scale.label, Qt.TextElideMode.ElideRight, box.width())
         painter.drawText(QPointF(box.left(), box.top() + metrics.ascent()), label)
         bar = QRectF(box.left(), box.top() + metrics.height() + 2, box.width(), BAR)
-        words = np.ascontiguousarray(packed(scale.colormap)[1:])
-        image = QImage(words.data, 255, 1, 255 * 4, QImage.Format.Format_RGB32)
-        painter.drawImage(bar, image, QRectF(0, 0, 255, 1))
+        words = np.ascontiguousarray(ramp(scale.levels, scale.colormap))
+        image = QImage(words.data, 256, 1, 256 * 4, QImage.Format.Format_RGB32)
+        painter.drawImage(bar, image, QRectF(0, 0, 256, 1))
         painter.setPen(QColor(theme.IMAGE_TEXT))
         y = bar.bottom() + 2 + metrics.ascent()
         painter.drawText(QPointF(bar.left(), y), number(low))

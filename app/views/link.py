@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
 from app.display.camera import Camera, Target
 from app.display.edges import calmed, segments
 from app.display.frames import Display
+from app.display.marks import Mark
 from app.display.profile import Line
 from engine.core.types import Bool
 
@@ -28,6 +29,7 @@ class Link:
         self.hovered = ""
         self.selected = ""
         self.line: Line | None = None
+        self.marks: tuple[Mark, ...] = ()
         self._outlines: dict[tuple[Any, ...], tuple[Bool, QPixmap]] = {}
         self._segments: tuple[Bool, NDArray[Any], bool] | None = None
 

@@ -12,11 +12,12 @@ from PySide6.QtWidgets import QWidget
 
 from app import theme
 from app.display.camera import Target
-from app.display.colors import to_words
 from app.display.frames import PaneFrame, Role, same_frame
 from app.display.layout import SCORES, TITLE
+from app.display.painting import to_words
 from app.display.words import shorter
 from app.views.link import Link
+from app.views.marks import paint_mark
 
 LINE_COLOR: Final = QColor("#4cb3d4")
 OUTLINE_COLOR: Final = QColor(255, 205, 90, 150)
@@ -86,6 +87,13 @@ class Pane(QWidget):
             return None
         return self.link.display.orientation.pixel(*target.to_image(position.x(), position.y()))
 
+    def data_point(self, position: QPointF) -> tuple[float, float] | None:
+        """Return the data coordinates (x, y), whole numbers at pixel centres, under a widget position; None outside the image."""
+        target = self.target()
+        if target is None or self.data_pixel(position) is None:
+            return None
+        return self.link.display.orientation.to_data(*target.to_image(position.x(), position.y()))
+
     def profile_row(self, position: QPointF) -> int | None:
         """Return the frame at a position in a profile, None outside."""
         area = self.picture_area()
@@ -150,6 +158,8 @@ class Pane(QWidget):
             inner = self.link.target(area, (rows, columns))
             outline = self.link.outline(frame.outline, area.size(), self.devicePixelRatioF(), inner, OUTLINE_COLOR)
             painter.drawPixmap(area.topLeft(), outline)
+        for mark in self.link.marks:
+            paint_mark(painter, mark, target, self.link.display.orientation)
         self._paint_line(painter, target)
         self._paint_cursor(painter, target)
 

@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 from engine import __version__
 from engine.cli import bench, evaluate, inspect, make, reconstruct, weights
+from engine.cli import map as mapping
 from engine.cli.output import end_line
 from engine.core.errors import Cancelled, EngineError, InputError
 from engine.core.jobs import CancelToken
@@ -49,7 +50,7 @@ def parser() -> Parser:
     )
     top.add_argument("--version", action="version", version=f"myoscope {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
-    for module in (inspect, make, reconstruct, evaluate, weights, bench):
+    for module in (inspect, make, reconstruct, mapping, evaluate, weights, bench):
         module.add(commands)
     return top
 

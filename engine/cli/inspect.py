@@ -49,7 +49,9 @@ def open_file(options: argparse.Namespace) -> Any:
 
 def run_info(options: argparse.Namespace) -> int:
     """Print what a file holds."""
-    found = api.describe(open_file(options))
+    told = (options.axes, options.key, options.times, options.kind)
+    maps = api.describe_maps(options.file) if all(word is None for word in told) else None
+    found = maps or api.describe(open_file(options))
     if options.json:
         print_json(found)
         return 0

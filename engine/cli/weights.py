@@ -1,4 +1,4 @@
-"""The weights commands: list, show, verify, import, remove."""
+"""The weights commands: list, show, verify, sources, import, remove."""
 
 from __future__ import annotations
 
@@ -23,15 +23,17 @@ def add(commands: Commands) -> None:
     show.set_defaults(run=run_show)
     verify = actions.add_parser("verify", help="check the files against their hashes")
     verify.set_defaults(run=run_verify)
+    sources = actions.add_parser("sources", help="where published weights can come from, and for which networks")
+    sources.set_defaults(run=run_sources)
     importer = actions.add_parser("import", help="published weights, in their authors' format")
     importer.add_argument("file")
-    importer.add_argument("--source", required=True, help="whose format it is, for example jotlasnet-tf")
+    importer.add_argument("--source", required=True, help="whose format it is: `myoscope weights sources` lists them")
     importer.add_argument("--name", help="id to give it (default: from the source and the file)")
     importer.set_defaults(run=run_import)
     remove = actions.add_parser("remove", help="remove imported or fine-tuned weights")
     remove.add_argument("id")
     remove.set_defaults(run=run_remove)
-    for action in (listing, show, verify, importer, remove):
+    for action in (listing, show, verify, sources, importer, remove):
         add_common(action, quiet=False)
 
 
@@ -71,6 +73,17 @@ def run_verify(options: argparse.Namespace) -> int:
             f"{len(damaged)} of {len(found)} weights are damaged (expected none / found {', '.join(damaged)})",
             "Remove them with `myoscope weights remove ID` and import them again.",
         )
+    return 0
+
+
+def run_sources(options: argparse.Namespace) -> int:
+    """Print what published weights can be read."""
+    found = api.weight_sources()
+    if options.json:
+        print_json(found)
+    else:
+        rows = [(s["name"], ", ".join(s["networks"]), s["licence"], s["title"], s["url"]) for s in found]
+        print_table(("source", "networks", "licence", "what", "address"), rows)
     return 0
 
 

@@ -30,7 +30,8 @@ class ReconRequest:
     """A reconstruction to make.
 
     ``mask`` None uses the data as measured; ``weights`` is an id or a file; ``slices`` and ``frames`` None mean all;
-    ``reference`` asks for the fully sampled image beside; ``options`` override the method's default settings.
+    ``reference`` asks for the fully sampled image beside; ``options`` override the method's default settings; ``precision`` of a
+    network's layers is ``float32``, ``bfloat16`` or, on CUDA, ``float16`` (the physics stays in single precision).
     """
 
     series: KSpaceSeries
@@ -43,3 +44,4 @@ class ReconRequest:
     stages: bool = False
     reference: bool = True
     options: Mapping[str, Any] = field(default_factory=dict)
+    precision: str = "float32"

@@ -1,58 +1,117 @@
-"""Multiply-accumulate counts of networks."""
+"""Multiply-accumulate counts of networks, at the size and by the way of counting that their papers use."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from engine.models.contract import ModelSpec, ReconInput
-from engine.physics.operator import SenseOperator
-
-SMALL = 24
-CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+from engine.evaluation.dry_run import Problem, run, without_memory
+from engine.models.contract import MacRule, ModelSpec
+from engine.models.parts.forms import plain_forms
 
 
-def macs(spec: ModelSpec, preset: str) -> float | None:
-    """Return the multiply-accumulates of one forward pass at the shape the spec names (``"12x10x128x128"``: frame, coil, y, x).
-
-    The layers with weights count, convolutions, transposed convolutions and dense layers, without their bias; norms, FFTs,
-    decompositions and the physics do not. The network is run on one coil and a small matrix, and the count is scaled by the number
-    of pixels: exact for convolutions that keep the size, which all of these are after padding to a common multiple.
-
-    Returns None when the spec names no shape.
-    """
+def shape_of(spec: ModelSpec) -> tuple[int, int, int, int] | None:
+    """Return (frame, coil, y, x) of the shape that a spec names, None when it names none."""
     match = re.fullmatch(r"(\d+)x(\d+)x(\d+)x(\d+)", spec.macs_shape)
     if match is None:
         return None
-    frames, _, height, width = (int(number) for number in match.groups())
-    mask = torch.ones((1, 1, 1, SMALL, 1), dtype=torch.bool)
-    operator = SenseOperator(mask, torch.ones((1, 1, 1, SMALL, SMALL), dtype=torch.complex64))
-    kspace = torch.randn((1, frames, 1, SMALL, SMALL), dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
-    method = spec.build(spec.presets[preset])
-    if not isinstance(method, nn.Module):
+    frames, coils, height, width = (int(number) for number in match.groups())
+    return frames, coils, height, width
+
+
+def macs(spec: ModelSpec, preset: str, shape: tuple[int, int, int, int] | None = None) -> float | None:
+    """Return the multiply-accumulates of one forward pass.
+
+    Every convolution and every dense layer is seen as it is called, at its own size, in the plain form of the network: padding,
+    strides and whatever is done once for each frame or coil count as they are. Products of two activations, biases and submodules
+    count as the spec's :class:`engine.models.contract.MacRule` says. Activations, norms, FFTs, decompositions and the physics do
+    not count.
+
+    Parameters
+    ----------
+    spec, preset
+        The network and its settings.
+    shape
+        (frame, coil, y, x); None takes the one that the spec names.
+
+    Returns
+    -------
+    float or None
+        None when there is no shape, or nothing that has weights.
+    """
+    sizes = shape or shape_of(spec)
+    if sizes is None:
         return None
-    counted = 0.0
-    pixels = (height * width) / (SMALL * SMALL)
+    counter = _Counter(spec.macs_rule)
+    with plain_forms(), without_memory(counter.watch):
+        method = spec.build(spec.presets[preset])
+        if not isinstance(method, nn.Module):
+            return None
+        method.eval()
+        counter.attach(method)
+        config = spec.presets[preset]
+        frames = sizes[0] if spec.frames is None else spec.frames(config)
+        run(spec, method, replace(Problem(*sizes), frames=frames))
+    return counter.total
 
-    def count(layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
-        nonlocal counted
-        if isinstance(layer, nn.Linear):
-            # Dense layers work on channel means here: their cost does not grow with the matrix.
-            counted += output.numel() * layer.in_features
-        elif isinstance(layer, CONVOLUTIONS):
-            counted += pixels * output.numel() * layer.weight[0].numel()
-        elif isinstance(layer, TRANSPOSED):
-            counted += pixels * inputs[0].numel() * layer.weight[0].numel()
 
-    hooks = [m.register_forward_hook(count) for m in method.modules() if isinstance(m, (nn.Linear, *CONVOLUTIONS, *TRANSPOSED))]
-    try:
-        with torch.inference_mode():
-            method(ReconInput(kspace=kspace, operator=operator))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return counted
+class _Counter:
+    """Adds up the operations that it watches; ``attach`` tells it in which modules they happen."""
+
+    def __init__(self, rule: MacRule) -> None:
+        self.total = 0.0
+        self._rule = rule
+        self._left_out = 0
+        self._dense = 0
+        aten = torch.ops.aten
+        self._ways: dict[Any, Callable[[tuple[Any, ...], Tensor], float]] = {
+            aten.convolution.default: self._convolution,
+            aten.mkldnn_convolution.default: self._convolution,
+            aten.mm.default: lambda args, out: self._product(out, args[0].shape[-1], False),
+            aten.bmm.default: lambda args, out: self._product(out, args[0].shape[-1], False),
+            aten.addmm.default: lambda args, out: self._product(out, args[1].shape[-1], True),
+            aten.baddbmm.default: lambda args, out: self._product(out, args[1].shape[-1], True),
+        }
+
+    def attach(self, network: nn.Module) -> None:
+        """Follow which layers of a network are at work."""
+        for name, module in network.named_modules():
+            if name in self._rule.without:
+                module.register_forward_pre_hook(lambda *_: self._enter("_left_out", 1))
+                module.register_forward_hook(lambda *_: self._enter("_left_out", -1))
+            if isinstance(module, nn.Linear):
+                module.register_forward_pre_hook(lambda *_: self._enter("_dense", 1))
+                module.register_forward_hook(lambda *_: self._enter("_dense", -1))
+
+    def _enter(self, what: str, change: int) -> None:
+        setattr(self, what, getattr(self, what) + change)
+
+    def watch(self, operation: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any) -> None:
+        """Count one operation."""
+        del kwargs
+        way = self._ways.get(operation)
+        if way is not None and not self._left_out and not result.is_complex():
+            self.total += way(args, result)
+
+    def _convolution(self, args: tuple[Any, ...], out: Tensor) -> float:
+        features, weight, bias = args[:3]
+        kernel = prod(weight.shape[1:])
+        transposed = len(args) > 7 and bool(args[6])
+        if not transposed:
+            count = out.numel() * kernel
+        elif self._rule.transposed_by_output:
+            count = out.numel() // out.shape[1] * weight.numel()
+        else:
+            count = features.numel() * kernel
+        return float(count + (out.numel() if self._rule.bias and bias is not None else 0))
+
+    def _product(self, out: Tensor, inner: int, biased: bool) -> float:
+        if not self._dense and not self._rule.matmul:
+            return 0.0
+        return float(out.numel() * (inner + (1 if self._rule.bias and biased else 0)))

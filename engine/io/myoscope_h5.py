@@ -79,7 +79,7 @@ def write_kspace(
     report = report or silent()
     slices = series.shape[0]
     need = 8 * int(np.prod(series.shape, dtype=np.int64)) + truth_bytes(truth or {})
-    with _writing(Path(path), need) as file:
+    with writing(Path(path), need) as file:
         file.attrs[MARKER] = VERSION
         file.attrs["content"] = KSPACE
         data = file.create_dataset(KSPACE, shape=series.shape, dtype=np.complex64)
@@ -105,7 +105,7 @@ def write_reconstruction(path: str | Path, reconstruction: Reconstruction) -> No
     """Write a reconstruction with its mask, reference, stages and provenance. Raises ``OutputError`` like :func:`write_kspace`."""
     rec = reconstruction
     arrays = [rec.image, *([] if rec.reference is None else [rec.reference]), *rec.stages.values()]
-    with _writing(Path(path), sum(8 * array.size for array in arrays) + rec.mask.lines.size) as file:
+    with writing(Path(path), sum(8 * array.size for array in arrays) + rec.mask.lines.size) as file:
         file.attrs[MARKER] = VERSION
         file.attrs["content"] = "reconstruction"
         _put_images(file, IMAGE, rec.image)
@@ -129,7 +129,7 @@ def write_reconstruction(path: str | Path, reconstruction: Reconstruction) -> No
 
 
 @contextlib.contextmanager
-def _writing(path: Path, need: int) -> Iterator[h5py.File]:
+def writing(path: Path, need: int) -> Iterator[h5py.File]:
     with replacing(path) as temporary:
         # Said before gigabytes are written; the errors of the writes below remain for what changes meanwhile.
         check_space(temporary.parent, need, path)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.core.errors import ShapeError
+from engine.models.parts import forms
 
 # Layers with at most this many channels on one side are slow as 3D convolutions on a CPU.
 THIN = 4
@@ -56,6 +57,17 @@ def unstack_frames(channels: Tensor) -> Tensor:
     return torch.view_as_complex(pairs.contiguous())
 
 
+def halves_to_complex(channels: Tensor) -> Tensor:
+    """Turn real (batch, 2 * group, y, x), all real parts before all imaginary ones, into complex (batch, group, y, x)."""
+    real, imaginary = _at_least_single(channels).chunk(2, dim=1)
+    return torch.complex(real, imaginary)
+
+
+def complex_to_halves(image: Tensor) -> Tensor:
+    """Turn complex (batch, group, y, x) into real (batch, 2 * group, y, x): all real parts, then all imaginary ones."""
+    return torch.cat((image.real, image.imag), dim=1)
+
+
 def _at_least_single(channels: Tensor) -> Tensor:
     """Return features in float32 when they are in half precision: images and physics never are."""
     return channels.float() if channels.dtype in (torch.float16, torch.bfloat16) else channels
@@ -66,7 +78,8 @@ class Conv3d(nn.Conv3d):
 
     Input and output are (batch, channel, frame, y, x), the channel lying last in memory. On a CPU a layer with few input or
     output channels runs as a 2D convolution with the three temporal taps laid into its channels: the same sums in another
-    order, 1.7 to 20 times faster there for 8 frames of 64 x 64 and more (torch 2.13, one thread).
+    order, 1.7 to 20 times faster there for 8 frames of 64 x 64 and more (torch 2.13, one thread). The plain form is the
+    library's convolution of what came in, as it lies in memory.
     """
 
     def __init__(self, in_channels: int, out_channels: int, bias: bool = False) -> None:
@@ -74,6 +87,8 @@ class Conv3d(nn.Conv3d):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (the base class's name)
         """Convolve; input and output (batch, channel, frame, y, x)."""
+        if forms.plain():
+            return functional.conv3d(input.contiguous(), self.weight, self.bias, padding=1)
         if input.device.type == "cpu" and self.in_channels <= THIN:
             return self._taps_in(input)
         if input.device.type == "cpu" and self.out_channels <= THIN:
@@ -113,11 +128,13 @@ class Conv3d(nn.Conv3d):
 class ConvStack(nn.ModuleList):
     """3D convolutions with a ReLU between two of them and none at the end.
 
-    ``channels`` are the widths, input first: ``(2, 16, 16, 2)`` is three layers. Kernels start Glorot-uniform, biases at zero.
+    ``channels`` are the widths, input first: ``(2, 16, 16, 2)`` is three layers. ``slope`` makes the ReLU leaky. Kernels start
+    Glorot-uniform, biases at zero.
     """
 
-    def __init__(self, channels: Sequence[int], bias: bool = False) -> None:
+    def __init__(self, channels: Sequence[int], bias: bool = False, slope: float = 0.0) -> None:
         super().__init__(Conv3d(a, b, bias) for a, b in pairwise(channels))
+        self.slope = slope
         for layer in self:
             glorot(layer)
 
@@ -126,8 +143,12 @@ class ConvStack(nn.ModuleList):
         for index, layer in enumerate(self):
             if check is not None:
                 check()
-            features = layer(functional.relu_(features) if index else features)
+            features = layer(self.activate(features) if index else features)
         return features
+
+    def activate(self, features: Tensor) -> Tensor:
+        """Apply the activation in place."""
+        return functional.leaky_relu_(features, self.slope) if self.slope else functional.relu_(features)
 
 
 def glorot(layer: nn.Module) -> None:

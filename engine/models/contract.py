@@ -67,6 +67,28 @@ class Method(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class MacRule:
+    """What a paper's figure counts beside the products in convolutions and dense layers; the default is nothing more.
+
+    Parameters
+    ----------
+    bias
+        One more for each output of a layer that has a bias, as ptflops counts.
+    matmul
+        Products of two activations, as in attention.
+    transposed_by_output
+        The whole kernel of a transposed convolution at each of its outputs instead of its inputs: ptflops's over-count.
+    without
+        Submodules, as in ``named_modules``, that the figure leaves out, with all inside them.
+    """
+
+    bias: bool = False
+    matmul: bool = False
+    transposed_by_output: bool = False
+    without: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSpec:
     """A method as the registry knows it.
 
@@ -85,7 +107,12 @@ class ModelSpec:
     trainable
         Whether it has weights, without which it must not be run.
     paper_macs, macs_shape
-        The paper's own figure, and the shape it holds for.
+        The paper's own figure of multiply-accumulates for the default preset, and the shape it holds for and at which all presets
+        are counted: ``"12x10x128x128"`` is frame, coil, y, x.
+    macs_counting, macs_rule
+        How the paper counts, as a sentence, and the same for :func:`engine.evaluation.complexity.macs`.
+    frames
+        ``frames(config)`` is the number of frames a network is built for, where they are its channels; None where any will do.
     needs_reference
         Whether it needs a second sequence.
     max_coils
@@ -106,6 +133,9 @@ class ModelSpec:
     trainable: bool = False
     paper_macs: float | None = None
     macs_shape: str = ""
+    macs_counting: str = ""
+    macs_rule: MacRule = field(default_factory=MacRule)
+    frames: Callable[[Any], int] | None = None
     needs_reference: bool = False
     max_coils: int | None = None
     normalise: str = "zero_filled_p99"

@@ -13,7 +13,6 @@ same numbers without coils and FFTs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -22,9 +21,8 @@ from torch import Tensor, nn
 from engine.core.errors import InputError
 from engine.models.blocks import ConvStack, glorot, to_channels, to_complex
 from engine.models.contract import MODELS, ModelSpec, ReconInput
-from engine.physics.svt import relative_threshold
-
-Check = Callable[[], None]
+from engine.models.parts.consistency import DataTerm
+from engine.models.parts.thresholds import Check, lower_frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +53,10 @@ class LowRankLayer(nn.Module):
         self.inverse_transform = ConvStack((2, channels, channels, 2))
         self.threshold = nn.Parameter(torch.full((), -2.0))  # th; its sigmoid is the share of the largest singular value
 
-    def forward(self, image: Tensor, omega: Tensor, check: Check) -> Tensor:
+    def forward(self, image: Tensor, omega: Tensor | float, check: Check) -> Tensor:
         """Return Y1, complex (batch, frame, y, x), for the image after the gradient step and its weight omega 1."""
         features = to_complex(self.transform(to_channels(image), check))
-        low_rank = relative_threshold(features, torch.sigmoid(self.threshold) / omega, check)
+        low_rank = lower_frames(features, torch.sigmoid(self.threshold) / omega, check)
         return image + to_complex(self.inverse_transform(to_channels(low_rank), check))
 
 
@@ -135,13 +133,11 @@ class JotlasNet(nn.Module):
     def forward(self, data: ReconInput) -> Tensor:
         """Return the image, complex (batch, frame, y, x)."""
         total = len(self.cells)
-        data.operator.prepare(data.report.check)
-        backprojected = data.operator.adjoint(data.kspace)
-        x = z = backprojected
+        term = DataTerm(data)
+        x = z = term.image
         for index, cell in enumerate(self.cells):
             data.report.step(index, total, "JotlasNet")
-            gradient = data.operator.normal(x) - backprojected
-            x, z, low_rank, sparse = cell(x, z, gradient, data.report.check)
+            x, z, low_rank, sparse = cell(x, z, term.gradient(x), data.report.check)
             data.stages(index, "image", x)
             data.stages(index, "low_rank", low_rank)
             data.stages(index, "sparse", sparse)

@@ -45,7 +45,7 @@ def calibration_block(
         rows = slice(max(acs[0], middle - size // 2), min(acs[1], middle - size // 2 + size))
         found = True
     else:
-        grown = _grow(measured, size)
+        grown = measured_block(measured, size)
         found = grown is not None
         if grown is not None:
             rows, columns = grown
@@ -85,7 +85,7 @@ def _centred(length: int, size: int) -> slice:
     return slice(start, start + size)
 
 
-def _grow(measured: Tensor, size: int) -> tuple[slice, slice] | None:
+def measured_block(measured: Tensor, size: int) -> tuple[slice, slice] | None:
     """Return the rectangle around k = 0 in which everything was measured, grown side by side; None when the centre was not."""
     height, width = measured.shape
     top, left = height // 2, width // 2

@@ -87,6 +87,8 @@ class GramOperator:
             return one(matrices[:, 0], columns)
         result = torch.empty_like(columns)
         for number, index in enumerate(self._indices):
+            if index.numel() == 0:  # a set of other frames than those selected
+                continue
             result[..., index] = one(matrices[:, number], columns[..., index])
         return result
 
@@ -194,6 +196,15 @@ class GramOperator:
         cropped._factor = None if self._factor is None else (self._factor[0], self._factor[1][:, :, start:stop])
         cropped._inverse = None if self._inverse is None else (self._inverse[0], self._inverse[1][:, :, start:stop])
         return cropped
+
+    def select_frames(self, start: int, stop: int) -> GramOperator:
+        """Return the operator of the frames ``start .. stop``: the same matrices, itself where they serve any frame."""
+        if self._indices is None:
+            return self
+        selected = GramOperator.__new__(GramOperator)
+        selected.matrices, selected._factor, selected._inverse = self.matrices, self._factor, self._inverse
+        selected._indices = [index[(index >= start) & (index < stop)] - start for index in self._indices]
+        return selected
 
     def _check(self, image: Tensor) -> None:
         batch, _, width, height, _ = self.matrices.shape

@@ -280,6 +280,28 @@ class SenseOperator:
             cropped._gram, cropped._gram_made = self._gram.crop_readout(start, stop), True
         return cropped
 
+    def select_frames(self, start: int, stop: int) -> SenseOperator:
+        """Return the operator of the frames ``start .. stop``: itself where mask and maps serve any number of frames.
+
+        Gram matrices that exist are shared, those that do not are not made again for the part.
+
+        Raises
+        ------
+        ShapeError
+            When there are no such frames.
+        """
+        frames = max(self.mask.shape[KSPACE_FRAME], self.maps.shape[KSPACE_FRAME])
+        if frames == 1:
+            return self
+        if not 0 <= start < stop <= frames:
+            raise ShapeError(f"frames {start}..{stop} do not exist (expected 0 <= start < stop <= {frames})", "Choose others.")
+        mask, maps = (a if a.shape[KSPACE_FRAME] == 1 else a[:, start:stop] for a in (self.mask, self.maps))
+        selected = SenseOperator(mask, maps, self.gram_limit_mib)
+        if self._gram_made:
+            selected._gram_made = True
+            selected._gram = None if self._gram is None else self._gram.select_frames(start, stop)
+        return selected
+
     def _check_image(self, image: Tensor) -> None:
         self._check_input(image, "image", ("batch", "frame", "y", "x"), self.maps.shape[KY:])
 

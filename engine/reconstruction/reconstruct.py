@@ -28,8 +28,11 @@ from engine.physics.fourier import ifft2c
 from engine.physics.operator import SenseOperator
 from engine.physics.scaling import find_scale
 from engine.reconstruction.cache import Cache, mask_digest
+from engine.reconstruction.memory import check_fits
+from engine.reconstruction.precision import autocast, check_precision
+from engine.reconstruction.precision import note as precision_note
 from engine.reconstruction.stages import StageRecorder
-from engine.sampling.acs import centre_lines
+from engine.sampling.acs import centre_lines, sampled_centre
 
 COIL_MAPS_METHOD = "espirit"
 REFERENCE_ACS = 24
@@ -46,6 +49,7 @@ class _Built:
     method: Method
     config: Any
     weights: Mapping[str, Any] | None
+    precision: str = "float32"
 
     @property
     def normalise(self) -> str:
@@ -70,6 +74,8 @@ def reconstruct(request: ReconRequest, report: Reporter) -> Reconstruction:
     report.step(0, 1, "preparing")
     built = _build(request, target)
     _check_serves(built.spec, series)
+    sizes = (len(frames), *series.shape[COIL:])
+    check_fits(built.spec, built.config, sizes, _select_frames(mask, frames, series.shape[1]).lines, target, built.precision)
     images: list[Complex] = []
     references: list[Complex] = []
     recorder = StageRecorder(enabled=request.stages)
@@ -102,7 +108,7 @@ def reconstruct(request: ReconRequest, report: Reporter) -> Reconstruction:
         weights=None if built.weights is None else str(built.weights.get("id")),
         seconds=seconds,
         peak_mib=peak.mib,
-        notes=_notes(series, mask),
+        notes=(*_notes(series, mask), *precision_note(built.precision, target)),
         provenance=_provenance(request, built, shown, target, scales, seconds, seconds_maps, peak.mib),
     )
 
@@ -127,9 +133,9 @@ def _one_slice(
 ) -> _Outcome:
     """Reconstruct one slice: complex64 (frame, y, x) on the data's own scale."""
     report.step(0, 1, "reading")
-    lines = torch.from_numpy(_select_frames(mask, frames, series.shape[1]).lines.copy())
-    full = torch.from_numpy(np.ascontiguousarray(series.read(index)[list(frames)]))
-    kspace = full * lines[:, None]
+    chosen = _select_frames(mask, frames, series.shape[1])
+    lines = torch.from_numpy(chosen.lines.copy())
+    kspace = torch.from_numpy(np.ascontiguousarray(series.read(index)[list(frames)])) * lines[:, None]
     began = time.perf_counter()
     report.step(0.02, 1, "coil maps")
     maps = coil_maps(series, index, frames, mask, kspace, lines)
@@ -137,17 +143,21 @@ def _one_slice(
     report.step(0.1, 1, built.spec.title)
     began = time.perf_counter()
     scale = find_scale(kspace, lines, built.normalise)
+    kspace = scale.normalise(kspace)  # the name is given anew, so that one copy is enough
     operator = SenseOperator(lines[None, :, None].to(target), maps[None].to(target))
     times = series.times_ms
     data = ReconInput(
-        kspace=scale.normalise(kspace)[None].to(target),
+        kspace=kspace[None].to(target),
         operator=operator,
         times_ms=None if times is None else torch.from_numpy(times[[index]][:, list(frames)]).to(target),
+        acs=_acs_lines(chosen),
         report=report.part(0.1, 0.85),
         stages=recorder.sink(),
     )
+    del kspace
     # TensorFloat-32 would cost three digits in convolutions on CUDA.
-    with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+    exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+    with torch.inference_mode(), exact, autocast(built.precision, target):
         image = built.method(data)[0]
     result = scale.restore(image).to("cpu", torch.complex64).numpy()
     _check_finite(built, result, index)
@@ -174,6 +184,13 @@ def coil_maps(
     acs = _calibration_acs(series, mask)
     question = ("maps", index, frames, mask_digest(mask), COIL_MAPS_METHOD)
     return _maps.get(series, question, lambda: estimate(kspace, lines, acs, method=COIL_MAPS_METHOD))
+
+
+def _acs_lines(mask: SamplingMask) -> int | None:
+    """Return how many lines of the centre every frame samples, as a network that finds its own coil maps wants to know it."""
+    if mask.lines.all():
+        return sampled_centre(mask.lines, REFERENCE_ACS)
+    return sampled_centre(mask.lines, mask.lines.shape[1] if mask.acs is None else mask.acs[1] - mask.acs[0])
 
 
 def _calibration_acs(series: KSpaceSeries, mask: SamplingMask) -> tuple[int, int] | None:
@@ -267,19 +284,20 @@ def _chosen(indices: Sequence[int] | None, size: int, name: str) -> tuple[int, .
 def _build(request: ReconRequest, target: torch.device) -> _Built:
     """Make the method with its settings and weights, on the device."""
     spec = MODELS.get(request.method)
+    check_precision(request.precision, target, spec.trainable, spec.name)
     if not spec.trainable:
         if request.weights is not None:
             raise InputError(f"{spec.name} takes no weights (expected none / found {request.weights})", "Leave out --weights.")
         config = configured(spec, request.options)
         return _Built(spec, spec.build(config), config, None)
-    from engine.reconstruction.weights import load
+    from engine.reconstruction.weights import load, make_config
 
     if request.options:
         raise InputError(
             f"{spec.name} takes no options (found {', '.join(request.options)})", "Its settings come with its weights."
         )
     module, card = load(spec.name, request.weights, target)
-    return _Built(spec, module, None, card)
+    return _Built(spec, module, make_config(spec, card["config"], card["id"]), card, request.precision)
 
 
 def configured(spec: ModelSpec, options: Mapping[str, Any]) -> Any:
@@ -353,6 +371,7 @@ def _provenance(
         normalisation={"rule": built.normalise, "scale": scales, "undone": True},
         reference=f"inverse FFT combined with {COIL_MAPS_METHOD} maps of the {REFERENCE_ACS} centre lines",
         device=devices.label(target),
+        precision=built.precision,
         seconds=round(seconds, 4),
         seconds_coil_maps=round(seconds_maps, 4),
         peak_memory_mib=None if peak_mib is None else round(peak_mib, 1),

@@ -14,6 +14,7 @@ from torch import nn
 from engine.core.errors import CheckpointMismatch, FormatError, InputError
 from engine.core.provenance import sha256
 from engine.models import MODELS, ModelSpec
+from engine.models.parts.mapping import MAPPING
 from engine.weights import library
 from engine.weights.card import ModelCard, from_json
 from engine.weights.published import PUBLISHED, compare
@@ -46,7 +47,7 @@ def import_weights(path: str | Path, source: str, name: str | None = None) -> st
     """
     importer = PUBLISHED.get(source)
     published = importer.read(Path(path))
-    spec = MODELS.get(importer.network)
+    spec = spec_of(importer.network_of(published))
     config = make_config(spec, published.config, f"{Path(path).name}")
     shapes = {key: tuple(value.shape) for key, value in published.tensors.items()}
     compare(
@@ -59,8 +60,7 @@ def import_weights(path: str | Path, source: str, name: str | None = None) -> st
         config=asdict(config),
         parameters=0,
         sha256="",
-        licence=importer.licence,
-        **published.card,
+        **{"licence": importer.licence, **published.card},
     )
     return library.add(published.tensors, card).card.id
 
@@ -92,7 +92,7 @@ def load(network: str, weights: str | None, device: torch.device | str = "cpu") 
     CheckpointMismatch
         When they belong to another network or to other settings; the message names the network they are for.
     """
-    spec = MODELS.get(network)
+    spec = spec_of(network)
     if not spec.trainable:
         raise InputError(f"{network} has no weights (expected a network)", "Leave out --weights.")
     if weights is None:
@@ -126,20 +126,38 @@ def load(network: str, weights: str | None, device: torch.device | str = "cpu") 
     return module.eval(), card.as_dict()
 
 
+def spec_of(network: str) -> ModelSpec:
+    """Return the spec of a method, or of the mapping network, which has weights too but makes maps instead of images.
+
+    Raises
+    ------
+    UnknownNameError
+        When there is neither.
+    """
+    return MAPPING if network == MAPPING.name else MODELS.get(network)
+
+
 def _only(spec: ModelSpec) -> str:
     ids = library.for_network(spec.name)
     if len(ids) != 1:
         raise InputError(
             f"{spec.name} needs weights (expected --weights ID or FILE / found none named, {len(ids)} at hand)",
-            f"Name one of {', '.join(ids)}."
-            if ids
-            else f"Import published ones with `myoscope weights import FILE --source {_source(spec)}`, or train the network.",
+            f"Name one of {', '.join(ids)}." if ids else _how_to_get(spec),
         )
     return ids[0]
 
 
-def _source(spec: ModelSpec) -> str:
-    return next((name for name, importer in PUBLISHED.items() if importer.network == spec.name), "NAME")
+def sources(network: str) -> list[str]:
+    """Return the names of the sources that published weights of a network can be imported from."""
+    return [name for name, importer in PUBLISHED.items() if network in importer.networks]
+
+
+def _how_to_get(spec: ModelSpec) -> str:
+    """Return a sentence on where weights of a network come from."""
+    named = sources(spec.name)
+    if not named:
+        return f"Nobody published weights of {spec.name} that can be imported; train the network."
+    return f"Import published ones with `myoscope weights import FILE --source {' or '.join(named)}`, or train the network."
 
 
 def _locate(spec: ModelSpec, weights: str) -> tuple[Path, ModelCard]:
@@ -175,8 +193,8 @@ def _locate(spec: ModelSpec, weights: str) -> tuple[Path, ModelCard]:
 def _owner(spec: ModelSpec, header: library.Header) -> tuple[ModelSpec, Any]:
     """Find the network and the settings of a file without a card: from what we wrote into it, or by its shapes."""
     known = header.about.get("network")
-    if isinstance(known, str) and known in MODELS.names():
-        owner = MODELS.get(known)
+    if isinstance(known, str) and known in (*MODELS.names(), MAPPING.name):
+        owner = spec_of(known)
         return owner, make_config(owner, header.about.get("config", {}), known)
     trainable = [spec, *(other for _, other in MODELS.items() if other.trainable and other.name != spec.name)]
     for candidate in trainable:

@@ -13,6 +13,7 @@ import numpy as np
 from engine import api
 from engine.core.errors import EngineError, InputError, ShapeError
 from engine.core.types import ArrayReader, ImageSeries, Kind, KSpaceSeries, Reconstruction, Region, SamplingMask, Score
+from tests.app.maps_stand_in import MapsStandIn
 
 SHAPE = (3, 4, 2, 32, 24)
 
@@ -78,10 +79,11 @@ CATALOGUE = [
 ]
 
 
-class StandIn:
+class StandIn(MapsStandIn):
     """See the module. ``fail`` maps a method to the error it raises, ``seconds`` is how long a reconstruction takes."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.fail: dict[str, Exception] = {}
         self.seconds = 0.0
         self.calls: list[tuple] = []
@@ -219,7 +221,7 @@ class StandIn:
         return {"python": "3.11"}
 
     def weight_sources(self):
-        return [{"name": "net-tf", "title": "Network (TensorFlow)", "network": "net", "licence": "MIT", "url": "example.org"}]
+        return [{"name": "net-tf", "title": "Network (TensorFlow)", "networks": ["net"], "licence": "MIT", "url": "example.org"}]
 
     def import_weights(self, path, source, name=None):
         self._note("import_weights", path, source)

@@ -138,9 +138,9 @@ def test_the_demo_from_start_to_compared_results_and_its_pictures(real, qtbot, f
     real.set_theme("dark")
 
     real.files.open([Path("there-is-no-such-file.h5")])
-    qtbot.waitUntil(lambda: real.review_panel.notices.isVisible() and idle(real)(), timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: real.notices.isVisible() and idle(real)(), timeout=PATIENCE_MS)
     error = picture(real, folder / "error.png")
-    assert "does not exist" in real.review_panel.notices.message.text()
+    assert "does not exist" in real.notices.message.text()
     assert [r.method for r in case.results] == list(DEMO_METHODS), "what was on screen stays"
     for one, other in ((empty, running), (running, dark), (dark, error)):
         assert (one != other).any()

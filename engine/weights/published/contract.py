@@ -26,28 +26,44 @@ class Published:
     label
         Short name of this set ("radial-16"), used for its id when the user gives none.
     card
-        Further fields of the model card: ``source``, ``data``, ``masks``, ``normalisation`` ...
+        Further fields of the model card: ``source``, ``data``, ``masks``, ``normalisation``; ``licence`` where it is another
+        one than the importer's.
+    network
+        Which of the importer's networks they are for; "" where it has only one.
     """
 
     tensors: Mapping[str, NDArray[Any]]
     config: Mapping[str, Any]
     label: str
     card: Mapping[str, Any] = field(default_factory=dict)
+    network: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Importer:
-    """One source of published weights.
+    """One source of published weights: one format, of one group of authors, for one or several networks.
 
-    ``read(path)`` checks every key and shape and raises ``CheckpointMismatch`` naming those that are missing or unknown.
+    ``read(path)`` finds out from the file which of ``networks`` it holds (registry names of methods), checks every key and shape,
+    and raises ``CheckpointMismatch`` naming those that are missing or unknown.
     """
 
     name: str
     title: str
-    network: str
+    networks: tuple[str, ...]
     licence: str
     url: str
     read: Callable[[Path], Published]
+
+    def network_of(self, published: Published) -> str:
+        """Return the network that a set of weights is for."""
+        if not published.network and len(self.networks) == 1:
+            return self.networks[0]
+        if published.network not in self.networks:
+            raise CheckpointMismatch(
+                f"{self.name} read weights of {published.network or 'no network'} (expected one of {', '.join(self.networks)})",
+                "This is a defect of the importer.",
+            )
+        return published.network
 
 
 PUBLISHED: Registry[Importer] = Registry("source of weights", "engine.weights.published")

@@ -115,7 +115,7 @@ PUBLISHED.register(
     Importer(
         name="jotlasnet-tf",
         title="JotlasNet, its authors' TensorFlow checkpoints",
-        network="jotlasnet",
+        networks=("jotlasnet",),
         licence="GPL-3.0",
         url=URL,
         read=read,

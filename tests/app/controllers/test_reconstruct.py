@@ -114,7 +114,7 @@ def test_a_failing_method_leaves_the_old_result_and_the_others(loaded, engine, q
     assert case.results[1].method == "zero_filled"
     assert len(shown) == 1
     assert status(loaded, "cg_sense") == "failed"
-    bar = loaded.review_panel.notices
+    bar = loaded.notices
     assert bar.isVisible()
     assert bar.message.text() == "Reconstruct with CG-SENSE: it diverged (expected a finite image)"
     assert bar.hint.text() == "Choose a lower R."
@@ -123,7 +123,7 @@ def test_a_failing_method_leaves_the_old_result_and_the_others(loaded, engine, q
 def test_a_defect_in_a_method_is_told_with_its_traceback(loaded, engine, qtbot):
     engine.fail["cg_sense"] = ZeroDivisionError("division by zero")
     run(loaded, qtbot, "cg_sense")
-    notice = loaded.review_panel.notices.current()
+    notice = loaded.notices.current()
     assert not notice.expected
     assert "ZeroDivisionError" in notice.details
     assert "reconstruct" in notice.details
@@ -348,7 +348,7 @@ def test_nothing_runs_with_a_mask_that_cannot_be_made(loaded, engine, qtbot):
     button(loaded).click()
     qtbot.waitUntil(idle(loaded))
     assert not engine.requests
-    assert "99 ACS lines do not fit" in loaded.review_panel.notices.message.text()
+    assert "99 ACS lines do not fit" in loaded.notices.message.text()
 
 
 def test_a_run_that_waits_for_a_mask_does_not_start_on_another_series(slow_masks, engine, qtbot):

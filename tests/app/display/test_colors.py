@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.display.colors import INVALID, NAMES, packed, table, to_rows, to_words
+from app.display.colors import INVALID, MAP_FILES, NAMES, packed, table, to_rows, to_words
 from engine.core.errors import UnknownNameError
 
 
@@ -11,9 +11,10 @@ from engine.core.errors import UnknownNameError
 def test_tables(name):
     colors = table(name)
     assert colors.shape == (256, 3)
-    assert tuple(colors[0]) == INVALID
+    reserved = (0, 0, 0) if name in MAP_FILES else INVALID
+    assert tuple(colors[0]) == reserved
     assert not colors.flags.writeable
-    assert not (colors[1:] == INVALID).all(axis=1).any()
+    assert not (colors[1:] == reserved).all(axis=1).any()
     words = packed(name)
     assert (words >> 24 == 255).all()
     np.testing.assert_array_equal(np.stack([words >> 16 & 255, words >> 8 & 255, words & 255], axis=1), colors)

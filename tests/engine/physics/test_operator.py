@@ -245,3 +245,43 @@ def test_what_does_not_fit_is_refused():
         crop_readout(random(1, 2, 8, 6), 4, 4)
     with pytest.raises(ShapeError, match="readout cannot be cropped"):
         SenseOperator(make_mask("static plane", 1, 1, 8, 6), maps).crop_readout(0, 3)
+
+
+@pytest.mark.parametrize("prepared", [True, False])
+def test_some_frames_of_an_operator_are_the_operator_of_some_frames(case, prepared):
+    operator, image, kspace = case
+    frames = image.shape[1]
+    if prepared:
+        operator.prepare()
+    for start in range(frames):
+        part = slice(start, min(start + 2, frames))
+        some = operator.select_frames(part.start, part.stop)
+        torch.testing.assert_close(some.forward(image[:, part]), operator.forward(image)[:, part], rtol=0, atol=1e-12)
+        torch.testing.assert_close(some.adjoint(kspace[:, part]), operator.adjoint(kspace)[:, part], rtol=0, atol=1e-12)
+        torch.testing.assert_close(some.normal(image[:, part]), operator.normal(image)[:, part], rtol=0, atol=1e-11)
+
+
+def test_gram_matrices_are_shared_by_some_frames():
+    mask = make_mask("lines per frame", 1, 2, 8, 6)[:, [0, 1, 0, 0, 0, 1, 1]]
+    operator = SenseOperator(mask, random(1, 1, 2, 8, 6, seed=1))
+    image = random(1, 7, 8, 6)
+    whole = operator.normal(image)
+    assert operator.gram is not None
+    assert operator.gram.sets == 2
+    some = operator.select_frames(2, 5)  # frames of one mask only
+    assert some.gram is not None
+    assert some.gram.matrices is operator.gram.matrices
+    torch.testing.assert_close(some.normal(image[:, 2:5]), whole[:, 2:5], rtol=0, atol=1e-12)
+    torch.testing.assert_close(some.solve(image[:, 2:5], 0.1), operator.solve(image, 0.1)[:, 2:5], rtol=0, atol=1e-10)
+
+
+def test_an_operator_that_serves_any_frames_stays_itself():
+    operator = SenseOperator(make_mask("static lines", 1, 1, 8, 6), random(1, 1, 2, 8, 6))
+    assert operator.select_frames(3, 5) is operator
+
+
+def test_frames_that_do_not_exist_are_refused():
+    operator = SenseOperator(make_mask("lines per frame", 1, 3, 8, 6), random(1, 1, 2, 8, 6))
+    for start, stop in ((2, 4), (1, 1), (-1, 2)):
+        with pytest.raises(ShapeError, match="do not exist"):
+            operator.select_frames(start, stop)

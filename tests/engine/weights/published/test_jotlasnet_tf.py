@@ -105,7 +105,7 @@ def test_another_network_is_refused(tmp_path):
 
 def test_it_is_registered_with_its_licence():
     importer = PUBLISHED.get("jotlasnet-tf")
-    assert importer.network == "jotlasnet"
+    assert importer.networks == ("jotlasnet",)
     assert importer.licence == "GPL-3.0"
     assert importer.read is read
 

@@ -1,0 +1,57 @@
+"""The Maps workspace put together: its panels, its controllers, where they go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtWidgets import QWidget
+
+from app.controllers.maps import MapsController
+from app.controllers.maps_fit import MapsFitController
+from app.panels.maps import MapsPanel
+from app.panels.maps_fit import FitPanel
+from app.panels.maps_pixel import PixelPanel
+from app.workspaces import LEFT, RIGHT, DockSpec
+
+
+class MapsPage:
+    """See :class:`app.workspaces.Page`. ``window`` is the main window."""
+
+    def __init__(self, window: Any) -> None:
+        context = window.context
+        self.panel, self.fit_panel, self.pixel_panel = MapsPanel(), FitPanel(), PixelPanel()
+        self.widget: QWidget = self.panel
+        self.docks: tuple[tuple[DockSpec, QWidget], ...] = (
+            (DockSpec("maps_fit", "Fit", LEFT, scrolls=False), self.fit_panel),
+            (DockSpec("maps_pixel", "Pixel", RIGHT, scrolls=False), self.pixel_panel),
+        )
+        self.maps = MapsController(context, self.panel, self.pixel_panel)
+        self.fit = MapsFitController(context, self.fit_panel)
+        self.maps.pointed.connect(window.status_bar.show_pointed)
+        actions, bar = window.actions_by_key, window.top_bar
+        self.panel.grid.set_empty_actions((actions["file.open"], bar.samples_action, actions["file.phantom"]), "No maps yet")
+        self.fit.running_changed.connect(lambda on: actions["maps.cancel"].setEnabled(on))
+        actions["maps.cancel"].setEnabled(False)
+        self.fit.start()
+
+    def set_active(self, active: bool) -> None:
+        """Work while on screen, rest while not."""
+        self.maps.set_active(active)
+        self.fit.set_active(active)
+
+    def set_flip(self, on: bool) -> None:
+        """Show the first map in the place of the selected one."""
+        self.maps.set_flip(on)
+
+    def zoom(self, factor: float) -> None:
+        """Zoom about the middle."""
+        self.maps.zoom(factor)
+
+    def zoom_reset(self) -> None:
+        """Show whole maps."""
+        self.maps.zoom_reset()
+
+    def stop(self) -> None:
+        """Stand still (the window closes)."""
+        self.maps.stop()
+        self.fit.stop()

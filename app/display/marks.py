@@ -1,0 +1,40 @@
+"""Lines and points that lie on the pictures in data coordinates: contours, a clicked pixel, borders of segments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+Point = tuple[float, float]
+"""x, y in data pixels; whole numbers are pixel centres."""
+
+
+class MarkKind(StrEnum):
+    """How a mark is drawn, so that none is told by its colour alone."""
+
+    OUTLINE = "outline"  # closed line, a handle at each point
+    DASHED = "dashed"  # the same, dashed
+    OPEN = "open"  # a line that is still being drawn
+    POINT = "point"  # a ring with a cross
+    PIXEL = "pixel"  # a frame around one pixel
+    LINES = "lines"  # separate thin lines, two points each
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One thing drawn on every picture.
+
+    Parameters
+    ----------
+    kind, points
+        How, and where: data pixels (x, y).
+    color
+        Name of a colour ("#rrggbb").
+    label
+        Short word beside its first point, "" for none.
+    """
+
+    kind: MarkKind
+    points: tuple[Point, ...]
+    color: str
+    label: str = ""

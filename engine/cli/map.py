@@ -1,0 +1,144 @@
+"""The map command."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from engine import api
+from engine.cli import parse
+from engine.cli.inspect import add_reading, open_file
+from engine.cli.output import add_common, print_json, print_table, reporter
+from engine.core.errors import InputError
+from engine.core.files import check_folder_writable, check_writable
+from engine.core.jobs import Reporter
+from engine.core.maps import FitRequest, MapSet
+from engine.core.types import ImageSeries, Kind, KSpaceSeries
+
+Commands = Any
+DEFAULT_MODELS = {Kind.MOLLI: "molli3", Kind.T2PREP: "t2prep2"}
+FILE_ENDINGS = (".h5", ".hdf5", ".nii", ".nii.gz")
+
+
+def add(commands: Commands) -> None:
+    """Add the command of this module."""
+    command = commands.add_parser("map", help="fit T1 or T2 in every pixel of a reconstruction or of images")
+    command.add_argument("file", help="a reconstruction, images, or fully sampled k-space")
+    command.add_argument("--model", help="molli3, ir3, t2prep2, t2prep3, or a network (default: by the kind of series)")
+    command.add_argument("--signed", default="auto", help="auto, magnitude, signed or complex: what the samples are")
+    command.add_argument("--motion", default="none", help="none, rigid or deformable correction before the fit")
+    command.add_argument("--efficiency", type=float, default=1.0, help="inversion efficiency that T1 of molli3 is divided by")
+    command.add_argument("--background", type=float, default=0.05, help="share of the 99th percentile below which is no tissue")
+    command.add_argument("--weights", help="of a mapping network: id from `myoscope weights list`, or a file")
+    command.add_argument("--slices", help="0:2, 3 or 0,2,5 (default all)")
+    command.add_argument("--reference", action="store_true", help="fit the reference in a reconstruction's file")
+    command.add_argument("--device", default="auto", help="auto, cpu, cuda:0")
+    command.add_argument("--out", required=True, metavar="MAPS.h5|DIR|.nii.gz", help="HDF5, a BIDS folder, or one NIfTI map")
+    add_reading(command)
+    add_common(command)
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Fit and write; print what was found."""
+    report = reporter(options)
+    _check_output(options)
+    series = open_file(options)
+    request = FitRequest(
+        model=options.model or _default_model(series.kind, options.file),
+        signed=options.signed,
+        motion=options.motion,
+        efficiency=options.efficiency,
+        background=options.background,
+        weights=options.weights,
+        device=options.device,
+    )
+    maps = _fit(series, request, options, report)
+    api.save_maps(maps, options.out)
+    _print(maps, options)
+    return 0
+
+
+def _check_output(options: argparse.Namespace) -> None:
+    from engine.io.maps import check_ending
+
+    check_ending(options.out)
+    if options.out.lower().endswith(FILE_ENDINGS):
+        check_writable(options.out, options.file)
+    else:
+        check_folder_writable(options.out)
+
+
+def _default_model(kind: Kind, file: str) -> str:
+    if kind not in DEFAULT_MODELS:
+        raise InputError(
+            f"what to fit to {file} is not known (its kind is {kind})", "Say it: --model molli3, ir3, t2prep2 or t2prep3."
+        )
+    return DEFAULT_MODELS[kind]
+
+
+def _fit(series: KSpaceSeries | ImageSeries, request: FitRequest, options: argparse.Namespace, report: Reporter) -> MapSet:
+    chosen = parse.indices(options.slices, series.shape[0], "slices") or tuple(range(series.shape[0]))
+    title, affine = series.name, series.attributes.get("affine")
+    if isinstance(series, KSpaceSeries):
+        if options.reference:
+            raise InputError("--reference belongs to a reconstruction (found k-space)", "Leave it out: k-space gives the reference.")
+        if not series.fully_sampled:
+            raise InputError(
+                f"{options.file} is undersampled k-space (expected images or fully sampled k-space)",
+                "Reconstruct it first: `myoscope reconstruct`.",
+            )
+        images = api.reference(series, chosen, None, report.part(0.0, 0.5))
+        report = report.part(0.5, 0.5)
+        title = "reference"
+        numbers = chosen
+    elif "method" in series.attributes:  # one of our reconstruction files
+        made = api.open_reconstruction(options.file)
+        images, title, numbers = made.image[list(chosen)], made.method, tuple(made.slices[i] for i in chosen)
+        if options.reference:
+            if made.reference is None:
+                raise InputError(f"{options.file} holds no reference (expected one)", "Leave out --reference.")
+            images, title = made.reference[list(chosen)], "reference"
+    else:
+        if options.reference:
+            raise InputError("--reference belongs to a reconstruction (found images)", "Leave it out.")
+        images, numbers = series.images[list(chosen)], chosen
+    times = None if series.times_ms is None else np.asarray(series.times_ms)[list(chosen)]
+    maps = api.fit_maps(
+        images, request, report, times_ms=times, title=title, kind=series.kind, slices=numbers, voxel_mm=series.voxel_mm
+    )
+    extra = {"source": series.name, **({} if affine is None else {"affine": affine})}
+    return replace(maps, provenance={**maps.provenance, **extra})
+
+
+def _print(maps: MapSet, options: argparse.Namespace) -> None:
+    rows = []
+    for name, one in maps.maps.items():
+        values = one.values[one.valid]
+        found = [float(q) for q in np.percentile(values, (50, 25, 75))] if values.size else [None, None, None]
+        sd = float(np.median(one.sd[one.valid])) if one.sd is not None and values.size else None
+        rows.append((name, *found, sd))
+    total = maps.valid.size
+    if options.json:
+        print_json(
+            {
+                "out": str(options.out),
+                "model": maps.model,
+                "signed": maps.provenance["fit"]["signed"],
+                "axes": dict(zip(("slice", "y", "x"), (int(n) for n in maps.valid.shape), strict=True)),
+                "valid": int(maps.valid.sum()),
+                "invalid": maps.provenance["fit"]["invalid"],
+                "maps": {r[0]: dict(zip(("median", "q25", "q75", "median_sd"), r[1:], strict=True)) for r in rows},
+                "seconds": maps.seconds,
+                "notes": list(maps.notes),
+            }
+        )
+        return
+    print_table(("map", "median", "25 %", "75 %", "SD (median)"), rows)
+    print(f"{int(maps.valid.sum())} of {total} pixels valid; {maps.provenance['fit']['signed']} samples; {maps.seconds:.2f} s")
+    for note in maps.notes:
+        print(f"note: {note}")
+    print(f"wrote {options.out}")

@@ -1,0 +1,74 @@
+"""`myoscope train`: a run from a configuration, or one that goes on."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from engine.cli.output import print_json
+from engine.core.errors import InputError
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    train = commands.add_parser("train", help="train or fine-tune a network from a configuration in TOML")
+    train.add_argument("config", metavar="CONFIG.toml", nargs="?")
+    train.add_argument("--resume", metavar="RUN", help="go on with the run in this folder")
+    train.add_argument("--run", dest="folder", metavar="FOLDER", help="folder of the new run (default: among the user's runs)")
+    train.add_argument("--events", metavar="-", choices=("-",), help="write one JSON line for each event to stdout")
+    train.add_argument("--check", action="store_true", help="only check the configuration and estimate memory")
+    train.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    train.add_argument("--json", action="store_true", help="print the id of the weights as JSON")
+    train.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train."""
+    from engine.training import run as runs
+    from engine.training.config import read_config
+    from engine.training.events import line
+
+    if options.resume:
+        if options.config:
+            raise InputError("--resume goes on with a run's own configuration (expected no CONFIG.toml)", "Leave one of them out.")
+        folder = Path(options.resume)
+        runs.check_resume(folder)
+        config = runs.read_run(folder)
+    elif options.config:
+        config = read_config(options.config)
+        folder = Path(options.folder) if options.folder else runs.new_folder(config.name)
+    else:
+        raise InputError("nothing to train (expected CONFIG.toml or --resume RUN)", "See `myoscope train --help`.")
+
+    def sink(event: dict[str, Any]) -> None:
+        if options.token.cancelled:
+            from engine.training.events import tell
+
+            tell(folder, "stop")
+        if options.events:
+            print(line(event), flush=True)
+        elif not options.quiet:
+            print(_words(event), file=sys.stderr, flush=True)
+
+    identifier = runs.run(config, folder, sink, resume=bool(options.resume))
+    if options.json:
+        print_json({"weights": identifier, "folder": str(folder)})
+    elif not options.events:
+        print(identifier or "discarded")
+    return 0
+
+
+def _words(event: dict[str, Any]) -> str:
+    kind = event["event"]
+    if kind == "step":
+        return f"step {event['step']} of {event['steps']}  loss {event['loss']:.5f}  {event['seconds']:.0f} s"
+    if kind == "validation":
+        best = "  best so far" if event["best"] is True else ""
+        return f"validation at {event['step']}: PSNR {event['psnr']:.2f} dB, SSIM {event['ssim']:.4f}{best}"
+    if kind == "start":
+        return f"{event['network']}, {event['parameters']} parameters, {event['device']}, in {event['folder']}"
+    if kind == "skipped":
+        return f"skipped {event['file']}: {event['reason']}"
+    return "  ".join(f"{key} {value}" for key, value in event.items())

@@ -1,0 +1,160 @@
+"""Undersampled examples with their truth, ready for a network; example ``n`` of a stream depends on the seed and ``n`` only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.core.axes import KX
+from engine.datasets.acquisition import Acquisition, Scene, acquire
+from engine.datasets.augment import Augmentation
+from engine.datasets.masks import Masks
+from engine.datasets.sources import Item
+from engine.physics.coil_maps import estimate
+from engine.physics.coils import combine
+from engine.physics.fourier import fft2c
+
+REFERENCE_ACS = 24
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Example:
+    """One problem and its truth, on the scale of the data.
+
+    Parameters
+    ----------
+    kspace
+        complex64 (1, frame, coil, ky, kx), zero where ``mask`` is.
+    mask
+        bool (1, frame or 1, 1, ky, kx or 1).
+    maps
+        complex64 (1, 1, coil, y, x), estimated from the undersampled data as in a reconstruction.
+    target
+        complex64 (1, frame, y, x), the fully sampled image combined with maps of its own centre; None when nothing was ever fully
+        sampled.
+    full
+        complex64 (1, frame, coil, ky, kx), all that was measured: what k-space losses and self-supervision compare with.
+    measured
+        bool like ``mask``, where ``full`` holds samples; None when everywhere.
+    times_ms
+        float32 (1, frame) or None.
+    acs
+        Number of centre lines, None when there are none.
+    subject
+        Who it is of.
+    """
+
+    kspace: Tensor
+    mask: Tensor
+    maps: Tensor
+    target: Tensor | None
+    full: Tensor
+    measured: Tensor | None
+    times_ms: Tensor | None
+    acs: int | None
+    subject: str
+
+    def to(self, device: torch.device) -> Example:
+        """Return the example on another device."""
+        names = ("kspace", "mask", "maps", "target", "full", "measured", "times_ms")
+        moved = {name: None if (v := getattr(self, name)) is None else v.to(device) for name in names}
+        return Example(**moved, acs=self.acs, subject=self.subject)
+
+
+def make_example(scene: Scene, masks: Masks, columns: int | None, rng: np.random.Generator) -> Example:
+    """Return an example of a scene: maps estimated, mask drawn, cropped to ``columns`` along the readout.
+
+    The crop is an exact, smaller problem: with whole readout lines measured, columns are independent after the inverse transform
+    along the readout. It is not made where the mask, or what was acquired, varies along kx.
+    """
+    coil_images = scene.coil_images
+    frames, _, height, width = coil_images.shape
+    kspace = fft2c(coil_images)
+    drawn = masks.draw((frames, height, width), rng)
+    lines = torch.from_numpy(drawn.lines.copy())
+    if scene.acquired is not None:
+        lines = lines & scene.acquired
+    centre = drawn.acs
+    maps = estimate(kspace * lines[:, None], lines, centre)
+    whole = torch.ones((1, height, 1), dtype=torch.bool)
+    target = None
+    if scene.acquired is None:
+        first = height // 2 - min(REFERENCE_ACS, height) // 2
+        own = estimate(kspace, whole, (first, first + min(REFERENCE_ACS, height)))
+        target = combine(coil_images, own)
+    if (
+        columns is not None
+        and columns < width
+        and lines.shape[KX] == 1
+        and (scene.acquired is None or scene.acquired.shape[KX] == 1)
+    ):
+        start = int(rng.integers(0, width - columns + 1))
+        cut = slice(start, start + columns)
+        kspace = fft2c(coil_images[..., cut])
+        maps, target = maps[..., cut], None if target is None else target[..., cut]
+    return Example(
+        kspace=(kspace * lines[:, None])[None],
+        mask=lines[None, :, None],
+        maps=maps[None].contiguous(),
+        target=None if target is None else target[None].contiguous(),
+        full=kspace[None],
+        measured=None if scene.acquired is None else scene.acquired[None, :, None],
+        times_ms=None if scene.times_ms is None else scene.times_ms[None],
+        acs=None if centre is None else centre[1] - centre[0],
+        subject=scene.subject,
+    )
+
+
+class Stream:
+    """An endless stream of training examples.
+
+    Parameters
+    ----------
+    items, weights
+        Slices to draw from, and how often each is drawn.
+    masks, acquisition, augmentation
+        How examples are made.
+    columns
+        Crop along the readout, None for the whole readout.
+    reuse
+        How many examples in a row come from one scene (its coils and noise are simulated once).
+    seed
+        Everything depends on it and on the number of the example.
+    """
+
+    def __init__(
+        self,
+        items: Sequence[Item],
+        weights: Sequence[float],
+        masks: Masks,
+        acquisition: Acquisition,
+        augmentation: Augmentation | None,
+        columns: int | None,
+        reuse: int,
+        seed: int,
+    ) -> None:
+        self._items = list(items)
+        share = np.asarray(weights, dtype=np.float64)
+        self._share = share / share.sum()
+        self._masks, self._acquisition, self._augmentation = masks, acquisition, augmentation
+        self._columns, self._reuse, self._seed = columns, max(1, reuse), seed
+        self._kept: tuple[int, Scene] | None = None
+
+    def __getitem__(self, number: int) -> Example:
+        """Return example ``number``, 0 or more."""
+        scene = self._scene(number // self._reuse)
+        return make_example(scene, self._masks, self._columns, np.random.default_rng((self._seed, 2, number)))
+
+    def _scene(self, number: int) -> Scene:
+        kept = self._kept
+        if kept is not None and kept[0] == number:
+            return kept[1]
+        rng = np.random.default_rng((self._seed, 1, number))
+        item = self._items[int(rng.choice(len(self._items), p=self._share))]
+        scene = acquire(item.draw(rng), self._acquisition, self._augmentation, rng)
+        self._kept = (number, scene)
+        return scene

@@ -1,0 +1,30 @@
+"""Less memory while training: activations that are computed a second time instead of being kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+from torch.utils.checkpoint import checkpoint
+
+T = TypeVar("T")
+
+# Below this the second computation, a third more work, buys nothing that matters.
+WORTH_BYTES = 64 * 2**20
+
+
+def recomputed(step: Callable[[], T], kept_bytes: float) -> T:
+    """Return ``step()``; under gradients, where it would keep more than ``WORTH_BYTES``, compute it again in the backward pass.
+
+    Parameters
+    ----------
+    step
+        Deterministic, without side effects; what it uses is bound to it (``functools.partial``).
+    kept_bytes
+        About what the backward pass would keep of it.
+    """
+    if not torch.is_grad_enabled() or kept_bytes < WORTH_BYTES:
+        return step()
+    result: T = checkpoint(step, use_reentrant=False, preserve_rng_state=False)
+    return result

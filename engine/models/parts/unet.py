@@ -1,0 +1,301 @@
+"""The U-Nets that fastMRI, DIRECT and their descendants share: two convolutions a level, instance norm, leaky ReLU.
+
+Source: Ronneberger et al., MICCAI 2015, in the form of Zbontar et al., fastMRI, 2018, and of DIRECT (Yiasemis et al., 2022):
+convolutions without bias, instance norm without weights, leaky ReLU of slope 0.2, average pooling, transposed convolutions with
+the same norm, an output convolution of kernel 1 with bias.
+
+On a CPU features lie with the channel last in memory: convolutions take a quarter to a half of the time there, transposed ones
+a tenth (torch 2.13, one thread), and the norm is computed by :class:`_NormLeaky`, as the library's own one takes several times
+longer in that layout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engine.core.errors import InputError, ShapeError
+from engine.models import blocks
+from engine.models.parts import forms
+from engine.models.parts.padding import extend, pad_to, pad_to_multiple
+
+SLOPE = 0.2
+EPSILON = 1e-5
+# Values of the finest feature map that are worked on at once where no gradient is wanted: a CPU's cache, a GPU's memory.
+_CHUNK_VALUES = {"cpu": 1 << 22, "cuda": 1 << 29}
+
+Check = Callable[[], None]
+
+
+def norm_leaky(features: Tensor, slope: float = SLOPE) -> Tensor:
+    """Return instance norm followed by leaky ReLU of real features (batch, channel, *space).
+
+    Every channel of every example gets mean 0 and variance 1 over space (a single pixel becomes 0).
+
+    Parameters
+    ----------
+    features
+        Real; float16 and bfloat16 are normalised in float32 and returned as they came. Where no gradient is wanted they may be
+        overwritten: give a layer's fresh output.
+    slope
+        Of the leaky ReLU; 1 leaves it out.
+    """
+    if forms.plain() or features.device.type != "cpu":
+        normed = torch.instance_norm(features, None, None, None, None, True, 0.0, EPSILON, torch.backends.cudnn.enabled)
+        return normed if slope == 1.0 else functional.leaky_relu_(normed, slope)
+    if torch.is_grad_enabled() and features.requires_grad:
+        result: Tensor = _NormLeaky.apply(features, slope)  # type: ignore[no-untyped-call]
+        return result
+    return _norm_leaky(features, slope, overwrite=not features.requires_grad)[0]
+
+
+def _norm_leaky(features: Tensor, slope: float, overwrite: bool = False) -> tuple[Tensor, Tensor]:
+    """Return the result, with the channel last in memory, and one over each channel's standard deviation."""
+    x = features.movedim(1, -1).contiguous()  # (batch, *space, channel)
+    half = x.dtype in (torch.float16, torch.bfloat16)
+    wide = x.float() if half else x
+    mean = _mean(wide)
+    centred = wide.sub_(mean) if overwrite else wide - mean
+    scale = torch.rsqrt(_mean(centred.square()) + EPSILON)
+    centred.mul_(scale)
+    if slope != 1.0:
+        functional.leaky_relu_(centred, slope)
+    return (centred.to(x.dtype) if half else centred).movedim(-1, 1), scale
+
+
+def _mean(x: Tensor) -> Tensor:
+    """Return the mean over space of (batch, *space, channel), kept as axes of length 1: rows in x's type, their sum in double."""
+    rows = x.sum(-2).double()
+    mean = rows.sum(tuple(range(1, rows.ndim - 1))) / x[0, ..., 0].numel()
+    return mean.to(x.dtype).reshape(x.shape[0], *(1,) * (x.ndim - 2), x.shape[-1])
+
+
+class _NormLeaky(torch.autograd.Function):
+    """Keeps only the result: the normalised values follow from it, as a leaky ReLU can be undone."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, slope: float) -> Tensor:
+        result, scale = _norm_leaky(features, slope)
+        ctx.slope = slope
+        ctx.save_for_backward(result, scale)
+        return result
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable  # type: ignore[misc, no-untyped-call]
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        result, scale = ctx.saved_tensors
+        y = result.movedim(1, -1).to(scale.dtype)
+        g = gradients[0].movedim(1, -1).to(scale.dtype)
+        if ctx.slope != 1.0:
+            low = y < 0
+            g = torch.where(low, g * ctx.slope, g)
+            y = torch.where(low, y / ctx.slope, y)
+        towards = (g - _mean(g) - y * _mean(g * y)).mul_(scale)
+        return towards.movedim(-1, 1).to(result.dtype), None
+
+
+def channels_last(features: Tensor) -> Tensor:
+    """Return features (batch, channel, *space) with the channel last in memory, unless parts compute in their plain form."""
+    if forms.plain():
+        return features.contiguous()
+    return features.contiguous(memory_format=torch.channels_last if features.ndim == 4 else torch.channels_last_3d)
+
+
+class ConvBlock(nn.Module):
+    """Twice: convolution of kernel 3 without bias, instance norm, leaky ReLU, dropout."""
+
+    def __init__(self, in_channels: int, out_channels: int, dropout: float, dimensions: int) -> None:
+        super().__init__()
+        self.conv1 = _conv(in_channels, out_channels, dimensions)
+        self.conv2 = _conv(out_channels, out_channels, dimensions)
+        self.dropout = dropout
+
+    def forward(self, features: Tensor, check: Check | None = None) -> Tensor:
+        """Return (batch, out channels, *space)."""
+        for layer in (self.conv1, self.conv2):
+            if check is not None:
+                check()
+            features = norm_leaky(layer(features))
+            if self.dropout > 0:
+                features = functional.feature_dropout(features, self.dropout, self.training)
+        return features
+
+
+class UpBlock(nn.Module):
+    """Transposed convolution that doubles every axis, norm and leaky ReLU; joined with the encoder's features; a conv block."""
+
+    def __init__(self, in_channels: int, out_channels: int, dropout: float, dimensions: int, odd: str) -> None:
+        super().__init__()
+        transposed = nn.ConvTranspose2d if dimensions == 2 else nn.ConvTranspose3d
+        self.up = transposed(in_channels, out_channels, kernel_size=2, stride=2, bias=False)
+        self.block = ConvBlock(2 * out_channels, out_channels, dropout, dimensions)
+        self.odd = odd
+
+    def forward(self, features: Tensor, skip: Tensor, check: Check | None = None) -> Tensor:
+        """Return (batch, out channels, *space of skip)."""
+        if check is not None:
+            check()
+        features = norm_leaky(self.up(features))
+        for dim in range(2, features.ndim):
+            if features.shape[dim] < skip.shape[dim]:
+                features = extend(features, dim, 0, 1, "reflect" if self.odd == "reflect" else "zero")
+        return self.block(torch.cat((features, skip), dim=1), check)  # type: ignore[no-any-return]
+
+
+def _conv(in_channels: int, out_channels: int, dimensions: int) -> nn.Module:
+    if dimensions == 3:
+        return blocks.Conv3d(in_channels, out_channels)
+    return nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1, bias=False)
+
+
+class _UNet(nn.Module):
+    """A U-Net over two or three axes. See :class:`UNet2d`."""
+
+    dimensions = 2
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        filters: int,
+        pools: int,
+        dropout: float = 0.0,
+        odd: Literal["reflect", "zero"] = "reflect",
+    ) -> None:
+        super().__init__()
+        if min(in_channels, out_channels, filters) < 1 or pools < 0 or not 0.0 <= dropout < 1.0:
+            raise InputError(
+                f"sizes of a U-Net are out of range (expected channels and filters of at least 1, pools of at least 0, dropout in "
+                f"[0, 1) / found {in_channels}, {out_channels}, {filters}, {pools}, {dropout})",
+                "A usual U-Net has 8 to 64 filters and 4 pools.",
+            )
+        n = self.dimensions
+        self.in_channels, self.filters, self.pools = in_channels, filters, pools
+        widths = [filters * 2**level for level in range(pools + 1)]
+        inputs = [in_channels, *widths[:-1]]
+        self.encoder = nn.ModuleList(ConvBlock(inputs[level], widths[level], dropout, n) for level in range(pools))
+        self.bottleneck = ConvBlock(inputs[pools], widths[pools], dropout, n)
+        self.decoder = nn.ModuleList(UpBlock(widths[level + 1], widths[level], dropout, n, odd) for level in reversed(range(pools)))
+        self.output = (nn.Conv2d if n == 2 else nn.Conv3d)(filters, out_channels, kernel_size=1)
+
+    def forward(self, image: Tensor, check: Check | None = None) -> Tensor:
+        """Return (batch, out channels, *space) of (batch, in channels, *space); ``check`` is called before each layer."""
+        if image.ndim != 2 + self.dimensions or image.shape[1] != self.in_channels:
+            raise ShapeError(
+                f"a U-Net's input has other axes (expected batch, {self.in_channels} channels, {self.dimensions} axes of space / "
+                f"found {tuple(image.shape)})",
+                "Give as many frames as the network was built for.",
+            )
+        step = max(1, _CHUNK_VALUES.get(image.device.type, 1 << 28) // (self.filters * image[0, 0].numel()))
+        if torch.is_grad_enabled() or len(image) <= step:
+            return self._run(image, check)
+        return torch.cat([self._run(part, check) for part in image.split(step)])
+
+    def _run(self, image: Tensor, check: Check | None) -> Tensor:
+        space = range(2, image.ndim)
+        features, undo = pad_to(image, [2**self.pools] * len(space), [dim - image.ndim for dim in space])
+        features = channels_last(features)
+        pool = functional.avg_pool2d if self.dimensions == 2 else functional.avg_pool3d
+        skips = []
+        for block in self.encoder:
+            skips.append(block(features, check))
+            features = pool(skips[-1], 2)
+        features = self.bottleneck(features, check)
+        for block in self.decoder:
+            features = block(features, skips.pop(), check)
+        return undo(self.output(features))
+
+
+class UNet2d(_UNet):
+    """U-Net over (y, x).
+
+    Any number of examples goes through at once; where no gradient is wanted they are worked on a few at a time, to the same
+    numbers. An axis shorter than ``2^pools`` is padded with zeros to that length and cut back.
+
+    Parameters
+    ----------
+    in_channels, out_channels
+        Real channels.
+    filters
+        Channels of the first level; they double at each pooling.
+    pools
+        Number of poolings.
+    dropout
+        Probability with which a channel is dropped while training.
+    odd
+        What completes an axis that was odd before pooling, after up-sampling: its mirror image (DIRECT, fastMRI) or ``zero``.
+    """
+
+    dimensions = 2
+
+
+class UNet3d(_UNet):
+    """U-Net over (frame, y, x); see :class:`UNet2d`."""
+
+    dimensions = 3
+
+
+class NormUNet(nn.Module):
+    """A U-Net between a standardisation of each channel and its undoing: E2E VarNet's.
+
+    Source: Sriram et al., MICCAI 2020: every channel (real part, imaginary part) is brought to mean 0 and standard deviation 1
+    (unbiased), padded with zeros to multiples of 16, sent through the U-Net, cut back, and brought back to its scale.
+
+    Parameters
+    ----------
+    unet
+        A U-Net with as many input as output channels.
+    multiple
+        Of what the sizes are made multiples.
+    """
+
+    def __init__(self, unet: nn.Module, multiple: int = 16) -> None:
+        super().__init__()
+        self.unet = unet
+        self.multiple = multiple
+
+    def forward(self, image: Tensor, check: Check | None = None) -> Tensor:
+        """Return (batch, channel, y, x) of the same shape as ``image``."""
+        normed, mean, deviation = standardise(image)
+        padded, undo = pad_to_multiple(normed, self.multiple)
+        return undo(self.unet(padded, check)) * deviation + mean
+
+
+def standardise(image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return ``((image - mean) / deviation, mean, deviation)``, each channel of (batch, channel, *space) by itself.
+
+    The deviation is the unbiased one; 1 where a channel is constant. Computed in at least float32.
+    """
+    wide = image.float() if image.dtype in (torch.float16, torch.bfloat16) else image
+    space = tuple(range(2, image.ndim))
+    variance, mean = torch.var_mean(wide, dim=space, correction=1 if wide[0, 0].numel() > 1 else 0, keepdim=True)
+    deviation = torch.where(variance > 0, variance, 1.0).sqrt()
+    return (wide - mean) / deviation, mean, deviation
+
+
+def kept_bytes(image: Tensor, filters: int) -> float:
+    """Return about what the backward pass through a U-Net keeps: for :func:`engine.models.parts.checkpointing.recomputed`.
+
+    Twelve maps of the finest level and, below it, half as much in all.
+
+    Parameters
+    ----------
+    image
+        What goes into the U-Net, (batch, channel, *space).
+    filters
+        Channels of its first level.
+    """
+    return 18.0 * image.element_size() * filters * image[:, 0].numel()
+
+
+def start_kaiming(module: nn.Module, slope: float = 0.01) -> None:
+    """Start all convolutions of a network normally distributed for a leaky ReLU of that slope (He et al., 2015), biases at zero."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.Conv3d | nn.ConvTranspose2d | nn.ConvTranspose3d):
+            nn.init.kaiming_normal_(layer.weight, a=slope)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)

@@ -1,0 +1,119 @@
+"""The refinement of one tile of pixels: Newton's method on the log of the explained energy, all pixels of the tile in step.
+
+A tile is TILE pixels. All that belongs to it stands in one flat array of rows of TILE doubles, so that the compiler sees that no
+row overlaps another; samples are taken three at a time, so that sums stay in registers; indices are unsigned, for a signed one
+might count from the end. Each of the three is needed for several pixels to be computed at once. Samples are padded to a multiple
+of three with zeros, at a time when every exponential is over. The names of the sums are those of :mod:`engine.relaxometry.signal`,
+whose functions are compiled here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.metrics.kernels.compiled import inlined
+from engine.relaxometry import signal
+from engine.relaxometry.kernels.exponential import exp_minus
+
+I = np.uintp  # noqa: E741
+SIZE = 64
+BLOCK_SIZE = 3
+STEPS = 4
+NEVER_MS = 1e9
+
+ZERO, ONE, TWO, BLOCK = I(0), I(1), I(2), I(BLOCK_SIZE)
+TILE, TILE2 = I(SIZE), I(2 * SIZE)
+
+# Where the rows of the workspace begin. Those of the samples come last.
+U, LOW, HIGH, INV, E, D, H, EE, ED, DD, EH, YE, YD, YH, SY, YY, Y = (I(SIZE * row) for row in range(17))
+ROWS = 16
+
+slope = inlined(signal.slope)
+curvature = inlined(signal.curvature)
+gauss_newton = inlined(signal.gauss_newton)
+
+
+@inlined
+def terms(t, inv):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Return the exponential and its first two derivatives with respect to u."""
+    x = t * inv
+    e = exp_minus(x)
+    d = x * e
+    return e, d, x * d - d
+
+
+@inlined
+def totals(w, padded):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Put the sum of the samples and their energy into their rows."""
+    for j in range(TILE):
+        w[SY + j] = 0.0
+        w[YY + j] = 0.0
+    for i in range(padded):
+        base = Y + i * TILE
+        for j in range(TILE):
+            y = w[base + j]
+            w[SY + j] += y
+            w[YY + j] += y * y
+
+
+@inlined
+def sums(w, t, padded):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Put the sums at u into their rows."""
+    for j in range(TILE):
+        w[INV + j] = exp_minus(w[U + j])
+    for j in range(E, SY):
+        w[j] = 0.0
+    for i in range(ZERO, padded, BLOCK):
+        t0, t1, t2 = t[i], t[i + ONE], t[i + TWO]
+        base = Y + i * TILE
+        for j in range(TILE):
+            inv = w[INV + j]
+            e0, d0, h0 = terms(t0, inv)
+            e1, d1, h1 = terms(t1, inv)
+            e2, d2, h2 = terms(t2, inv)
+            y0, y1, y2 = w[base + j], w[base + TILE + j], w[base + TILE2 + j]
+            w[E + j] += e0 + e1 + e2
+            w[D + j] += d0 + d1 + d2
+            w[H + j] += h0 + h1 + h2
+            w[EE + j] += e0 * e0 + e1 * e1 + e2 * e2
+            w[ED + j] += e0 * d0 + e1 * d1 + e2 * d2
+            w[DD + j] += d0 * d0 + d1 * d1 + d2 * d2
+            w[EH + j] += e0 * h0 + e1 * h1 + e2 * h2
+            w[YE + j] += e0 * y0 + e1 * y1 + e2 * y2
+            w[YD + j] += d0 * y0 + d1 * y1 + d2 * y2
+            w[YH + j] += h0 * y0 + h1 * y1 + h2 * y2
+
+
+@inlined
+def advance(w, part):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Move u by a Newton step (one of Gauss and Newton where log J is not concave), kept in the bracket.
+
+    ``part`` is 1 / N with an offset, which takes off means, and 0 without.
+    """
+    for j in range(TILE):
+        e, d, h, y = w[E + j], w[D + j], w[H + j], w[SY + j]
+        n = w[EE + j] - part * e * e
+        p = w[ED + j] - part * e * d
+        m = w[DD + j] - part * d * d
+        s = w[EH + j] - part * e * h
+        f = w[YE + j] - part * e * y
+        f1 = w[YD + j] - part * d * y
+        f2 = w[YH + j] - part * h * y
+        bend = curvature(n, p, m, s, f, f1, f2)
+        newton = -slope(n, p, f, f1) / bend
+        other = gauss_newton(n, p, m, f, f1)
+        u = w[U + j]
+        moved = u + (newton if bend < 0.0 else other)
+        moved = w[LOW + j] if moved < w[LOW + j] else moved
+        moved = w[HIGH + j] if moved > w[HIGH + j] else moved
+        w[U + j] = moved if moved == moved else u  # noqa: PLR0124
+
+
+@inlined
+def refine(w, t, padded, part):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Bring u to the optimum of the bracket, and leave the sums there."""
+    totals(w, padded)
+    for _ in range(STEPS):
+        sums(w, t, padded)
+        advance(w, part)
+    sums(w, t, padded)

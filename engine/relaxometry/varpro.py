@@ -1,0 +1,246 @@
+"""The exact least-squares fit of all pixels at once, in torch: what runs on CUDA, where numba is missing, and as oracle.
+
+For each tau of a logarithmic grid the energy explained by offset and exponential is a square of inner products, so that all
+pixels, all tau and all polarities are one matrix product; signs are folded into the dictionary. Barral's rule (MRM 2010;64:1057),
+which asks for the polarity only beside the smallest sample, is not used: with the clustered inversion times of MOLLI it fails.
+The best candidates are refined by Newton's method on the log of the explained energy, in double precision.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.relaxometry.contract import SignalModel
+from engine.relaxometry.signal import curvature, gauss_newton, slope
+from engine.relaxometry.solution import NAMES, Solution
+from engine.relaxometry.uncertainty import covariance
+
+GRID = 32
+STEPS = 5
+CANDIDATES = 2
+# Largest number of dictionary responses held at once (float32).
+CPU_RESPONSES, CUDA_RESPONSES = 8_000_000, 1_000_000_000
+EXACT = 1e-9  # residual energy, as a share of the whole, below which a fit is exact
+
+
+def grid(model: SignalModel, size: int = GRID) -> NDArray[np.float64]:
+    """Return the values of u = log tau that are tried first."""
+    low, high = model.tau_range_ms
+    return np.linspace(math.log(low), math.log(high), size)
+
+
+def dictionary(model: SignalModel, times_ms: NDArray[np.float64], u: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return unit exponentials (grid, sample), their mean taken off when the model has an offset."""
+    e = np.exp(-times_ms / np.exp(u)[:, None])
+    if model.offset:
+        e = e - e.mean(axis=1, keepdims=True)
+    return np.asarray(e / np.linalg.norm(e, axis=1, keepdims=True))
+
+
+def solve(samples: Tensor, times_ms: NDArray[np.float64], model: SignalModel, mode: str, candidates: int = CANDIDATES) -> Solution:
+    """Fit every pixel.
+
+    Parameters
+    ----------
+    samples
+        (sample, pixel) in ascending order of time: not negative for ``magnitude``, real for ``signed``, complex for ``complex``.
+    times_ms
+        (sample,) ascending, in ms.
+    model, mode
+        Signal model, and what the samples are.
+    candidates
+        Polarities that are refined in each pixel.
+    """
+    polar = mode == "magnitude" and model.inverts
+    count, pixels = samples.shape
+    responses = GRID * (count if polar else 1)
+    limit = CUDA_RESPONSES if samples.device.type == "cuda" else CPU_RESPONSES
+    step = max(1, limit // responses)
+    parts = [_solve(samples[:, i : i + step], times_ms, model, polar, candidates) for i in range(0, pixels, step)]
+    return _joined(parts)
+
+
+def _joined(parts: list[Solution]) -> Solution:
+    if len(parts) == 1:
+        return parts[0]
+    whole = {name: torch.cat([getattr(part, name) for part in parts]) for name in NAMES}
+    return Solution(**whole, cov=tuple(torch.cat(list(c)) for c in zip(*(part.cov for part in parts), strict=True)))
+
+
+def _solve(samples: Tensor, times_ms: NDArray[np.float64], model: SignalModel, polar: bool, candidates: int) -> Solution:
+    u = grid(model)
+    units = torch.as_tensor(dictionary(model, times_ms, u), device=samples.device)
+    t = torch.as_tensor(times_ms, device=samples.device)[:, None]
+    if samples.is_complex():
+        return _refine_complex(samples.to(torch.complex128), t, model, u, _energy_complex(samples, units, model))
+    if not polar:
+        energy = (units.float() @ samples).square()
+        return _refine(samples.double(), t, model, u, energy)
+    count = samples.shape[0]
+    signs = 1.0 - 2.0 * torch.tril(torch.ones(count, count, device=samples.device, dtype=torch.float64), -1)  # row k: k negative
+    energy = _energy_polar(samples, units, signs)  # (grid, polarity, pixel)
+    peaks = energy.amax(0)
+    if count == model.unknowns:
+        candidates = count  # every polarity fits exactly: see _better
+    tried = peaks.topk(min(candidates, count), dim=0).indices  # (candidate, pixel)
+    best: Solution | None = None
+    for k in tried:
+        signed = samples.double() * signs[k].T
+        index = k.expand(u.size, 1, -1)
+        found = _refine(signed, t, model, u, energy.gather(1, index)[:, 0])
+        found.polarity = k.to(torch.uint8)
+        best = found if best is None else _better(best, found, exact=count == model.unknowns)
+    assert best is not None
+    return _oriented(best, count)
+
+
+def _energy_polar(samples: Tensor, units: Tensor, signs: Tensor) -> Tensor:
+    count = samples.shape[0]
+    atoms = (units[:, None, :] * signs).reshape(-1, count).float()
+    energy = (atoms @ samples).square_().reshape(units.shape[0], count, -1)
+    return energy.add_(((signs / math.sqrt(count)).float() @ samples).square_())
+
+
+def _energy_complex(samples: Tensor, units: Tensor, model: SignalModel) -> Tensor:
+    """Return the energy explained when the phase of a pixel is the best one: ``(|w|^2 + |w . w|) / 2``, w the inner products."""
+    parts = torch.view_as_real(samples.to(torch.complex64))
+    w = torch.complex(units.float() @ parts[..., 0], units.float() @ parts[..., 1])
+    total, square = w.abs().square(), w * w
+    if model.offset:
+        mean = samples.to(torch.complex64).sum(0) / math.sqrt(samples.shape[0])
+        total, square = total + mean.abs().square(), square + mean * mean
+    return 0.5 * (total + square.abs())
+
+
+def _better(a: Solution, b: Solution, exact: bool) -> Solution:
+    """Return pixel by pixel the solution with the smaller residual.
+
+    Three magnitudes are fitted exactly with more than one polarity; then the one whose B / A is nearest to that of an ideal
+    inversion, 2, is taken.
+    """
+    take = b.rss < a.rss
+    if exact:
+        fits = [s.rss <= EXACT * (s.spread + s.rss) for s in (a, b)]
+        far = [(-s.c1 / s.c0 - 2.0).abs().nan_to_num(nan=math.inf) for s in (a, b)]
+        take = torch.where(fits[0] & fits[1], far[1] < far[0], take)
+    chosen = {name: torch.where(take, getattr(b, name), getattr(a, name)) for name in NAMES}
+    return Solution(**chosen, cov=tuple(torch.where(take, y, x) for x, y in zip(a.cov, b.cov, strict=True)))
+
+
+def _oriented(found: Solution, count: int) -> Solution:
+    """Return the solution with B > 0, the sign that magnitudes leave open: a recovering signal."""
+    turn = found.c1 > 0
+    sign = torch.where(turn, -1.0, 1.0).double()
+    found.c0, found.c1 = found.c0 * sign, found.c1 * sign
+    found.polarity = torch.where(turn, count - found.polarity, found.polarity).to(torch.uint8)
+    return found
+
+
+def _start(energy: Tensor, u: NDArray[np.float64]) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the vertex of the parabola through the largest of ``energy`` (grid, pixel), and the bracket it lies in."""
+    grid_u = torch.as_tensor(u, device=energy.device)
+    best = energy.argmax(0)
+    left, right = (best - 1).clamp(min=0), (best + 1).clamp(max=u.size - 1)
+    a, b, c = (energy.gather(0, i[None])[0].double() for i in (left, best, right))
+    bend = a - 2.0 * b + c
+    shift = torch.where(bend < 0, 0.5 * (a - c) / bend, 0.0).clamp(-1.0, 1.0)
+    inner = (best > 0) & (best < u.size - 1)
+    return grid_u[best] + torch.where(inner, shift, 0.0) * (u[1] - u[0]), grid_u[left], grid_u[right]
+
+
+@dataclass(slots=True, eq=False)
+class _Sums:
+    mean_e: Tensor
+    mean_d: Tensor
+    n: Tensor
+    p: Tensor
+    m: Tensor
+    s: Tensor
+    e: Tensor
+    d: Tensor
+    h: Tensor
+
+
+def _sums(u: Tensor, t: Tensor, model: SignalModel) -> _Sums:
+    x = t * torch.exp(-u)
+    e = torch.exp(-x)
+    d = x * e
+    h = (x - 1.0) * d
+    mean_e = mean_d = torch.zeros_like(u)
+    if model.offset:
+        mean_e, mean_d = e.mean(0), d.mean(0)
+        e, d, h = e - mean_e, d - mean_d, h - h.mean(0)
+    return _Sums(mean_e, mean_d, (e * e).sum(0), (e * d).sum(0), (d * d).sum(0), (e * h).sum(0), e, d, h)
+
+
+def _advance(u: Tensor, y: Tensor, sums: _Sums, low: Tensor, high: Tensor) -> Tensor:
+    """Return u after a Newton step, one of Gauss and Newton where log J is not concave, kept in the bracket."""
+    f, f1, f2 = ((y * v).sum(0) for v in (sums.e, sums.d, sums.h))
+    bend = curvature(sums.n, sums.p, sums.m, sums.s, f, f1, f2)
+    newton = -slope(sums.n, sums.p, f, f1) / bend
+    step = torch.where(bend < 0, newton, gauss_newton(sums.n, sums.p, sums.m, f, f1))
+    return torch.minimum(torch.maximum(u + step.nan_to_num(nan=0.0), low), high)
+
+
+def _refine(y: Tensor, t: Tensor, model: SignalModel, u_grid: NDArray[np.float64], energy: Tensor) -> Solution:
+    u, low, high = _start(energy, u_grid)
+    for _ in range(STEPS):
+        u = _advance(u, y, _sums(u, t, model), low, high)
+    return _finished(y, u, t, model, u_grid)
+
+
+def _refine_complex(z: Tensor, t: Tensor, model: SignalModel, u_grid: NDArray[np.float64], energy: Tensor) -> Solution:
+    """Refine with the best phase for each u: to the residual's first order, phase and u do not disturb each other."""
+    u, low, high = _start(energy, u_grid)
+    for _ in range(STEPS):
+        sums = _sums(u, t, model)
+        y = (z * torch.exp(-1j * _phase(z, sums, model))).real
+        u = _advance(u, y, sums, low, high)
+    phase = _phase(z, _sums(u, t, model), model)
+    turned = z * torch.exp(-1j * phase)
+    found = _finished(turned.real, u, t, model, u_grid)
+    flip = found.c1 > 0 if model.inverts else found.c1 < 0  # the phase is known up to a half turn
+    sign = torch.where(flip, -1.0, 1.0).double()
+    found.c0, found.c1 = found.c0 * sign, found.c1 * sign
+    found.phase = phase + torch.where(flip, math.pi, 0.0)
+    found.rss = found.rss + turned.imag.square().sum(0)
+    found.spread = (z - z.mean(0)).abs().square().sum(0)
+    if model.inverts:
+        found.polarity = (turned.real * sign < 0).sum(0).to(torch.uint8)
+    return found
+
+
+def _phase(z: Tensor, sums: _Sums, model: SignalModel) -> Tensor:
+    w = (z * sums.e).sum(0)
+    square = w * w / sums.n
+    if model.offset:
+        total = z.sum(0)
+        square = square + total * total / z.shape[0]
+    return 0.5 * torch.angle(square)
+
+
+def _finished(y: Tensor, u: Tensor, t: Tensor, model: SignalModel, u_grid: NDArray[np.float64]) -> Solution:
+    sums = _sums(u, t, model)
+    count = y.shape[0]
+    mean = y.mean(0)
+    centred = y - mean
+    c1 = (y * sums.e).sum(0) / sums.n
+    c0 = mean - c1 * sums.mean_e if model.offset else torch.zeros_like(c1)
+    rss = (y - c0 - c1 * (sums.e + sums.mean_e)).square().sum(0)
+    return Solution(
+        c0=c0,
+        c1=c1,
+        tau=torch.exp(u),
+        rss=rss,
+        spread=centred.square().sum(0),
+        cov=covariance(float(count), sums.mean_e, sums.mean_d, sums.n, sums.p, sums.m, c1),
+        polarity=torch.zeros_like(u, dtype=torch.uint8),
+        phase=torch.zeros_like(u),
+        edge=(u <= u_grid[0] + 1e-6) | (u >= u_grid[-1] - 1e-6),
+    )

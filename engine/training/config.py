@@ -1,0 +1,218 @@
+"""The configuration of a training run: what a person writes in TOML, and what the window's form is made from."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.core.errors import FormatError, InputError
+from engine.datasets.acquisition import Acquisition
+from engine.datasets.augment import Augmentation
+from engine.datasets.masks import Masks
+
+OPTIMISERS = ("adam", "adamw")
+SCHEDULES = ("constant", "cosine", "step", "poly")
+PRECISIONS = ("float32", "bfloat16", "float16")
+MODES = ("supervised", "self")
+
+
+def _help(text: str, **more: Any) -> dict[str, Any]:
+    return {"help": text, **more}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPart:
+    """What is trained, and from where."""
+
+    network: str = field(default="myonet", metadata=_help("Network"))
+    preset: str = field(default="", metadata=_help("Preset of the network; empty takes its first one"))
+    options: dict[str, Any] = field(default_factory=dict, metadata=_help("Settings of the network that differ from the preset"))
+    start: str = field(default="", metadata=_help("Weights to start from (id or file); empty starts from scratch"))
+    freeze: tuple[str, ...] = field(default=(), metadata=_help("Parameters kept as they are: beginnings of their names"))
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePart:
+    """One source of data; see :func:`engine.datasets.sources.open_source`."""
+
+    location: str = field(default="sample:porcine_cine", metadata=_help("sample:NAME, phantom:KIND, moving:FOLDER, file or folder"))
+    slices: tuple[int, ...] = field(default=(), metadata=_help("Slices to take, from 0; empty takes all"))
+    leave_out: tuple[int, ...] = field(default=(), metadata=_help("Slices to keep out"))
+    weight: float = field(default=1.0, metadata=_help("How often it is drawn, beside the other sources", range=(0, 1e6)))
+    axes: str = field(default="", metadata=_help("Order of axes where the file does not say it"))
+    kind: str = field(default="", metadata=_help("cine, molli or t2prep where the file does not say it"))
+
+
+@dataclass(frozen=True, slots=True)
+class DataPart:
+    """What it is trained on."""
+
+    sources: tuple[SourcePart, ...] = field(default=(SourcePart(),), metadata=_help("Training data"))
+    validation: tuple[SourcePart, ...] = field(
+        default=(), metadata=_help("Data for validation; empty keeps a share of the subjects out of training")
+    )
+    validation_share: float = field(default=0.15, metadata=_help("Share of subjects kept for validation", range=(0, 0.9)))
+    validation_examples: int = field(default=4, metadata=_help("Examples in a validation", range=(1, 1000)))
+    validation_columns: int = field(
+        default=96, metadata=_help("Crop along the readout in validations; 0 takes the whole readout", range=(0, 4096))
+    )
+    mode: str = field(default="supervised", metadata=_help("supervised, or self for data never fully sampled", choices=MODES))
+    columns: int = field(
+        default=48, metadata=_help("Crop along the readout in pixels; 0 trains on the whole readout", range=(0, 4096))
+    )
+    reuse: int = field(default=3, metadata=_help("Examples in a row from one simulated scene", range=(1, 1000)))
+    acquisition: Acquisition = field(default_factory=Acquisition, metadata=_help("Simulated acquisitions"))
+    augmentation: Augmentation = field(default_factory=Augmentation, metadata=_help("Augmentation"))
+
+
+@dataclass(frozen=True, slots=True)
+class OptimiserPart:
+    """How it is trained."""
+
+    name: str = field(default="adam", metadata=_help("Optimiser", choices=OPTIMISERS))
+    learning_rate: float = field(default=1e-3, metadata=_help("Learning rate", range=(0, 1)))
+    betas: tuple[float, float] = field(default=(0.9, 0.999), metadata=_help("Decay of the moments"))
+    weight_decay: float = field(default=0.0, metadata=_help("Weight decay (AdamW only)", range=(0, 1)))
+    schedule: str = field(default="cosine", metadata=_help("How the learning rate falls", choices=SCHEDULES))
+    warm_up: int = field(default=50, metadata=_help("Steps until the learning rate is reached", range=(0, 10**6)))
+    lowest: float = field(default=0.01, metadata=_help("Last learning rate as a share of the first (cosine, poly)", range=(0, 1)))
+    decay: float = field(default=0.5, metadata=_help("Factor of each fall (step), power (poly)", range=(0, 10)))
+    decay_steps: int = field(default=1000, metadata=_help("Steps between falls (step)", range=(1, 10**7)))
+    clip: float = field(default=1.0, metadata=_help("Largest norm of the gradient; 0 does not clip", range=(0, 1e6)))
+    batch: int = field(default=1, metadata=_help("Examples for one step; their gradients are averaged", range=(1, 4096)))
+    ema: float = field(default=0.999, metadata=_help("Moving average of the weights; 0 takes the last ones", range=(0, 0.99999)))
+
+
+@dataclass(frozen=True, slots=True)
+class RunPart:
+    """How long, where, and what is kept."""
+
+    steps: int = field(default=2000, metadata=_help("Steps in all", range=(1, 10**8)))
+    minutes: float = field(default=0.0, metadata=_help("Stop after so many minutes; 0 does not", range=(0, 1e6)))
+    epoch: int = field(default=100, metadata=_help("Steps between validations", range=(1, 10**7)))
+    patience: int = field(
+        default=0, metadata=_help("Stop after so many validations without a better one; 0 does not", range=(0, 10**6))
+    )
+    checkpoint_steps: int = field(default=50, metadata=_help("Steps between checkpoints", range=(1, 10**7)))
+    seed: int = field(default=0, metadata=_help("Everything random depends on it", range=(0, 2**31 - 1)))
+    device: str = field(default="auto", metadata=_help("auto, cpu, cuda or cuda:N"))
+    precision: str = field(
+        default="float32", metadata=_help("Precision of the network; physics is float32 always", choices=PRECISIONS)
+    )
+    checkpointing: bool = field(default=False, metadata=_help("Compute activations again instead of keeping them: half the memory"))
+    threads: int = field(default=0, metadata=_help("CPU threads; 0 leaves one core to the window", range=(0, 1024)))
+    tensorboard: bool = field(default=False, metadata=_help("Write a TensorBoard log"))
+    csv: bool = field(default=True, metadata=_help("Write losses and scores as CSV"))
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """All of it. ``losses`` maps a term's name to its weight."""
+
+    name: str = field(default="myonet", metadata=_help("Name of the run, and of the weights it makes"))
+    notes: str = field(default="", metadata=_help("Notes for the model card"))
+    model: ModelPart = field(default_factory=ModelPart, metadata=_help("Network"))
+    data: DataPart = field(default_factory=DataPart, metadata=_help("Data"))
+    masks: Masks = field(default_factory=Masks, metadata=_help("Masks to train with"))
+    validation_masks: Masks = field(
+        default_factory=lambda: Masks(("equispaced",), (8.0, 8.0), (24, 24)), metadata=_help("Masks to validate with")
+    )
+    losses: dict[str, float] = field(default_factory=lambda: {"l1": 1.0}, metadata=_help("Loss terms and their weights"))
+    optimiser: OptimiserPart = field(default_factory=OptimiserPart, metadata=_help("Optimiser"))
+    run: RunPart = field(default_factory=RunPart, metadata=_help("Run"))
+
+
+def read_config(path: str | Path) -> TrainConfig:
+    """Read a configuration from a TOML file.
+
+    Raises
+    ------
+    FormatError, InputError
+        No file, no TOML, an unknown name (the nearest one is in the hint), a value of another type or out of range.
+    """
+    file = Path(path)
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise FormatError(f"there is no configuration {file}", "Check the path.") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise FormatError(f"{file.name} is not a configuration in TOML ({error})", "See the ones in resources/presets.") from error
+    return from_values(values)
+
+
+def from_values(values: Mapping[str, Any]) -> TrainConfig:
+    """Return the configuration of plain values, as :func:`to_values` gives them; missing ones are defaults."""
+    config: TrainConfig = _build(TrainConfig, values, "")
+    return config
+
+
+def to_values(config: Any) -> dict[str, Any]:
+    """Return a configuration as plain values that TOML and JSON can hold."""
+    return {key: _plain(value) for key, value in dataclasses.asdict(config).items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    return value
+
+
+def _build(cls: type[Any], values: Mapping[str, Any], where: str) -> Any:
+    fields = {one.name: one for one in dataclasses.fields(cls)}
+    hints = typing.get_type_hints(cls)
+    made: dict[str, Any] = {}
+    for key, value in values.items():
+        name = f"{where}{key}"
+        if key not in fields:
+            near = difflib.get_close_matches(key, fields, n=2, cutoff=0.5)
+            raise InputError(
+                f"unknown setting {name} (expected one of {', '.join(fields)})",
+                f"Did you mean {' or '.join(near)}?" if near else "Remove it.",
+            )
+        made[key] = _value(hints[key], value, name)
+        _check_range(fields[key], made[key], name)
+    return cls(**made)
+
+
+def _value(kind: Any, value: Any, name: str) -> Any:
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if dataclasses.is_dataclass(kind):
+        if not isinstance(value, Mapping):
+            raise InputError(f"{name} is {value!r} (expected a table)", f"Write [{name}] and its settings below it.")
+        return _build(typing.cast("type[Any]", kind), value, f"{name}.")
+    if origin is tuple:
+        if not isinstance(value, (list, tuple)):
+            raise InputError(f"{name} is {value!r} (expected a list)", f"Write {name} = [ ... ].")
+        if arguments[-1] is not Ellipsis and len(value) != len(arguments):
+            raise InputError(f"{name} has {len(value)} values (expected {len(arguments)})", "Give low and high.")
+        inner = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else arguments
+        return tuple(_value(one, part, f"{name}[{n}]") for n, (one, part) in enumerate(zip(inner, value, strict=True)))
+    if origin is dict:
+        if not isinstance(value, Mapping):
+            raise InputError(f"{name} is {value!r} (expected a table)", f"Write [{name}] and its settings below it.")
+        return {key: _value(arguments[1], part, f"{name}.{key}") for key, part in value.items()}
+    if kind is Any or isinstance(kind, types.GenericAlias):
+        return value
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not kind:
+        raise InputError(f"{name} is {value!r} (expected {kind.__name__})", f"Write a value of type {kind.__name__}.")
+    return value
+
+
+def _check_range(one: dataclasses.Field[Any], value: Any, name: str) -> None:
+    choices = one.metadata.get("choices")
+    if choices and value not in choices:
+        raise InputError(f"{name} is {value!r} (expected {', '.join(choices)})", f"Choose one of {', '.join(choices)}.")
+    limits = one.metadata.get("range")
+    if limits and isinstance(value, (int, float)) and not limits[0] <= value <= limits[1]:
+        raise InputError(f"{name} is {value:g} (expected {limits[0]:g} to {limits[1]:g})", one.metadata["help"] + ".")

@@ -1,0 +1,85 @@
+"""What a run tells while it runs: one JSON object for each event, and logs for those who want them; and what it is told."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from engine.core.errors import InputError
+
+Sink = Callable[[dict[str, Any]], None]
+CONTROL = "control"
+COMMANDS = ("pause", "go", "stop", "discard")
+
+
+def line(event: dict[str, Any]) -> str:
+    """Return an event as one line of JSON; numbers that are not finite become null."""
+    return json.dumps(
+        {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in event.items()}
+    )
+
+
+def command(folder: Path) -> str:
+    """Return what the run was told last (``pause``, ``go``, ``stop``, ``discard``), "go" when nothing.
+
+    The file ``control`` in the run's folder holds the word; a file is heard by every process on every system.
+    """
+    try:
+        word = (folder / CONTROL).read_text(encoding="utf-8").strip()
+    except OSError:
+        return "go"
+    return word if word in COMMANDS else "go"
+
+
+def tell(folder: Path, word: str) -> None:
+    """Tell a run to ``pause``, ``go`` on, ``stop`` and keep the best, or ``discard``."""
+    if word not in COMMANDS:
+        raise InputError(
+            f"a run cannot be told to {word} (expected {', '.join(COMMANDS)})", "Tell it to pause, go, stop or discard."
+        )
+    (folder / CONTROL).write_text(word, encoding="utf-8")
+
+
+class CsvLog:
+    """Appends steps and validations to ``log.csv`` in the run's folder."""
+
+    COLUMNS = ("event", "step", "loss", "learning_rate", "psnr", "ssim", "nmse", "seconds")
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "log.csv"
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        """Take an event."""
+        if event["event"] not in ("step", "validation"):
+            return
+        new = not self._path.exists()
+        with self._path.open("a", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, self.COLUMNS, extrasaction="ignore")
+            if new:
+                writer.writeheader()
+            writer.writerow(event)
+
+
+class TensorBoardLog:
+    """Writes losses and scores for TensorBoard."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise InputError(
+                "a TensorBoard log needs the package tensorboard (found none)",
+                "Install it: `pip install tensorboard`, or set run.tensorboard = false.",
+            ) from error
+        self._writer = SummaryWriter(str(folder / "tensorboard"))  # type: ignore[no-untyped-call]
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        """Take an event."""
+        for key, value in event.items():
+            if key not in ("event", "step") and isinstance(value, (int, float)):
+                self._writer.add_scalar(f"{event['event']}/{key}", value, event.get("step", 0))  # type: ignore[no-untyped-call]
+        self._writer.flush()  # type: ignore[no-untyped-call]

@@ -1,0 +1,283 @@
+"""Fit, train one epoch, validate: plain functions on one state."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from engine.core.errors import InputError
+from engine.core.jobs import silent
+from engine.core.types import Kind
+from engine.datasets.examples import Example
+from engine.evaluation.score import score
+from engine.training import distributed
+from engine.training.config import OptimiserPart
+from engine.training.events import Sink, command
+from engine.training.selfsupervised import split_lines
+from engine.training.state import State, save_best, save_checkpoint
+from engine.training.steps import predict, total
+
+METRICS = ("psnr", "ssim", "nmse")
+PAUSE_SECONDS = 0.2
+REPORT_SECONDS = 0.2
+
+
+class Stopped(Exception):
+    """The run was told to stop or to discard; ``word`` says which."""
+
+    def __init__(self, word: str) -> None:
+        super().__init__(word)
+        self.word = word
+
+
+def fit(state: State, sink: Sink) -> str:
+    """Train until the steps, the minutes or the patience are used up, or somebody says stop.
+
+    Returns
+    -------
+    str
+        Why it ended: ``steps``, ``minutes``, ``patience``, ``stop`` or ``discard``.
+
+    Raises
+    ------
+    InputError
+        The loss is not finite; the cause is named and the last checkpoint is kept.
+    DeviceMemoryError, OutputError
+        No memory, full disk.
+    """
+    run = state.config.run
+    ended = ""
+    began, before = time.monotonic(), state.spent_seconds
+    if state.step == 0:
+        validate(state, sink)
+        checkpoint(state)
+    while not ended:
+        state.spent_seconds = before + time.monotonic() - began
+        try:
+            train_epoch(state, sink, before, began)
+        except Stopped as stopped:
+            ended = stopped.word
+            state.spent_seconds = before + time.monotonic() - began
+            if ended == "stop" and (not state.history or state.history[-1]["step"] != state.step):
+                checkpoint(state)
+            break
+        state.spent_seconds = before + time.monotonic() - began
+        validate(state, sink)
+        checkpoint(state)
+        ended = distributed.agree(state, _finished(state))
+    sink({"event": "end", "step": state.step, "reason": ended, "best": state.best, "best_step": state.best_step,
+          "seconds": round(state.spent_seconds, 2)})  # fmt: skip
+    return ended
+
+
+def _finished(state: State) -> str:
+    run = state.config.run
+    if state.step >= run.steps:
+        return "steps"
+    if run.minutes > 0 and state.spent_seconds >= 60 * run.minutes:
+        return "minutes"
+    if 0 < run.patience <= state.waited:
+        return "patience"
+    return ""
+
+
+def train_epoch(state: State, sink: Sink, spent_before: float = 0.0, began: float | None = None) -> None:
+    """Train to the next multiple of ``run.epoch`` steps (or the last step)."""
+    run, optimiser = state.config.run, state.config.optimiser
+    began = time.monotonic() if began is None else began
+    last = min(run.steps, (state.step // run.epoch + 1) * run.epoch)
+    shares = range(state.rank, optimiser.batch, state.world)
+    numbers = [step * optimiser.batch + n for step in range(state.step, last) for n in shares]
+    state.module.train()
+    told = 0.0
+    with _examples(state, numbers) as examples:
+        while state.step < last:
+            if _listen(state, spent_before + time.monotonic() - began):
+                return
+            rate = learning_rate(optimiser, state.step, run.steps)
+            for group in state.optimiser.param_groups:
+                group["lr"] = rate
+            # Random parts of a network depend on seed and step, so that a resumed run goes the same way.
+            torch.manual_seed((run.seed * 1_000_003 + state.step) % (1 << 63))
+            loss, terms = _step(state, examples, len(shares))
+            state.step += 1
+            now = time.monotonic()
+            if now - told >= REPORT_SECONDS or state.step == last:
+                told = now
+                seconds = spent_before + now - began
+                sink({"event": "step", "step": state.step, "steps": run.steps, "loss": loss, "learning_rate": rate,
+                      "seconds": round(seconds, 2), **{f"loss_{name}": value for name, value in terms.items()}})  # fmt: skip
+            if state.step % run.checkpoint_steps == 0 and state.step < last:
+                state.spent_seconds = spent_before + now - began
+                checkpoint(state)
+
+
+def _step(state: State, examples: Iterator[Example], count: int) -> tuple[float, dict[str, float]]:
+    """Take one optimiser step over ``count`` examples of this process."""
+    config = state.config
+    loss, terms = 0.0, dict.fromkeys(config.losses, 0.0)
+    state.optimiser.zero_grad(set_to_none=True)
+    for n in range(count):
+        example = next(examples).to(state.device)
+        together = n == count - 1 or state.parallel is None
+        with contextlib.nullcontext() if together else state.parallel.no_sync():  # type: ignore[operator,union-attr]
+            value, parts = _loss(state, example)
+            # Several processes average their gradients; one process sums its own.
+            (value * state.world / config.optimiser.batch).backward()  # type: ignore[no-untyped-call]
+        loss += float(value.detach()) / count
+        terms = {name: terms[name] + part / count for name, part in parts.items()}
+    if not math.isfinite(loss):
+        raise InputError(
+            f"the loss is {loss} at step {state.step + 1} (expected a finite number; terms: "
+            + ", ".join(f"{name} {value:g}" for name, value in terms.items())
+            + ")",
+            'Lower optimiser.learning_rate or optimiser.clip, or use run.precision = "float32"; the last checkpoint is kept.',
+        )
+    trained = [p for p in state.module.parameters() if p.requires_grad]
+    if config.optimiser.clip > 0:
+        nn.utils.clip_grad_norm_(trained, config.optimiser.clip)
+    state.optimiser.step()
+    if state.ema is not None:
+        # The average follows quickly at first: it would remember the start for a long time otherwise.
+        decay = min(config.optimiser.ema, (1 + state.step) / (10 + state.step))
+        with torch.no_grad():
+            for name, parameter in state.module.named_parameters():
+                if name in state.ema:
+                    state.ema[name].lerp_(parameter.detach(), 1 - decay)
+    return loss, terms
+
+
+def _loss(state: State, example: Example) -> tuple[Tensor, dict[str, float]]:
+    config = state.config
+    if config.data.mode == "self":
+        rng = np.random.default_rng((config.run.seed, 3, state.step))
+        shown, held = split_lines(example.mask, example.acs, rng)
+        _, data = predict(state.runner, state.spec, example, config.run.precision, input_mask=shown)
+        return total(config.losses, split_loss_input(data, held))
+    _, data = predict(state.runner, state.spec, example, config.run.precision)
+    return total(config.losses, data)
+
+
+def split_loss_input(data: Any, held: Tensor) -> Any:
+    """Return loss input that compares k-space only where ``held`` is true: samples the network did not see."""
+    import dataclasses
+
+    return dataclasses.replace(data, target=None, measured=held)
+
+
+@contextlib.contextmanager
+def _examples(state: State, numbers: list[int]) -> Iterator[Iterator[Example]]:
+    """Yield examples in order, each made in a thread while the one before is worked on."""
+    with ThreadPoolExecutor(1, thread_name_prefix="examples") as pool:
+
+        def ahead() -> Iterator[Example]:
+            waiting: Future[Example] | None = pool.submit(state.stream.__getitem__, numbers[0]) if numbers else None
+            for following in [*numbers[1:], None]:
+                assert waiting is not None
+                example = waiting.result()
+                waiting = None if following is None else pool.submit(state.stream.__getitem__, following)
+                yield example
+
+        try:
+            yield ahead()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _listen(state: State, seconds: float) -> bool:
+    """Do what the run was told: wait while paused, raise to stop; return whether its minutes are used up."""
+    minutes = state.config.run.minutes
+    word = "go"
+    if state.rank == 0:
+        word = command(state.folder)
+        while word == "pause":
+            time.sleep(PAUSE_SECONDS)
+            word = command(state.folder)
+        if word == "go" and minutes > 0 and seconds >= 60 * minutes:
+            word = "minutes"
+    word = distributed.agree(state, word)
+    if word in ("stop", "discard"):
+        raise Stopped(word)
+    return word == "minutes"
+
+
+def validate(state: State, sink: Sink) -> dict[str, float]:
+    """Score the kept weights on the validation examples: means of PSNR, SSIM and NMSE of whole magnitude series."""
+    if state.rank != 0:
+        return {}
+    began = time.monotonic()
+    current = {name: value.detach().clone() for name, value in state.module.state_dict().items()}
+    state.module.load_state_dict(state.weights())
+    state.module.eval()
+    values: dict[str, list[float]] = {name: [] for name in METRICS}
+    preview: Tensor | None = None
+    try:
+        with torch.inference_mode():
+            for example in state.validation:
+                there = example.to(state.device)
+                image, data = predict(state.module, state.spec, there, state.config.run.precision)
+                truth = data.target if data.target is not None else data.operator.adjoint(data.full)
+                found = score(_numpy(image), _numpy(truth), METRICS, None, "myoscope", silent(), Kind.UNKNOWN)
+                for one in found:
+                    values[one.metric].append(one.value)
+                preview = image if preview is None else preview
+    finally:
+        state.module.load_state_dict(current)
+        state.module.train()
+    means = {name: float(np.mean(value)) for name, value in values.items()}
+    improved = state.best is None or means["psnr"] > state.best
+    state.waited = 0 if improved else state.waited + 1
+    if improved:
+        state.best, state.best_step = means["psnr"], state.step
+        save_best(state)
+    record = {"event": "validation", "step": state.step, **means, "best": improved, "seconds": round(time.monotonic() - began, 2)}
+    state.history.append({key: value for key, value in record.items() if key != "event"})
+    if preview is not None:
+        record["preview"] = str(save_preview(state, preview))
+    sink(record)
+    return means
+
+
+def _numpy(image: Tensor) -> Any:
+    return image.to("cpu", torch.complex64).numpy()
+
+
+def save_preview(state: State, image: Tensor) -> Path:
+    """Write the first validation example as it is now: ``preview-STEP.npy``, float32 (frame, y, x), magnitudes."""
+    from engine.core.files import replacing
+
+    path = state.folder / f"preview-{state.step:07d}.npy"
+    with replacing(path) as temporary:
+        np.save(temporary, image[0].abs().float().cpu().numpy())
+    return path
+
+
+def checkpoint(state: State) -> None:
+    """Write the last state; one process of several does."""
+    if state.rank == 0:
+        save_checkpoint(state)
+
+
+def learning_rate(part: OptimiserPart, step: int, steps: int) -> float:
+    """Return the learning rate of ``step`` (from 0) of a run of ``steps``."""
+    if step < part.warm_up:
+        return part.learning_rate * (step + 1) / part.warm_up
+    done = (step - part.warm_up) / max(1, steps - part.warm_up)
+    if part.schedule == "cosine":
+        share = part.lowest + (1 - part.lowest) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+    elif part.schedule == "poly":
+        share = part.lowest + (1 - part.lowest) * (1 - min(1.0, done)) ** part.decay
+    elif part.schedule == "step":
+        share = part.decay ** ((step - part.warm_up) // part.decay_steps)
+    else:
+        share = 1.0
+    return part.learning_rate * share

@@ -1,0 +1,146 @@
+"""Reading checkpoints of PyTorch without running code that may be in them.
+
+A ``.pt``, ``.pth`` or ``.ckpt`` file is a pickle, which may name functions to call. Only tensors and plain containers are read
+from it; one that holds anything else is refused. ``.safetensors`` files hold nothing but tensors.
+"""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.core.errors import FormatError
+
+# Where training frameworks keep the network's state inside a checkpoint.
+SECTIONS = ("state_dict", "model_state_dict", "model")
+
+
+def read_state(path: Path, sections: Iterable[str] = SECTIONS) -> dict[str, NDArray[Any]]:
+    """Return the tensors of a network by its authors' names; floating-point ones as float32.
+
+    Parameters
+    ----------
+    path
+        ``.safetensors``, or a file written by ``torch.save``: a state dict, or a checkpoint that holds one.
+    sections
+        Names under which a checkpoint may keep the state dict; the first that is there counts.
+
+    Raises
+    ------
+    FormatError
+        The file is missing or damaged, holds more than tensors and plain values, or no tensors at all.
+    """
+    return _tensors(_read(path), path.name, sections)
+
+
+def read_sections(path: Path, *names: str) -> dict[str, dict[str, NDArray[Any]]]:
+    """Return the tensors of those sections of a checkpoint that are there, as of :func:`read_state`.
+
+    For checkpoints that hold several networks side by side. A file that is one state dict counts as the first section.
+
+    Raises
+    ------
+    FormatError
+        As of :func:`read_state`.
+    """
+    value = _read(path)
+    found = {name: value[name] for name in names if isinstance(value, Mapping) and isinstance(value.get(name), Mapping)}
+    if names[0] not in found:
+        return {names[0]: _tensors(value, path.name, SECTIONS)}
+    return {name: _tensors(section, path.name, ()) for name, section in found.items()}
+
+
+def _read(path: Path) -> Any:
+    if not path.is_file():
+        raise FormatError(f"{path.name} is not there (expected a checkpoint file)", "Check the path.")
+    return _read_safetensors(path) if path.suffix == ".safetensors" else _load(path)
+
+
+def _read_safetensors(path: Path) -> Any:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise FormatError(f"{path.name} is not an undamaged safetensors file ({error})", "Get the file again.") from error
+
+
+def _load(path: Path) -> Any:
+    """Unpickle with PyTorch's restricted reader."""
+    import torch
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about old or new pickle protocols: the file is read, or it is not
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if "Unsupported" in str(error) or "GLOBAL" in str(error):
+            raise FormatError(
+                f"{path.name} holds more than tensors (expected a state dict / found a pickle that names code: {_reason(error)})",
+                "Have its authors' program save only the state dict, or a .safetensors file; this program runs no code from files.",
+            ) from error
+        raise _damaged(path, error) from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        # The restricted reader meets damaged or foreign bytes with whatever exception they lead to.
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> FormatError:
+    return FormatError(
+        f"{path.name} is not an undamaged PyTorch checkpoint ({_reason(error)})", "Get the file again; it may have been cut short."
+    )
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line of an error's text, which PyTorch follows by advice that does not hold here."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    named = [line for line in lines if "GLOBAL" in line or "Unsupported" in line]
+    text = (named or lines or [type(error).__name__])[0]
+    return text if len(text) <= 160 else text[:157] + "..."
+
+
+def _tensors(value: Any, name: str, sections: Iterable[str]) -> dict[str, NDArray[Any]]:
+    """Return the tensors of a state dict, or of the one inside a checkpoint."""
+    import torch
+
+    for section in sections:
+        if isinstance(value, Mapping) and isinstance(value.get(section), Mapping):
+            value = value[section]
+            break
+    found = value if isinstance(value, Mapping) else {}
+    result: dict[str, NDArray[Any]] = {}
+    for key, tensor in found.items():
+        if isinstance(key, str) and isinstance(tensor, torch.Tensor):
+            tensor = tensor.detach()
+            plain = tensor.to(torch.float32) if tensor.is_floating_point() else tensor
+            result[key] = np.ascontiguousarray(plain.numpy()).reshape(tuple(tensor.shape))
+    if not result:
+        raise FormatError(
+            f"{name} holds no network (expected tensors by name / found {type(value).__name__})",
+            "Choose the checkpoint itself, not the optimiser's state or a list of files.",
+        )
+    return result
+
+
+def without_prefix(state: Mapping[str, NDArray[Any]], *prefixes: str) -> dict[str, NDArray[Any]]:
+    """Return the state with the first of the prefixes that all keys have taken away ("module.", "model."), if there is one."""
+    for prefix in prefixes:
+        if state and all(key.startswith(prefix) for key in state):
+            return {key[len(prefix) :]: value for key, value in state.items()}
+    return dict(state)
+
+
+def turned(kernel: NDArray[Any]) -> NDArray[Any]:
+    """Return a convolution kernel with its last two axes exchanged.
+
+    For networks trained with phase encoding along the last axis (DIRECT, fastMRI and what is built on them): here it is the one
+    before. Kernels of 1 x 1, vectors and scalars stay as they are.
+    """
+    return np.ascontiguousarray(kernel.swapaxes(-1, -2)) if kernel.ndim >= 4 else kernel

@@ -1,0 +1,108 @@
+"""The relaxometry half of the stand-in engine: quick answers of the real records, without torch or numba."""
+
+# ruff: noqa: ARG002 - the signatures are the engine's
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+
+from engine.core.errors import InputError
+from engine.core.maps import MapSet, PixelFit, Reason
+from engine.core.types import ImageSeries, Kind, ParameterMap
+
+TIMES = np.array([100.0, 180.0, 260.0, 1100.0, 1180.0, 2100.0, 3100.0, 4100.0], np.float32)
+SHAPE = (2, TIMES.size, 24, 20)
+
+FIT_MODELS = [
+    {
+        "name": name,
+        "title": title,
+        "quantity": quantity,
+        "parameters": parameters,
+        "minimum_samples": len(parameters),
+        "signed": signed,
+        "network": False,
+        "source": "a paper",
+    }
+    for name, title, quantity, parameters, signed in (
+        ("ir3", "Inversion recovery", "T1", ["a", "b", "t1"], ["auto", "magnitude", "signed"]),
+        ("molli3", "MOLLI", "T1", ["a", "b", "t1_star"], ["auto", "magnitude", "signed", "complex"]),
+        ("t2prep2", "T2 preparation", "T2", ["a", "t2"], ["auto", "magnitude"]),
+    )
+]
+
+
+def t1_truth(shape=SHAPE) -> np.ndarray:
+    """Return T1 in ms (slice, y, x), another one in each pixel."""
+    s, _, y, x = shape
+    return 600.0 + np.arange(s * y * x, dtype=np.float32).reshape(s, y, x)
+
+
+def molli(shape=SHAPE, kind=Kind.MOLLI, times=TIMES, name="molli") -> ImageSeries:
+    """Return a magnitude series whose first column is background, with different times in its slices."""
+    t1 = t1_truth(shape)[:, None]
+    per_slice = np.stack([times + 5 * s for s in range(shape[0])])[:, :, None, None]
+    images = np.abs(1000.0 - 1900.0 * np.exp(-per_slice / (t1 / 0.9))).astype(np.float32)
+    images[..., 0] = 1.0
+    return ImageSeries(images, kind=kind, times_ms=per_slice[:, :, 0, 0], name=name, source=f"{name}.npz", unknown=("orientation",))
+
+
+class MapsStandIn:
+    """Maps whose T1 is the largest sample plus 500 (so that a pixel tells itself apart), background where that is small."""
+
+    def __init__(self) -> None:
+        self.fit_gate = threading.Event()
+        self.fit_gate.set()
+        self.fits: list[tuple] = []
+        self.pixels: list[tuple[int, int, int]] = []
+        self.saved_maps: list = []
+
+    def fit_models(self):
+        return FIT_MODELS
+
+    def warm_up_fit(self):
+        self.fits.append(("warm",))
+
+    def fit_maps(self, images, request, report, *, times_ms=None, title="", kind=Kind.UNKNOWN, slices=(), voxel_mm=None):
+        self.fits.append((title, request.model, tuple(slices), np.array(request.times_ms), request))
+        while not self.fit_gate.wait(0.005):
+            report.check()
+        times = np.asarray(request.times_ms, np.float32)
+        if times.max() < 30:
+            raise InputError(f"the times look like seconds (expected milliseconds / found up to {times.max():g})", "Times 1000.")
+        report.step(1, 2, "fitting")
+        top = np.abs(images).max(axis=1).astype(np.float32)
+        reason = np.where(top < 0.05 * top.max(), Reason.BACKGROUND, Reason.VALID).astype(np.uint8)
+        reason[:, 3, 3] = Reason.BOUND
+        valid = reason == 0
+        values = np.where(valid, values_of(images), 0).astype(np.float32)
+        name, quantity = ("t2_ms", "T2") if request.model.startswith("t2") else ("t1_ms", "T1")
+        maps = {name: ParameterMap(values, quantity, "ms", valid, sd=np.full_like(values, 12.0))}
+        if request.model == "molli3":
+            maps["t1_star_ms"] = ParameterMap(values * np.float32(0.9), "T1*", "ms", valid)
+        ones = np.ones_like(values)
+        return MapSet(
+            maps, request.model, title, times, ones * np.float32(0.99), ones * np.float32(3), reason * 0, reason, images,
+            kind, tuple(slices), voxel_mm, seconds=0.02, notes=("a note",),
+        )  # fmt: skip
+
+    def fit_pixel(self, maps, slice_index, y, x):
+        self.pixels.append((slice_index, y, x))
+        samples = np.abs(maps.images[slice_index, :, y, x]).astype(np.float32)
+        value = float(maps.main.values[slice_index, y, x])
+        reason = Reason(int(maps.reason[slice_index, y, x]))
+        grid = np.linspace(0, 4500, 50, dtype=np.float32)
+        found = {} if reason else {next(iter(maps.maps)): (value, value - 20, value + 20, "ms"), "a": (1000.0, 990.0, 1010.0, "")}
+        return PixelFit(
+            maps.times_ms[slice_index], samples, grid, np.interp(grid, TIMES, np.sort(samples)), samples * 0 + 1, found, 0.99, reason
+        )
+
+    def save_maps(self, maps, path):
+        self.saved_maps.append((maps, path))
+
+
+def values_of(images) -> np.ndarray:
+    """Return what the stand-in takes for T1 of images (slice, frame, y, x)."""
+    return np.abs(images)[:, -1].astype(np.float32) * np.float32(0.5) + np.float32(500.0)
