@@ -256,7 +256,7 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec("play.previous_slice", "Previous s&lice", "review.step_slice", ("Down",), "", "One slice down", argument=-1),
     # maps
     ActionSpec("maps.fit", "&Fit maps", "maps.fit.run", ("Ctrl+Return", "Ctrl+Enter"), "", "Fit the ticked images", workspace=MAPS),
-    ActionSpec("maps.cancel", "&Cancel the fit", "maps.fit.cancel", ("Esc",), "", "Stop what is being fitted", workspace=MAPS),
+    ActionSpec("maps.cancel", "Ca&ncel the fit", "maps.fit.cancel", ("Esc",), "", "Stop what is being fitted", workspace=MAPS),
     ActionSpec("maps.save", "&Save maps…", "maps.maps.save_dialog", ("Ctrl+S",), "", "Write the selected maps", workspace=MAPS),
     ActionSpec(
         "maps.value",
@@ -283,6 +283,24 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ),
     ActionSpec("maps.range", "&Automatic range", "maps.maps.reset_upper_range", ("W",), "", "Follow the data", workspace=MAPS),
     ActionSpec("maps.copy_pixel", "Copy the clicked &pixel", "maps.maps.copy_pixel", ("Ctrl+C",), "", "As CSV", workspace=MAPS),
+    ActionSpec(
+        "maps.undo_point", "Take the last point &back", "maps.regions.undo_point", ("Backspace",), "", "Drawing", workspace=MAPS
+    ),
+    *(
+        ActionSpec(f"maps.tool.{name}", f"Tool: {words}", "maps.maps.set_tool", (key,), "", tip, argument=name, workspace=MAPS)
+        for name, words, key, tip in (
+            ("inspect", "pixel", "A", "A click shows the curve of the pixel"),
+            ("endo", "endocardium", "N", "Clicks draw the endocardial contour"),
+            ("epi", "epicardium", "P", "Clicks draw the epicardial contour"),
+            ("insertion", "RV insertion", "I", "A click sets the anterior RV insertion"),
+            ("roi", "region", "O", "Clicks draw a region of interest"),
+            ("blood", "blood", "B", "Clicks draw a region in the blood pool"),
+        )
+    ),
+    ActionSpec("maps.marks", "Show or hide cont&ours", "maps.maps.toggle_marks", ("H",), "", "What was drawn", workspace=MAPS),
+    ActionSpec(
+        "maps.copy_regions", "Copy the se&gments", "maps.regions.copy", (), "", "Segments and regions as CSV", workspace=MAPS
+    ),
     # workspaces
     *(
         ActionSpec(f"go.{w.name}", f"Workspace: {w.title}", "show_workspace", (f"Ctrl+{n}",), "", w.tip, "workspace", True, w.name)
@@ -306,10 +324,11 @@ MENUS: Final[dict[str, tuple[str | None, ...]]] = {
         "edit.copy_command", "edit.copy_scores", "edit.export_scores",
     ),
     "&Reconstruct": ("recon.run", "recon.cancel", None, "recon.mask_file", "recon.import_weights"),
-    "&Maps": (
+    "Map&s": (
         "maps.fit", "maps.cancel", "maps.save", None,
         "maps.value", "maps.sd", "maps.r2", "maps.residual", "maps.apparent", "maps.difference", "maps.range", None,
-        "maps.copy_pixel",
+        "maps.tool.inspect", "maps.tool.endo", "maps.tool.epi", "maps.tool.insertion", "maps.tool.roi", "maps.tool.blood",
+        "maps.undo_point", "maps.marks", None, "maps.copy_pixel", "maps.copy_regions",
     ),
     "&View": (
         *(f"go.{workspace.name}" for workspace in WORKSPACES), None,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from PySide6.QtCore import QByteArray, QSize, Qt
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabWidget, QWidget
 
 from app.panels.parts import scrolled
 from app.settings import Settings
@@ -39,6 +39,7 @@ class WindowLayout:
         self._states: dict[str, QByteArray] = {}
         self.workspace: Workspace = WORKSPACES[0]
         window.setDockOptions(QMainWindow.DockOption.AnimatedDocks | QMainWindow.DockOption.AllowTabbedDocks)
+        window.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
         window.resize(SIZE)
         self.docks: dict[str, QDockWidget] = {}
         self.add((spec, panels[spec.name]) for spec in DOCKS)
@@ -84,6 +85,8 @@ class WindowLayout:
     def _arrange(self) -> None:
         for name, dock in self.docks.items():
             dock.setVisible(name in self.workspace.docks)
+        for name in self.workspace.front:
+            self.docks[name].raise_()
         self._set_sizes()
 
     def _set_sizes(self) -> None:

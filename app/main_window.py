@@ -189,6 +189,11 @@ class MainWindow(QMainWindow):
         self.top_bar.show_workspace(wanted.name)
         self.actions_by_key[f"go.{wanted.name}"].setChecked(True)
 
+    def raise_dock(self, name: str) -> None:
+        """Bring a dock in front of those it shares its place with; one that was closed stays closed."""
+        if self.docks[name].isVisible() or self.tabifiedDockWidgets(self.docks[name]):
+            self.docks[name].raise_()
+
     def _page(self, workspace: workspaces.Workspace) -> workspaces.Page:
         if workspace.name not in self._pages:
             page = workspaces.build(workspace, self)

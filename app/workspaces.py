@@ -40,6 +40,8 @@ class Workspace:
         Width in pixels of the first left and the first right dock.
     heights
         Dock -> share of its side's height.
+    front
+        Docks in front of those they share their place with.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Workspace:
     page: str = ""
     widths: tuple[int, int] = (300, 296)
     heights: Mapping[str, int] = field(default_factory=dict)
+    front: tuple[str, ...] = ()
 
 
 class Page(Protocol):
@@ -82,8 +85,8 @@ WORKSPACES: Final[tuple[Workspace, ...]] = (
         (300, 296), {"series": 116, "sampling": 256, "methods": 221},
     ),
     Workspace(
-        "maps", "Maps", "T1 and T2 maps, curves, segments", ("series", "maps_fit", "maps_pixel", "maps_regions", "maps_more"),
-        "app.controllers.maps_page:MapsPage", (288, 372), {"series": 100, "maps_fit": 500, "maps_pixel": 360, "maps_regions": 260},
+        "maps", "Maps", "T1 and T2 maps, curves, segments", ("series", "maps_fit", "maps_pixel", "maps_regions", "maps_ecv", "maps_agreement"),
+        "app.controllers.maps_page:MapsPage", (288, 372), {"series": 100, "maps_fit": 520}, ("maps_pixel",),
     ),
 )  # fmt: skip
 

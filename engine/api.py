@@ -5,7 +5,7 @@ All arrays in and out are NumPy; torch never crosses this line. Long functions t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -249,7 +249,8 @@ def fit_maps(
     """Fit T1 or T2 in every pixel of images (slice, frame, y, x). See :func:`engine.relaxometry.fit.fit_maps`."""
     from engine.relaxometry.fit import fit_maps as run
 
-    return run(images, request, report, times_ms=times_ms, title=title, kind=kind, slices=slices, voxel_mm=voxel_mm)
+    load = _weights_loader(request.model)
+    return run(images, request, report, times_ms=times_ms, title=title, kind=kind, slices=slices, voxel_mm=voxel_mm, load=load)
 
 
 def fit_map(
@@ -258,12 +259,23 @@ def fit_map(
     """Fit the images of a reconstruction, or with ``reference`` those of its reference; times and the rest are its own."""
     from engine.relaxometry.fit import fit_map as run
 
-    return run(reconstruction, request, report, reference=reference)
+    return run(reconstruction, request, report, reference=reference, load=_weights_loader(request.model))
+
+
+def _weights_loader(model: str) -> Callable[..., Any] | None:
+    """Return what loads the network behind a model of relaxometry, None for a fit."""
+    from engine.relaxometry.contract import MODELS
+
+    if MODELS.get(model).network is None:
+        return None
+    from engine.reconstruction.weights import load
+
+    return load
 
 
 def fit_pixel(maps: MapSet, slice_index: int, y: int, x: int) -> PixelFit:
     """Return samples with recovered sign, curve, parameters with 95 % intervals and residuals of one pixel."""
-    from engine.relaxometry.fit import fit_pixel as run
+    from engine.relaxometry.pixel import fit_pixel as run
 
     return run(maps, slice_index, y, x)
 

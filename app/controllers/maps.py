@@ -20,6 +20,7 @@ from app.display.map_resolve import MapDisplay, resolve_maps
 from app.display.map_snapshot import MapEntry, MapSnapshot
 from app.display.map_state import Layer, MapView, Tool
 from app.display.map_words import value_text
+from app.display.marks import Mark
 from app.display.relaxation_colors import check_range
 from app.map_sources import REFERENCE, map_snapshot, why_no_maps
 from app.panels.maps import MapsPanel
@@ -39,12 +40,17 @@ class MapsController(QObject):
     -------
     pointed(words)
         Value under the cursor, for the status bar; "" outside.
-    clicked(x, y)
-        A point of a map, in data pixels, was clicked with a tool that draws.
+    clicked(x, y), handle_moved(key, index, x, y), handle_released()
+        A point of a map, in data pixels, was clicked with a tool that draws; a point of a drawing was dragged, and let go.
+    inspected()
+        A pixel was clicked (the panel of its curve should be seen).
     """
 
     pointed = Signal(str)
     clicked = Signal(float, float)
+    handle_moved = Signal(str, int, float, float)
+    handle_released = Signal()
+    inspected = Signal()
 
     def __init__(self, context: Context, panel: MapsPanel, pixel: PixelPanel) -> None:
         super().__init__(context.window)
@@ -56,7 +62,7 @@ class MapsController(QObject):
         self._active = False
         self._curves: tuple[CurveEntry, ...] = ()
         self._asked: tuple[Any, ...] = ()
-        self._flipping = False
+        self._borders: tuple[Mark, ...] = ()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.refresh)
@@ -89,6 +95,8 @@ class MapsController(QObject):
         grid.cursorLeft.connect(self._on_cursor_left)
         grid.pixelClicked.connect(self._on_pixel)
         grid.pointClicked.connect(self._on_point)
+        grid.handleMoved.connect(self.handle_moved)
+        grid.handleDragFinished.connect(self.handle_released)
         grid.paneClicked.connect(self.select)
         grid.frameRequested.connect(self.step_slice)
         grid.sliceRequested.connect(self.step_slice)
@@ -138,7 +146,7 @@ class MapsController(QObject):
         self._timer.stop()
         case, panel = self._c.session.current, self._panel
         hint = why_no_maps(case) or READY_HINT
-        self._snapshot = map_snapshot(case, hint)
+        self._snapshot = replace(map_snapshot(case, hint), borders=self._borders)
         if case is None or not self._snapshot.entries:
             self._shown = MapDisplay(Display(hint=hint))
             panel.grid.apply(self._shown.display)
@@ -162,6 +170,12 @@ class MapsController(QObject):
         if self._cursor is not None:
             self._point(*self._cursor)
         self._show_pixel()
+
+    def set_borders(self, borders: tuple[Mark, ...]) -> None:
+        """Draw other borders of segments."""
+        if borders != self._borders:
+            self._borders = borders
+            self._later()
 
     # --- looking -------------------------------------------------------------------------------------------------------
 
@@ -320,6 +334,7 @@ class MapsController(QObject):
     def _on_pixel(self, _: str, x: int, y: int) -> None:
         if self.view.tool is Tool.INSPECT:
             self._look(pixel=(x, y))
+            self.inspected.emit()
 
     def _on_point(self, _: str, x: float, y: float) -> None:
         if self.view.tool is not Tool.INSPECT:

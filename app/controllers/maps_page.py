@@ -8,9 +8,11 @@ from PySide6.QtWidgets import QWidget
 
 from app.controllers.maps import MapsController
 from app.controllers.maps_fit import MapsFitController
+from app.controllers.maps_regions import MapsRegionsController
 from app.panels.maps import MapsPanel
 from app.panels.maps_fit import FitPanel
 from app.panels.maps_pixel import PixelPanel
+from app.panels.maps_regions import RegionsPanel
 from app.workspaces import LEFT, RIGHT, DockSpec
 
 
@@ -19,14 +21,18 @@ class MapsPage:
 
     def __init__(self, window: Any) -> None:
         context = window.context
-        self.panel, self.fit_panel, self.pixel_panel = MapsPanel(), FitPanel(), PixelPanel()
+        self.panel, self.fit_panel, self.pixel_panel, self.regions_panel = MapsPanel(), FitPanel(), PixelPanel(), RegionsPanel()
         self.widget: QWidget = self.panel
         self.docks: tuple[tuple[DockSpec, QWidget], ...] = (
             (DockSpec("maps_fit", "Fit", LEFT, scrolls=False), self.fit_panel),
             (DockSpec("maps_pixel", "Pixel", RIGHT, scrolls=False), self.pixel_panel),
+            (DockSpec("maps_regions", "Segments", RIGHT, scrolls=False, tab_of="maps_pixel"), self.regions_panel),
         )
         self.maps = MapsController(context, self.panel, self.pixel_panel)
         self.fit = MapsFitController(context, self.fit_panel)
+        self.regions = MapsRegionsController(context, self.regions_panel, self.maps)
+        self.maps.inspected.connect(lambda: window.raise_dock("maps_pixel"))
+        self.regions.drawn.connect(lambda: window.raise_dock("maps_regions"))
         self.maps.pointed.connect(window.status_bar.show_pointed)
         actions, bar = window.actions_by_key, window.top_bar
         self.panel.grid.set_empty_actions((actions["file.open"], bar.samples_action, actions["file.phantom"]), "No maps yet")
@@ -38,6 +44,7 @@ class MapsPage:
         """Work while on screen, rest while not."""
         self.maps.set_active(active)
         self.fit.set_active(active)
+        self.regions.set_active(active)
 
     def set_flip(self, on: bool) -> None:
         """Show the first map in the place of the selected one."""
@@ -55,3 +62,4 @@ class MapsPage:
         """Stand still (the window closes)."""
         self.maps.stop()
         self.fit.stop()
+        self.regions.stop()

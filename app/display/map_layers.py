@@ -121,7 +121,7 @@ def auto_range(maps: MapSet, layer: Layer) -> tuple[float, float]:
         values = np.concatenate([_finite(values_of(maps, layer, at)) for at in slices])
         if layer is Layer.R2:
             low = float(np.percentile(values, 5)) if values.size else 0.9
-            return (min(0.95, max(0.0, math.floor(20 * low) / 20)), 1.0)
+            return (min(0.95, max(0.0, math.floor(20 * low + 1e-3) / 20)), 1.0)
         top = float(np.percentile(values, 97 if layer in (Layer.VALUE, Layer.APPARENT) else 95)) if values.size else 1.0
         return 0.0, round_up(max(top, SMALLEST))
 
@@ -137,14 +137,10 @@ def difference_scale(entries: Sequence[MapEntry], view: MapView) -> Scale | None
     if chosen is not None:
         return Scale(key, "vik", chosen, f"Δ{name} from the reference", "ms", automatic=False)
     tops = []
-    for entry in others:
-        shared = sorted(set(entry.maps.slices) & set(reference.maps.slices))
-        for index in shared:
-            found = _finite(
-                difference(
-                    entry.maps, entry.maps.slices.index(index), reference.maps, reference.maps.slices.index(index), view.layer
-                )
-            )
+    for maps in (entry.maps for entry in others if entry.maps.main.values.shape[1:] == reference.maps.main.values.shape[1:]):
+        for index in sorted(set(maps.slices) & set(reference.maps.slices)):
+            at, there = maps.slices.index(index), reference.maps.slices.index(index)
+            found = _finite(difference(maps, at, reference.maps, there, view.layer))
             if found.size:
                 tops.append(float(np.percentile(np.abs(found), 95)))
     if not others:

@@ -8,10 +8,11 @@ from typing import Final
 import numpy as np
 
 from app.display import map_words
+from app.display.contour import smooth
 from app.display.frames import Display, PaneFrame, Role, Sizes
 from app.display.map_layers import Scale, difference, difference_scale, has_layer, scale_of, values_of
 from app.display.map_snapshot import MapEntry, MapSnapshot
-from app.display.map_state import Layer, MapView
+from app.display.map_state import Layer, MapView, Tool
 from app.display.marks import Mark, MarkKind
 from app.display.orientation import Orientation
 from app.display.scene import CACHE, voxel_aspect
@@ -28,6 +29,7 @@ INSERTION_COLOR: Final = "#ffd24a"
 ROI_COLOR: Final = "#6ec6ff"
 BLOOD_COLOR: Final = "#ff9df0"
 PIXEL_COLOR: Final = "#ffffff"
+LABELS: Final = {Tool.EPI: "epi", Tool.ENDO: "endo", Tool.ROI: "ROI", Tool.BLOOD: "blood", Tool.INSERTION: "RV"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,16 +71,18 @@ def marks_of(snapshot: MapSnapshot, view: MapView) -> tuple[Mark, ...]:
     made: list[Mark] = []
     drawing = snapshot.drawing
     if view.marks:
-        for points, color, kind, word in (
-            (drawing.epi, EPI_COLOR, MarkKind.OUTLINE, "epi"),
-            (drawing.endo, ENDO_COLOR, MarkKind.DASHED, "endo"),
-            (drawing.roi, ROI_COLOR, MarkKind.OUTLINE, "ROI"),
-            (drawing.blood, BLOOD_COLOR, MarkKind.DASHED, "blood"),
+        made += snapshot.borders
+        for points, color, kind, key in (
+            (drawing.epi, EPI_COLOR, MarkKind.OUTLINE, Tool.EPI),
+            (drawing.endo, ENDO_COLOR, MarkKind.DASHED, Tool.ENDO),
+            (drawing.roi, ROI_COLOR, MarkKind.OUTLINE, Tool.ROI),
+            (drawing.blood, BLOOD_COLOR, MarkKind.DASHED, Tool.BLOOD),
         ):
             if points:
-                made.append(Mark(kind, points, color, word))
+                made.append(Mark(kind, smooth(points), color, LABELS[key], key, points))
         if drawing.insertion is not None:
-            made.append(Mark(MarkKind.POINT, (drawing.insertion,), INSERTION_COLOR, "RV"))
+            at = (drawing.insertion,)
+            made.append(Mark(MarkKind.POINT, at, INSERTION_COLOR, LABELS[Tool.INSERTION], Tool.INSERTION, at))
     if view.pixel is not None:
         made.append(Mark(MarkKind.PIXEL, ((float(view.pixel[0]), float(view.pixel[1])),), PIXEL_COLOR))
     return tuple(made)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from app.display.map_state import Drawing
+from app.display.marks import Mark
 from engine.core.maps import MapSet
 
 
@@ -32,6 +33,8 @@ class MapSnapshot:
         Voxel size (z, y, x), for square pixels on screen.
     drawing
         What was drawn on the slice on screen.
+    borders
+        Borders and numbers of the segments of this slice.
     notes
         Short sentences that travel with the data.
     hint
@@ -42,5 +45,6 @@ class MapSnapshot:
     slices: int = 1
     voxel_mm: tuple[float, float, float] | None = None
     drawing: Drawing = field(default_factory=Drawing)
+    borders: tuple[Mark, ...] = ()
     notes: tuple[str, ...] = ()
     hint: str = ""

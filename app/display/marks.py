@@ -12,12 +12,12 @@ Point = tuple[float, float]
 class MarkKind(StrEnum):
     """How a mark is drawn, so that none is told by its colour alone."""
 
-    OUTLINE = "outline"  # closed line, a handle at each point
+    OUTLINE = "outline"  # closed line
     DASHED = "dashed"  # the same, dashed
-    OPEN = "open"  # a line that is still being drawn
     POINT = "point"  # a ring with a cross
     PIXEL = "pixel"  # a frame around one pixel
     LINES = "lines"  # separate thin lines, two points each
+    WORD = "word"  # only its label, centred
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,13 @@ class Mark:
         Name of a colour ("#rrggbb").
     label
         Short word beside its first point, "" for none.
+    key, handles
+        Name under which its handles can be dragged with the mouse, "" when they cannot; where they are.
     """
 
     kind: MarkKind
     points: tuple[Point, ...]
     color: str
     label: str = ""
+    key: str = ""
+    handles: tuple[Point, ...] = ()

@@ -68,17 +68,15 @@ def clipped(values: NDArray[Any], low: float, up: float) -> Float:
     """Return values moved to where the rule shows them, float32.
 
     With e = (up - low) / 256: what is below e, or no number, has no value and goes to low - e; what is too low goes to
-    low + 1.5 e, the darkest colour that is not black (not when ``low`` is negative: then nothing valid is below it); what is too
-    high goes to ``up``.
+    low + 1.5 e, the darkest colour that is not black (not when ``low`` is negative: then nothing valid is below it). What is too
+    high stays: the display takes its last colour for it.
     """
     check_range(low, up)
     step = (up - low) / ENTRIES
     values = np.asarray(values, dtype=np.float64)
     with np.errstate(invalid="ignore"):
         nothing = ~(values >= step)
-        shown = np.where(values > up, up, values)
-        if low >= 0:
-            shown = np.where(shown < low + step, low + 1.5 * step, shown)
+        shown = np.where(values < low + step, low + 1.5 * step, values) if low >= 0 else values.copy()
     shown[nothing] = low - step
     return shown.astype(np.float32)
 

@@ -90,8 +90,6 @@ def obstacle(row: MethodRow, series: Suitability) -> str:
     """Return why a method cannot run on a series, "" when it can."""
     if row.trainable and row.chosen is None:
         return "no weights"
-    if row.needs_reference:
-        return "needs a second sequence"
     if series.kind not in (None, "unknown") and row.kinds and series.kind not in row.kinds:
         return f"not for {series.kind}"
     if row.max_coils is not None and series.coils is not None and series.coils > row.max_coils:
@@ -109,6 +107,8 @@ def tip(row: MethodRow, blocked: str) -> str:
         lines.append(f"{count_words(row.macs)} MACs" + (f" at {row.macs_shape}" if row.macs_shape else ""))
     if row.chosen:
         lines.append(f"Weights {row.chosen}")
+    if row.needs_reference:
+        lines.append("Reference sequence: the mean of what the frames measured")
     if row.settings:
         lines.append("Changed settings: " + ", ".join(f"{name} = {value}" for name, value in row.settings.items()))
     return "\n".join(line for line in [*lines, *row.notes] if line)

@@ -43,6 +43,8 @@ class PaneGrid(QWidget):
     paneClicked = Signal(str)  # noqa: N815
     pixelClicked = Signal(str, int, int)  # noqa: N815
     pointClicked = Signal(str, float, float)  # noqa: N815
+    handleMoved = Signal(str, int, float, float)  # noqa: N815
+    handleDragFinished = Signal()  # noqa: N815
     viewChanged = Signal(float)  # noqa: N815
 
     def __init__(self, parent: QWidget | None = None, name: str = "review", scale_rows: tuple[Role, ...] = SCALE_ROWS) -> None:
@@ -270,6 +272,10 @@ class PaneGrid(QWidget):
                 self._camera_changed(before)
             elif hold is Hold.WINDOW:
                 self.windowChanged.emit(*self._interaction.window(position))
+            elif hold is Hold.HANDLE:
+                point = pane.data_point(position)
+                if point is not None:
+                    self.handleMoved.emit(*self._interaction.handle, *point)
             else:
                 line = self._interaction.line(pane, position)
                 if line is not None and line != self._link.line:
@@ -324,6 +330,8 @@ class PaneGrid(QWidget):
             self._point(pane, event.position())
         if held is Hold.WINDOW:
             self.windowDragFinished.emit()
+        elif held is Hold.HANDLE:
+            self.handleDragFinished.emit()
         elif held in (Hold.LINE, Hold.START, Hold.END):
             self.profileDragFinished.emit()
         elif held is Hold.NOTHING and was not in (Hold.NOTHING, Hold.WINDOW):

@@ -39,6 +39,7 @@ class Hold(Enum):
     LINE = auto()
     START = auto()
     END = auto()
+    HANDLE = auto()
 
 
 class Interaction:
@@ -53,6 +54,7 @@ class Interaction:
         self._window = (0.0, 1.0)
         self._line: Line | None = None
         self._turned = 0
+        self.handle: tuple[str, int] = ("", 0)  # of which mark, which one
 
     def press(self, pane: Pane, event: QMouseEvent) -> None:
         """Begin a drag."""
@@ -61,6 +63,7 @@ class Interaction:
         self._window, self._line = self.link.display.window, self.link.line
         if event.button() == Qt.MouseButton.LeftButton:
             self.hold = self.over(pane, event.position())
+            self.handle = self.handle_at(pane, event.position()) or ("", 0)
         elif self.link.display.component not in (Component.PHASE, Component.KSPACE):
             self.hold = Hold.WINDOW
 
@@ -72,6 +75,8 @@ class Interaction:
 
     def over(self, pane: Pane, position: QPointF) -> Hold:
         """Return what a left press at a position would hold."""
+        if self.handle_at(pane, position) is not None:
+            return Hold.HANDLE
         ends = pane.line_ends()
         if ends is None or pane.role is Role.PROFILE:
             return Hold.IMAGE
@@ -81,6 +86,19 @@ class Interaction:
         if _distance(position, end) <= GRAB:
             return Hold.END
         return Hold.LINE if _from_segment(position, start, end) <= GRAB - 2 else Hold.IMAGE
+
+    def handle_at(self, pane: Pane, position: QPointF) -> tuple[str, int] | None:
+        """Return which handle of which mark lies under a position, None for none; the nearest wins."""
+        target = pane.target()
+        if target is None:
+            return None
+        turn, best, found = self.link.display.orientation.to_display, GRAB, None
+        for mark in self.link.marks:
+            for index, point in enumerate(mark.handles if mark.key else ()):
+                away = _distance(position, QPointF(*target.to_view(*turn(*point))))
+                if away <= best:
+                    best, found = away, (mark.key, index)
+        return found
 
     def begun(self, position: QPointF) -> bool:
         """Whether the mouse has gone far enough for a drag."""

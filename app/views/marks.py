@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen, QPolygonF
 
 from app.display.camera import Target
 from app.display.marks import Mark, MarkKind
@@ -21,16 +21,21 @@ def paint_mark(painter: QPainter, mark: Mark, target: Target, orientation: Orien
     color = QColor(mark.color)
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, mark.kind is not MarkKind.PIXEL)
+    if mark.kind in (MarkKind.LINES, MarkKind.WORD):
+        painter.setPen(QPen(color, 1.0))
+        _paint_shape(painter, mark, at, target)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        return
     for pen in (QPen(_SHADOW, 3.0), QPen(color, 1.4)):
         if mark.kind is MarkKind.DASHED and pen.color() == color:
             pen.setStyle(Qt.PenStyle.DashLine)
         painter.setPen(pen)
         _paint_shape(painter, mark, at, target)
-    if mark.kind in (MarkKind.OUTLINE, MarkKind.DASHED, MarkKind.OPEN):
+    if mark.handles:
         painter.setPen(QPen(_SHADOW, 1.0))
         painter.setBrush(color)
-        for point in at:
-            painter.drawEllipse(point, HANDLE, HANDLE)
+        for x, y in mark.handles:
+            painter.drawEllipse(QPointF(*target.to_view(*orientation.to_display(x, y))), HANDLE, HANDLE)
     if mark.label:
         painter.setPen(_SHADOW)
         painter.drawText(at[0] + QPointF(7, -5), mark.label)
@@ -55,7 +60,14 @@ def _paint_shape(painter: QPainter, mark: Mark, at: list[QPointF], target: Targe
         )
     elif mark.kind is MarkKind.LINES:
         painter.drawLines([QLineF(start, end) for start, end in zip(at[::2], at[1::2], strict=True)])
-    elif mark.kind is MarkKind.OPEN or len(at) < 3:
+    elif mark.kind is MarkKind.WORD:
+        metrics = QFontMetricsF(painter.font())
+        corner = at[0] + QPointF(-metrics.horizontalAdvance(mark.label) / 2, metrics.ascent() / 2 - 1)
+        painter.setPen(_SHADOW)
+        painter.drawText(corner + QPointF(1, 1), mark.label)
+        painter.setPen(QColor(mark.color))
+        painter.drawText(corner, mark.label)
+    elif len(at) < 3:
         painter.drawPolyline(QPolygonF(at))
     else:
         painter.drawPolygon(QPolygonF(at))

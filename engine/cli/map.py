@@ -85,7 +85,9 @@ def _fit(series: KSpaceSeries | ImageSeries, request: FitRequest, options: argpa
     title, affine = series.name, series.attributes.get("affine")
     if isinstance(series, KSpaceSeries):
         if options.reference:
-            raise InputError("--reference belongs to a reconstruction (found k-space)", "Leave it out: k-space gives the reference.")
+            raise InputError(
+                "--reference belongs to a reconstruction (found k-space)", "Leave it out: k-space gives the reference."
+            )
         if not series.fully_sampled:
             raise InputError(
                 f"{options.file} is undersampled k-space (expected images or fully sampled k-space)",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import Any
 
 from engine import api
@@ -11,7 +12,7 @@ from engine.cli.inspect import add_reading, open_file
 from engine.cli.output import add_common, print_json, reporter
 from engine.core.errors import InputError
 from engine.core.files import check_writable
-from engine.core.requests import MaskRequest, ReconRequest
+from engine.core.requests import MaskRequest, ReconRequest, ReferenceSequence
 from engine.core.types import KSpaceSeries, SamplingMask
 
 Commands = Any
@@ -37,6 +38,12 @@ def add(commands: Commands) -> None:
     command.add_argument("--device", default="auto", help="auto, cpu, cuda:0")
     command.add_argument("--stages", action="store_true", help="keep what each cascade produced")
     command.add_argument("--no-reference", action="store_true", help="do not store the fully sampled image")
+    command.add_argument(
+        "--reference-sequence",
+        metavar="FILE|ti:N|mean",
+        help="second sequence of methods that need one: another series, frame N of this one, or the temporal mean (default)",
+    )
+    command.add_argument("--reference-frame", type=int, metavar="N", help="the frame of FILE that leads all frames")
     command.add_argument("--option", action="append", metavar="NAME=VALUE", help="a setting of the method")
     command.add_argument("--out", required=True)
     add_reading(command)
@@ -87,6 +94,24 @@ def _check_used(options: argparse.Namespace) -> None:
             )
 
 
+def second_sequence(options: argparse.Namespace) -> ReferenceSequence | None:
+    """Return the reference sequence that the options ask for, None when they do not speak of one."""
+    word, frame = options.reference_sequence, options.reference_frame
+    number = None if word is None else re.fullmatch(r"(?:ti|frame):(-?\d+)", word)
+    if frame is not None and (word in (None, "mean") or number):
+        raise InputError(
+            f"--reference-frame {frame} needs a file (found {word or 'no reference sequence'})",
+            "For example --reference-sequence OTHER.h5 --reference-frame 3; a frame of this series is ti:3.",
+        )
+    if word is None:
+        return None
+    if word == "mean":
+        return ReferenceSequence()
+    if number:
+        return ReferenceSequence(frame=int(number[1]))
+    return ReferenceSequence(api.open_series(word), frame)
+
+
 def run(options: argparse.Namespace) -> int:
     """Reconstruct and write; nothing is written on failure."""
     series = open_file(options)
@@ -107,6 +132,7 @@ def run(options: argparse.Namespace) -> int:
         stages=options.stages,
         reference=not options.no_reference,
         options=parse.assignments(options.option, "--option iterations=30"),
+        reference_sequence=second_sequence(options),
     )
     result = api.reconstruct(request, reporter(options))
     api.save_reconstruction(result, options.out)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.core.types import KSpaceSeries, SamplingMask
+from engine.core.types import ImageSeries, KSpaceSeries, SamplingMask
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +26,32 @@ class MaskRequest:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ReferenceSequence:
+    """The second sequence of methods that are led by one: another contrast, another inversion time, or the temporal mean.
+
+    Not to be confused with a series' own reference, its fully sampled image.
+
+    Parameters
+    ----------
+    source
+        Images, or fully sampled k-space, of the same anatomy and matrix; None is the series that is reconstructed.
+    frame
+        The frame of the source that leads all frames. None: of another series each frame leads its own, of the series itself it is
+        the mean of what its frames measured.
+    """
+
+    source: KSpaceSeries | ImageSeries | None = None
+    frame: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ReconRequest:
     """A reconstruction to make.
 
     ``mask`` None uses the data as measured; ``weights`` is an id or a file; ``slices`` and ``frames`` None mean all;
     ``reference`` asks for the fully sampled image beside; ``options`` override the method's default settings; ``precision`` of a
-    network's layers is ``float32``, ``bfloat16`` or, on CUDA, ``float16`` (the physics stays in single precision).
+    network's layers is ``float32``, ``bfloat16`` or, on CUDA, ``float16`` (the physics stays in single precision);
+    ``reference_sequence`` is for methods that need a second sequence, None gives them the temporal mean.
     """
 
     series: KSpaceSeries
@@ -45,3 +65,4 @@ class ReconRequest:
     reference: bool = True
     options: Mapping[str, Any] = field(default_factory=dict)
     precision: str = "float32"
+    reference_sequence: ReferenceSequence | None = None

@@ -79,6 +79,15 @@ class _Counter:
             aten.baddbmm.default: lambda args, out: self._product(out, args[1].shape[-1], True),
         }
 
+        if rule.elementwise:
+            names = ("native_batch_norm", "leaky_relu", "leaky_relu_", "_prelu_kernel", "avg_pool2d", "avg_pool3d")
+            self._ways |= {getattr(aten, name).default: self._elements for name in names}
+
+    @staticmethod
+    def _elements(args: tuple[Any, ...], out: Any) -> float:
+        del out
+        return float(args[0].numel())
+
     def attach(self, network: nn.Module) -> None:
         """Follow which layers of a network are at work."""
         for name, module in network.named_modules():
@@ -96,7 +105,7 @@ class _Counter:
         """Count one operation."""
         del kwargs
         way = self._ways.get(operation)
-        if way is not None and not self._left_out and not result.is_complex():
+        if way is not None and not self._left_out and not args[0].is_complex():
             self.total += way(args, result)
 
     def _convolution(self, args: tuple[Any, ...], out: Tensor) -> float:

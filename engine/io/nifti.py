@@ -205,7 +205,12 @@ def write_folder(path: str | Path, maps: MapSet) -> None:
     quantity = maps.main.quantity
     _write(anat / f"sub-01_{quantity}map.nii.gz", maps, maps.main.values / MS, _record(maps, quantity, "s"))
     if maps.main.sd is not None:
-        _write(anat / f"sub-01_desc-sd_{quantity}map.nii.gz", maps, maps.main.sd / MS, _record(maps, f"standard deviation of {quantity}", "s"))
+        _write(
+            anat / f"sub-01_desc-sd_{quantity}map.nii.gz",
+            maps,
+            maps.main.sd / MS,
+            _record(maps, f"standard deviation of {quantity}", "s"),
+        )
     for name, values in (("r2", maps.r2), ("residual", maps.residual)):
         _write(anat / f"sub-01_desc-{name}_{quantity}map.nii.gz", maps, values, _record(maps, name, "arbitrary"))
     _write(anat / "sub-01_desc-valid_mask.nii.gz", maps, maps.valid.astype(np.uint8), _record(maps, "1 where the fit holds", ""))

@@ -57,15 +57,19 @@ def unstack_frames(channels: Tensor) -> Tensor:
     return torch.view_as_complex(pairs.contiguous())
 
 
-def halves_to_complex(channels: Tensor) -> Tensor:
-    """Turn real (batch, 2 * group, y, x), all real parts before all imaginary ones, into complex (batch, group, y, x)."""
-    real, imaginary = _at_least_single(channels).chunk(2, dim=1)
-    return torch.complex(real, imaginary)
+def pairs_to_complex(channels: Tensor) -> Tensor:
+    """Turn real (batch, 2 * image, y, x), re and im of image 0, of image 1, ..., into complex (batch, image, y, x).
+
+    Free where the channel lies last in memory.
+    """
+    last = _at_least_single(channels).permute(0, 2, 3, 1)
+    pairs = last.reshape(*last.shape[:-1], last.shape[-1] // 2, 2)
+    return torch.view_as_complex(pairs if pairs.stride(-1) == 1 else pairs.contiguous()).permute(0, 3, 1, 2)
 
 
-def complex_to_halves(image: Tensor) -> Tensor:
-    """Turn complex (batch, group, y, x) into real (batch, 2 * group, y, x): all real parts, then all imaginary ones."""
-    return torch.cat((image.real, image.imag), dim=1)
+def complex_to_pairs(image: Tensor) -> Tensor:
+    """Turn complex (batch, image, y, x) into real (batch, 2 * image, y, x), the channel last in memory: re, im of image 0, ..."""
+    return torch.view_as_real(image.permute(0, 2, 3, 1).contiguous()).flatten(-2).permute(0, 3, 1, 2)
 
 
 def _at_least_single(channels: Tensor) -> Tensor:
@@ -135,6 +139,7 @@ class ConvStack(nn.ModuleList):
     def __init__(self, channels: Sequence[int], bias: bool = False, slope: float = 0.0) -> None:
         super().__init__(Conv3d(a, b, bias) for a, b in pairwise(channels))
         self.slope = slope
+        self.widths = tuple(channels[1:])
         for layer in self:
             glorot(layer)
 
@@ -145,6 +150,10 @@ class ConvStack(nn.ModuleList):
                 check()
             features = layer(self.activate(features) if index else features)
         return features
+
+    def kept_bytes(self, image: Tensor) -> float:
+        """Return how many bytes a backward pass keeps of the layers' outputs, for an image (batch, frame, y, x)."""
+        return float(image.real.element_size() * image.numel() * sum(self.widths))
 
     def activate(self, features: Tensor) -> Tensor:
         """Apply the activation in place."""

@@ -1,8 +1,8 @@
 """CineNet: U-Nets over temporal frequency and one axis of space, and conjugate gradients.
 
-Source: A. Kofler, M. Haltmeier, T. Schaeffter, C. Kolbitsch, "An end-to-end-trainable iterative network architecture for accelerated
-radial multi-coil 2D cine MR image reconstruction", Med Phys 2021;48:2412, in the Cartesian form of a public re-implementation
-(MIT licence), which is what CRUNet-MR's authors could compare with. With x_0 = A^H y, cascade i is
+Source: A. Kofler, M. Haltmeier, T. Schaeffter, C. Kolbitsch, "An end-to-end-trainable iterative network architecture for
+accelerated radial multi-coil 2D cine MR image reconstruction", Med Phys 2021;48:2412, in the Cartesian form of a public
+re-implementation (MIT licence), which is what CRUNet-MR's authors could compare with. With x_0 = A^H y, cascade i is
 
 ``X = F_t (x - mean_t x)``,  ``z = mean_t x + F_t^-1 [U_yf(X) + U_xf(X)] / 2``,
 ``x <- `` some iterations of conjugate gradients on ``(A^H A + lambda_i) x = A^H y + lambda_i z``, started at z.

@@ -61,8 +61,8 @@ class CineVNConfig:
     def __post_init__(self) -> None:
         if min(self.cascades, self.filters, self.cg_iterations) < 1 or min(self.pools, self.cg_every) < 0:
             raise InputError(
-                f"sizes of cinevn are out of range (expected at least 1 cascade, filter and iteration, 0 pools and interval / found "
-                f"{self.cascades}, {self.filters}, {self.cg_iterations}, {self.pools}, {self.cg_every})",
+                f"sizes of cinevn are out of range (expected at least 1 cascade, filter and iteration, 0 pools and interval / "
+                f"found {self.cascades}, {self.filters}, {self.cg_iterations}, {self.pools}, {self.cg_every})",
                 "The published network has 15 cascades of U-Nets with 16 filters and 2 pools, and 10 iterations after every third.",
             )
 
@@ -175,6 +175,7 @@ class CineVN(nn.Module):
         kspace, image = data.kspace, term.image
         phases = self.phases(len(kspace), kspace.device)
         for index, cascade in enumerate(self.cascades):
+            assert isinstance(cascade, Cascade)
             data.report.step(index, total, f"CineVN, cascade {index + 1}")
             residual = self._residual(cascade, image, phases[:, index], check)
             change = cascade.stretched(kspace) * coils.forward(residual)
@@ -206,9 +207,10 @@ class CineVN(nn.Module):
     @staticmethod
     def _residual(cascade: Cascade, image: Tensor, phase: Tensor, check: Check) -> Tensor:
         """Return what the U-Net makes of the image turned by the phase, turned back."""
-        turn = torch.polar(torch.ones_like(phase), phase).to(image.dtype)[:, None, None, None]
+        phase = phase.to(image.real.dtype)[:, None, None, None]
+        turn = torch.polar(torch.ones_like(phase), phase)
         channels = to_channels(image * turn)
-        kept = 3 * kept_bytes(channels, cascade.unet.filters)  # blocks of four layers and an identity
+        kept = 2 * kept_bytes(channels, cascade.unet.filters)  # blocks of four layers and an identity
         return to_complex(recomputed(partial(cascade.unet, channels, check), kept)) * turn.conj()
 
     def _consistent(self, term: DataTerm, image: Tensor, mu: Tensor, check: Check) -> Tensor:

@@ -78,6 +78,8 @@ class MacRule:
         Products of two activations, as in attention.
     transposed_by_output
         The whole kernel of a transposed convolution at each of its outputs instead of its inputs: ptflops's over-count.
+    elementwise
+        One for each value that a norm, a leaky or parametric ReLU or a pooling takes, as ptflops counts where these are layers.
     without
         Submodules, as in ``named_modules``, that the figure leaves out, with all inside them.
     """
@@ -85,6 +87,7 @@ class MacRule:
     bias: bool = False
     matmul: bool = False
     transposed_by_output: bool = False
+    elementwise: bool = False
     without: tuple[str, ...] = ()
 
 

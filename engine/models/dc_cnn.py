@@ -1,8 +1,9 @@
 """DC-CNN: a cascade of convolutional networks with hard data consistency between them.
 
 Source: J. Schlemper, J. Caballero, J. V. Hajnal, A. N. Price, D. Rueckert, "A Deep Cascade of Convolutional Neural Networks for
-Dynamic MR Image Reconstruction", IEEE TMI 2018: eqs. (7) to (9), sections III-B to III-D. Presets: ``paper`` is D6-C10 in 3D with
-16 channels and without biases, as the JotlasNet paper compares it; ``d5c5_2d`` and ``d5c5_3d`` are the authors' own sizes.
+Dynamic MR Image Reconstruction", IEEE TMI 2018: section III (data consistency, cascades, data sharing). Presets: ``paper`` is
+D6-C10 in 3D with 16 channels and without biases, as the JotlasNet paper compares it; ``d5c5_2d`` and ``d5c5_3d`` are the authors'
+own sizes.
 
 Deviation: with several coils, data consistency replaces the samples of every coil and combines the coils again; the paper has one
 coil. Data sharing in later cascades is taken of the combined image, which is the same for one coil.
@@ -11,6 +12,7 @@ coil. Data sharing in later cascades is taken of the combined image, which is th
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -21,6 +23,7 @@ from engine.core.errors import InputError
 from engine.models.blocks import ConvStack, channels_to_frames, frames_to_channels, glorot, to_channels, to_complex
 from engine.models.contract import MODELS, ModelSpec, ReconInput
 from engine.models.parts import forms
+from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.consistency import DataTerm
 from engine.models.parts.sharing import share_images, share_kspace
 from engine.models.parts.thresholds import Check
@@ -65,8 +68,13 @@ class ConvStack2d(nn.ModuleList):
     def __init__(self, channels: tuple[int, ...], bias: bool, slope: float) -> None:
         super().__init__(nn.Conv2d(a, b, 3, padding=1, bias=bias) for a, b in pairwise(channels))
         self.slope = slope
+        self.widths = channels[1:]
         for layer in self:
             glorot(layer)
+
+    def kept_bytes(self, image: Tensor) -> float:
+        """Return how many bytes a backward pass keeps of the layers' outputs, for an image (batch, frame, y, x)."""
+        return float(image.real.element_size() * image.numel() * sum(self.widths))
 
     def forward(self, features: Tensor, check: Check) -> Tensor:
         """Convolve (image, channel, y, x)."""
@@ -79,7 +87,7 @@ class ConvStack2d(nn.ModuleList):
 
 
 class DcCnn(nn.Module):
-    """The network: x0 = A^H b; every cascade adds what its CNN finds and replaces the measured samples, eqs. (7) to (9).
+    """The network: x0 = A^H b; every cascade adds what its CNN finds and puts the measured samples in.
 
     Stages: ``"image"``, ``"residual"`` (what the CNN adds before data consistency).
     """
@@ -99,7 +107,9 @@ class DcCnn(nn.Module):
         x = term.image
         for index, cell in enumerate(self.cells):
             data.report.step(index, total, "DC-CNN")
-            residual = _residual(cell, self.shared(x, term, data, index == 0), check)
+            assert isinstance(cell, ConvStack | ConvStack2d)
+            step = partial(_residual, cell, self.shared(x, term, data, index == 0), check)
+            residual = recomputed(step, cell.kept_bytes(x))
             x = term.hard(x + residual)
             data.stages(index, "image", x)
             data.stages(index, "residual", residual)
@@ -118,7 +128,7 @@ class DcCnn(nn.Module):
         return [term.hard(share_images(x, distance)) for distance in self.sharing]
 
 
-def _residual(cell: nn.Module, images: list[Tensor], check: Check) -> Tensor:
+def _residual(cell: ConvStack | ConvStack2d, images: list[Tensor], check: Check) -> Tensor:
     """Return what a CNN makes of images (batch, frame, y, x): their channels side by side in, one complex image out."""
     if isinstance(cell, ConvStack2d):
         channels = torch.cat([frames_to_channels(image) for image in images], dim=1)

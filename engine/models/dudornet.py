@@ -4,26 +4,28 @@ Source: B. Zhou, S. K. Zhou, "DuDoRNet: Learning a Dual-Domain Recurrent Network
 CVPR 2020: section 3 (dual-domain recurrence, dilated residual dense network with squeeze and excitation).
 
 Deviation: the paper has one coil. With several, the k-space network works on the Fourier transform of the coil-combined image and
-data consistency replaces the samples of every coil; for one coil of unit sensitivity this is the paper's network. Where no second
-sequence is given, a network with a prior takes the average of all frames of the series itself.
+data consistency replaces the samples of every coil; for one coil of unit sensitivity this is the paper's network. The prior is any
+second sequence; in the paper it is a fully sampled T1-weighted image.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from math import sqrt
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.core.errors import InputError, ShapeError
+from engine.core.errors import InputError
 from engine.models.blocks import channels_to_frames, frames_to_channels
 from engine.models.contract import MODELS, ModelSpec, ReconInput
 from engine.models.parts import forms
+from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.chunks import in_chunks
 from engine.models.parts.consistency import DataTerm
-from engine.models.parts.sharing import average_of_frames
+from engine.models.parts.lifted import reference_of
 from engine.models.parts.thresholds import Check
 from engine.physics.fourier import fft2c, ifft2c
 
@@ -85,7 +87,8 @@ class DenseBlock(nn.Module):
         for layer in self.layers:
             check()
             dense = torch.cat((dense, functional.relu_(layer(dense))), dim=1)
-        return self.excitation(self.fusion(dense)) + features
+        scaled: Tensor = self.excitation(self.fusion(dense))
+        return scaled + features
 
 
 class DRDN(nn.Module):
@@ -103,6 +106,11 @@ class DRDN(nn.Module):
                 nn.init.normal_(module.weight, std=0.02)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
+
+    def kept_bytes(self, channels: Tensor) -> float:
+        """Return about how many bytes a backward pass keeps: the input of every convolution."""
+        widths = sum(layer.in_channels for layer in self.modules() if isinstance(layer, nn.Conv2d))
+        return float(channels.element_size() * channels[:, 0].numel() * widths)
 
     def forward(self, channels: Tensor, check: Check) -> Tensor:
         """Map real (image, inputs, y, x) to (image, 2, y, x)."""
@@ -141,7 +149,7 @@ class DuDoRNet(nn.Module):
         x = term.image
         # The networks know the transform that sums without a factor: its values are larger by the root of the number of pixels.
         gain = sqrt(x.shape[-2] * x.shape[-1])
-        prior = self._prior(data, x) if self.prior else None
+        prior = reference_of(data, "dudornet").expand_as(x) if self.prior else None
         prior_kspace = None if prior is None else gain * fft2c(prior)
         for index in range(self.recurrences):
             data.report.step(index, self.recurrences, "DuDoRNet")
@@ -153,27 +161,19 @@ class DuDoRNet(nn.Module):
         data.report.step(self.recurrences, self.recurrences, "DuDoRNet")
         return x
 
-    @staticmethod
-    def _prior(data: ReconInput, like: Tensor) -> Tensor:
-        """Return the second sequence, complex (batch, frame, y, x); without one the average of all frames."""
-        if data.reference is None:
-            return average_of_frames(data)
-        found = tuple(data.reference.shape)
-        if len(found) != 4 or any(a not in (1, b) for a, b in zip(found, like.shape, strict=True)):
-            raise ShapeError(
-                f"the second sequence does not fit the series (expected {tuple(like.shape)}, slices and frames may be 1 / "
-                f"found {found})",
-                "Give a reference of the same slices and matrix.",
-            )
-        return data.reference.expand_as(like)
-
 
 def _apply(network: DRDN, x: Tensor, prior: Tensor | None, check: Check) -> Tensor:
     """Let a network map complex (batch, frame, y, x), with the prior beside it, to the same shape; every frame by itself."""
     channels = frames_to_channels(x)
     if prior is not None:
         channels = torch.cat((channels, frames_to_channels(prior)), dim=1)
-    return channels_to_frames(in_chunks(lambda part: network(part, check), channels), x.shape[1])
+    kept = network.kept_bytes(channels)
+
+    def some(part: Tensor) -> Tensor:
+        mapped: Tensor = recomputed(partial(network, part, check), kept)
+        return mapped
+
+    return channels_to_frames(in_chunks(some, channels), x.shape[1])
 
 
 MODELS.register(
@@ -191,9 +191,11 @@ MODELS.register(
         },
         trainable=True,
         macs_shape="1x1x256x256",
+        needs_reference=True,
         normalise="image_max",
         notes=(
-            "The prior is the second sequence where one is given, otherwise the average of the frames of the series itself.",
+            "The prior, a T1-weighted image in the paper, is the second sequence: another contrast, another inversion time, or the "
+            "temporal mean of the series itself; the preset no_prior leaves it out.",
             "The paper has one coil; with several, the k-space network works on the transform of the coil-combined image and data "
             "consistency replaces the samples of every coil.",
         ),

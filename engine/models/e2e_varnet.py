@@ -52,7 +52,8 @@ class E2EVarNetConfig:
     def __post_init__(self) -> None:
         check_maps(self.maps, self.maps_filters, "e2e_varnet")
         if self.form not in FORMS:
-            raise InputError(f"the form of e2e_varnet is unknown (expected {' or '.join(FORMS)} / found {self.form!r})", "Use fastmri.")
+            expected = " or ".join(FORMS)
+            raise InputError(f"the form of e2e_varnet is unknown (expected {expected} / found {self.form!r})", "Use fastmri.")
         if min(self.cascades, self.filters) < 1 or min(self.pools, self.maps_pools) < 0:
             raise InputError(
                 f"sizes of e2e_varnet are out of range (expected at least 1 cascade and filter, 0 pools / found {self.cascades}, "
@@ -101,6 +102,7 @@ class E2EVarNet(nn.Module):
         iterate = KSpaceIterate.start(data.kspace, data.operator, check)
         frames = data.kspace.shape[1]
         for index, cascade in enumerate(self.cascades):
+            assert isinstance(cascade, Cascade)
             data.report.step(index, total, f"E2E VarNet, cascade {index + 1}")
             image = frames_to_channels(iterate.image())
             residual = recomputed(partial(cascade.unet, image, check), kept_bytes(image, cascade.filters))

@@ -6,7 +6,7 @@ Progressive Masking", AAAI 2025: eqs. (15) to (22), fig. 2, table 2. Its code is
 What the paper leaves open is chosen so that its table 2 comes out: X, Y, Y~ and G have 32 channels each (it says c < C without
 numbers), images are repeated to these channels, as the program of MC-VarNet does, and the result is the mean of X over them. Six
 blocks of two 3 x 3 convolutions a stage are 1,331,712 parameters (1.33 M); seven of them are evaluated a stage and one before the
-first: 103.03 G multiply-accumulates at 256 x 256 (103.28). With the attention 1,531,932 parameters (1.53 M) and 107.80 G (107.92).
+first: 103.03 G multiply-accumulates at 256 x 256 (103.28). With the attention 1,531,932 parameters (1.53 M) and 107.78 G (107.92).
 
 Deviation: eq. (20) prints Y~ where eq. (13), which it rewrites, has Y~B: B is kept. CSCA(Y, G) is the pixel-wise ``A'(Y) - G``
 of eq. (13), with an operator of its own, plus the attention; without CSCA the attention is left out. Eq. (18) prints K^(t-1); as
@@ -27,7 +27,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from engine.core.axes import COIL
+from engine.core.axes import COIL, KX
 from engine.core.errors import InputError
 from engine.models.contract import MODELS, MacRule, ModelSpec, ReconInput, no_stages
 from engine.models.parts import forms
@@ -151,9 +151,9 @@ class Stage(nn.Module):
 class Ima(nn.Module):
     """The network; every frame by itself, with the dilations of its own mask.
 
-    Stages: ``"image"`` (X), ``"mask"`` (M_t, real (batch, frame, ky, kx or 1)), ``"g"`` (G), ``"auxiliary"`` (Y~) and ``"mapping"``
+    Stages: ``"image"`` (X), ``"mask"`` (M_t, real (batch, frame, ky, kx)), ``"g"`` (G), ``"auxiliary"`` (Y~) and ``"mapping"``
     (A(Y) + B(Y~)); images are the mean over the channels. The second term of the loss, eq. (25), compares the last image with the
-    last mapping. Nothing else reads the last Y~ and G: they are left out where nobody asks for stages, and the parameters that make
+    last mapping, both as images. Nothing else reads the last Y~ and G: they are left out where nobody asks for stages, and the parameters that make
     them learn from that term only (``without_effect`` on the image).
     """
 
@@ -214,10 +214,10 @@ class Ima(nn.Module):
 
 
 def _shown(operator: SenseOperator, lifted: Lifted) -> Tensor:
-    """Return the mask as real (batch, frame, ky, kx or 1)."""
+    """Return the mask as real (batch, frame, ky, kx)."""
     mask = operator.mask.squeeze(COIL)
     mask = mask if mask.shape[1] == 1 else mask[:, :: lifted.groups]
-    return mask.to(torch.float32).expand(lifted.batch, lifted.frames, -1, -1)
+    return mask.to(torch.float32).expand(lifted.batch, lifted.frames, -1, lifted.start.shape[KX])
 
 
 MODELS.register(

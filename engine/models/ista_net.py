@@ -1,8 +1,8 @@
 """ISTA-Net+ as a network over space and time: a gradient step, then soft thresholding in a learned domain, in every cell.
 
 Source: J. Zhang, B. Ghanem, "ISTA-Net: Interpretable Optimization-Inspired Deep Network for Image Compressive Sensing", CVPR
-2018: eqs. (5), (12) to (14), section 3.4 (ISTA-Net+). Here in the form in which the JotlasNet paper (section 4.2) compares it:
-3D convolutions of 16 channels on real and imaginary part in place of 2D ones of 32 channels on a real image.
+2018: its enhanced version ISTA-Net+. Here in the form in which the JotlasNet paper (section 4.1.3) compares it: 3D convolutions of
+16 channels on real and imaginary part in place of 2D ones of 32 channels on a real image.
 
 Deviation: theta and mu keep a gradient below zero (:func:`engine.models.parts.thresholds.positive`); their values are those of the
 ReLU of the published form, in whose weights every theta is still 0.
@@ -11,6 +11,7 @@ ReLU of the published form, in whose weights every theta is still 0.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from engine.core.errors import InputError
 from engine.models.blocks import ConvStack, to_channels, to_complex
 from engine.models.contract import MODELS, ModelSpec, ReconInput
+from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.consistency import DataTerm
 from engine.models.parts.thresholds import Check, positive, soft_threshold
 
@@ -39,11 +41,11 @@ class IstaNetConfig:
 
 
 class Cell(nn.Module):
-    """One iteration: eq. (5), the gradient step; eqs. (12) to (14), the proximal step with its skip."""
+    """One iteration: the gradient step r = x - mu A^H (A x - b), then the proximal step x = r + F~ soft(F r, theta)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.step_size = nn.Parameter(torch.full((), 0.1))  # mu (rho in ISTA-Net)
+        self.step_size = nn.Parameter(torch.full((), 0.1))  # mu
         self.transform = ConvStack((2, channels, channels, channels))  # F, with the paper's D
         self.threshold = nn.Parameter(torch.zeros(()))  # theta
         self.inverse_transform = ConvStack((channels, channels, channels, 2))  # F~, with the paper's G
@@ -57,7 +59,7 @@ class Cell(nn.Module):
         return r + to_complex(self.inverse_transform(kept, check)), r, features
 
     def symmetry(self, r: Tensor, features: Tensor) -> Tensor:
-        """Return what F~ F misses of the identity, (batch, channel, frame, y, x): the residual of the symmetry loss, eq. (15).
+        """Return what F~ F misses of the identity, (batch, channel, frame, y, x): the residual of the symmetry loss.
 
         Taken between the outputs of the first and of the last but one layer, where the skip of ISTA-Net+ is.
         """
@@ -84,7 +86,9 @@ class IstaNet(nn.Module):
         x = term.image
         for index, cell in enumerate(self.cells):
             data.report.step(index, total, "ISTA-Net")
-            x, r, features = cell(x, term, data.report.check)
+            assert isinstance(cell, Cell)
+            kept = cell.transform.kept_bytes(x) + cell.inverse_transform.kept_bytes(x)
+            x, r, features = recomputed(partial(cell, x, term, data.report.check), kept)
             data.stages(index, "image", x)
             data.stages(index, "gradient_step", r)
             data.stages(index, "threshold", positive(cell.threshold))

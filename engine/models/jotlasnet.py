@@ -14,6 +14,7 @@ same numbers without coils and FFTs.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 from engine.core.errors import InputError
 from engine.models.blocks import ConvStack, glorot, to_channels, to_complex
 from engine.models.contract import MODELS, ModelSpec, ReconInput
+from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.consistency import DataTerm
 from engine.models.parts.thresholds import Check, lower_frames
 
@@ -110,6 +112,11 @@ class Cell(nn.Module):
         self.omega = nn.Parameter(torch.zeros(2))  # softmax: omega 1 + omega 2 = 1, 0.5 each at the start
         self.momentum = nn.Parameter(torch.full((), -2.0))  # t, kept in [0, 1] by a sigmoid
 
+    def kept_bytes(self, image: Tensor) -> float:
+        """Return about how many bytes a backward pass keeps of the cell."""
+        stacks = (self.low_rank.transform, self.low_rank.inverse_transform, self.sparse.transform, self.sparse.inverse_transform)
+        return sum(stack.kept_bytes(image) for stack in stacks)
+
     def forward(self, x: Tensor, z: Tensor, gradient: Tensor, check: Check) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return the next X, this cell's Z, and Y1 and Y2, for X, the last cell's Z and the data term's gradient at X."""
         stepped = x - torch.relu(self.step_size) * gradient
@@ -137,7 +144,9 @@ class JotlasNet(nn.Module):
         x = z = term.image
         for index, cell in enumerate(self.cells):
             data.report.step(index, total, "JotlasNet")
-            x, z, low_rank, sparse = cell(x, z, term.gradient(x), data.report.check)
+            assert isinstance(cell, Cell)
+            step = partial(cell, x, z, term.gradient(x), data.report.check)
+            x, z, low_rank, sparse = recomputed(step, cell.kept_bytes(x))
             data.stages(index, "image", x)
             data.stages(index, "low_rank", low_rank)
             data.stages(index, "sparse", sparse)

@@ -12,6 +12,7 @@ from engine.core.axes import KSPACE_FRAME
 from engine.core.errors import InputError
 from engine.core.jobs import Reporter
 from engine.models.contract import MODELS, ModelSpec, ReconInput, no_stages
+from engine.models.parts import forms
 from engine.physics.gram import GramOperator
 from engine.physics.noise import noise_level
 from engine.physics.operator import SenseOperator
@@ -115,7 +116,7 @@ class L1Wavelet:
         # Frames that share mask and maps are mixed by the transform before the loop, once: it commutes with the data step.
         rhs, x = prior.enter(rhs), prior.enter(x)
         z, u = x.clone(), torch.zeros_like(x)
-        for iteration in range(config.iterations):
+        for iteration in forms.pieces(config.iterations, 1):
             report.step(2 + iteration, total, "L1-wavelet")
             decay = FIRST_THRESHOLD ** (1.0 - iteration / (CONTINUATION * config.iterations))
             v = torch.lerp(z, x, RELAXATION).add_(u)

@@ -12,6 +12,7 @@ below zero (:func:`engine.models.parts.thresholds.positive`).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from engine.core.errors import InputError
 from engine.models.blocks import ConvStack, to_channels, to_complex
 from engine.models.contract import MODELS, ModelSpec, ReconInput
+from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.consistency import DataTerm
 from engine.models.parts.thresholds import Check, lower_casorati, positive
 
@@ -91,7 +93,8 @@ class LplusSNet(nn.Module):
         m = image = term.image
         for index, cell in enumerate(self.cells):
             data.report.step(index, total, "L+S-Net")
-            low_rank, sparse = cell(m, data.report.check)
+            assert isinstance(cell, Cell)
+            low_rank, sparse = recomputed(partial(cell, m, data.report.check), cell.sparse.kept_bytes(m))
             x = low_rank + sparse
             if cell.step_size is not None:
                 m = x - positive(cell.step_size) * term.gradient(x)

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from engine.core.axes import COIL, KX, KY
 from engine.core.errors import InputError
-from engine.models.blocks import halves_to_complex
+from engine.models.blocks import pairs_to_complex
 from engine.models.contract import MODELS, MacRule, ModelSpec, ReconInput, no_stages
 from engine.models.parts import forms
 from engine.models.parts.checkpointing import recomputed
@@ -202,7 +202,7 @@ class McVarNet(nn.Module):
         """Return the image of features, complex (batch, frame, y, x)."""
         real = self.readouts[0](x)
         imaginary = self.readouts[1](x) if lifted.complex_images else torch.zeros_like(real)
-        image = halves_to_complex(torch.cat((real, imaginary), dim=1))
+        image = pairs_to_complex(torch.cat((real, imaginary), dim=1))
         return image.reshape(lifted.batch, lifted.frames, *image.shape[-2:])
 
 

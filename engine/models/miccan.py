@@ -9,7 +9,10 @@ same for its own images. The paper has one coil; with several, data consistency 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +22,7 @@ from engine.core.errors import InputError, ShapeError
 from engine.models.blocks import channels_to_frames, frames_to_channels
 from engine.models.contract import MODELS, ModelSpec, ReconInput
 from engine.models.parts import forms
+from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.chunks import in_chunks
 from engine.models.parts.consistency import DataTerm
 from engine.models.parts.thresholds import Check
@@ -105,6 +109,10 @@ class UCA(nn.Module):
         self.leave = nn.Conv2d(n, 2, 1)
         self.attention = nn.ModuleList(ChannelAttention(c) if attention else nn.Identity() for c in (4 * n, 2 * n, n))
 
+    def kept_bytes(self, channels: Tensor) -> float:
+        """Return about how many bytes a backward pass keeps: 16 maps of full width and resolution, and a third as much below."""
+        return 4 / 3 * 16 * self.leave.in_channels * channels[:, 0].numel() * channels.element_size()
+
     def forward(self, channels: Tensor, check: Check) -> Tensor:
         """Map real (image, 2, y, x) to what is added to it."""
         if not forms.plain():
@@ -154,6 +162,7 @@ class Miccan(nn.Module):
             )
         for index, block in enumerate(self.blocks):
             data.report.step(index, total, "MICCAN")
+            assert isinstance(block, UCA)
             residual = self._residual(block, x, check)
             last = self.long_skip and index == total - 1
             x = term.hard((term.image if last else x) + residual)
@@ -166,9 +175,26 @@ class Miccan(nn.Module):
     def _residual(block: UCA, x: Tensor, check: Check) -> Tensor:
         """Return the block's output for complex (batch, frame, y, x); every frame by itself."""
         channels = frames_to_channels(x)
-        # Batch normalisation takes its statistics from all frames while it trains.
-        output = block(channels, check) if block.training else in_chunks(lambda part: block(part, check), channels)
+        if block.training:
+            # Batch normalisation takes its statistics from all frames while it trains, and shall count them once.
+            output = recomputed(partial(block, channels, check), block.kept_bytes(channels), partial(_unchanged, block))
+        else:
+            output = in_chunks(lambda part: block(part, check), channels)
         return channels_to_frames(output, x.shape[1])
+
+
+@contextmanager
+def _unchanged(block: UCA) -> Iterator[None]:
+    """Let batch normalisation leave its running statistics as they are inside the block."""
+    layers = [module for module in block.modules() if isinstance(module, nn.BatchNorm2d)]
+    momenta = [layer.momentum for layer in layers]
+    try:
+        for layer in layers:
+            layer.momentum = 0.0
+        yield
+    finally:
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum
 
 
 MODELS.register(

@@ -13,6 +13,7 @@ cell, which nothing follows, are not trained (2 of 293,810 numbers).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 from engine.core.errors import InputError
 from engine.models.blocks import ConvStack, to_channels, to_complex
 from engine.models.contract import MODELS, ModelSpec, ReconInput
+from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.consistency import DataTerm
 from engine.models.parts.thresholds import Check, lower_casorati, positive, soft_threshold
 
@@ -71,7 +73,8 @@ class Cell(nn.Module):
 
     def symmetry(self, r: Tensor, features: Tensor) -> Tensor:
         """Return what the two transforms miss of the identity, (batch, 2, frame, y, x): the residual of the symmetry loss."""
-        return self.inverse_transform(features) - to_channels(r)
+        back: Tensor = self.inverse_transform(features)
+        return back - to_channels(r)
 
 
 class SlrNet(nn.Module):
@@ -94,7 +97,9 @@ class SlrNet(nn.Module):
         t = beta = torch.zeros_like(x)
         for index, cell in enumerate(self.cells):
             data.report.step(index, total, "SLR-Net")
-            x, r, features = cell(x, x + beta - t, term, check)
+            assert isinstance(cell, Cell)
+            kept = cell.transform.kept_bytes(x) + cell.inverse_transform.kept_bytes(x)
+            x, r, features = recomputed(partial(cell, x, x + beta - t, term, check), kept)
             t = cell.low_rank(x, check)
             beta = beta + positive(cell.multiplier_step) * (x - t)
             data.stages(index, "image", x)

@@ -1,8 +1,8 @@
 """T2LR-Net: tensor low-rank unrolling, the singular values of every frame thresholded in a learned domain.
 
 Source: Y. Zhang, P. Li, Y. Hu, "T2LR-Net: An unrolling network learning transformed tensor low-rank prior for dynamic MR image
-reconstruction", Computers in Biology and Medicine 2024; here in the form in which the JotlasNet paper (section 4.3) compares it:
-the ISTA iteration of JotlasNet's eq. (16) with its LR layer alone, neither S layer nor acceleration.
+reconstruction", Computers in Biology and Medicine 2024; here in the form in which the JotlasNet paper (section 4.3, table 5)
+compares it: the ISTA iteration of JotlasNet's eq. (16) with its LR layer alone, neither S layer nor acceleration.
 
 Deviation: the original T2LR-Net is an ADMM with a multiplier and, for a single coil, a closed form of the data step. It is not the
 network that was compared, nor the one whose weights were published with several coils.
@@ -11,6 +11,7 @@ network that was compared, nor the one whose weights were published with several
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from engine.core.errors import InputError
 from engine.models.contract import MODELS, ModelSpec, ReconInput
 from engine.models.jotlasnet import LowRankLayer
+from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.consistency import DataTerm
 from engine.models.parts.thresholds import positive
 
@@ -64,8 +66,11 @@ class T2lrNet(nn.Module):
         x = term.image
         for index, cell in enumerate(self.cells):
             data.report.step(index, total, "T2LR-Net")
+            assert isinstance(cell, Cell)
             stepped = x - positive(cell.step_size) * term.gradient(x)
-            x = cell.low_rank(stepped, 1.0, data.report.check)
+            layer = cell.low_rank
+            kept = layer.transform.kept_bytes(x) + layer.inverse_transform.kept_bytes(x)
+            x = recomputed(partial(layer, stepped, 1.0, data.report.check), kept)
             data.stages(index, "image", x)
             data.stages(index, "low_rank", x - stepped)
             data.stages(index, "threshold", torch.sigmoid(cell.low_rank.threshold))

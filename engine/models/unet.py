@@ -70,7 +70,7 @@ MODELS.register(
         macs_counting="Convolutions without their bias for one frame; the papers give no figure.",
         notes=(
             "One pass over the zero-filled image, without data consistency: what was measured may change.",
-            "fastMRI's baseline with real and imaginary part as channels; the papers that compare with a U-Net do not describe theirs.",
+            "fastMRI's baseline with real and imaginary part as channels; papers that compare with a U-Net do not describe theirs.",
         ),
     ),
 )

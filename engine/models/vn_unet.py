@@ -98,6 +98,7 @@ class VNUNet(nn.Module):
         data = operator_with(self.sensitivity, data)
         iterate = KSpaceIterate.start(data.kspace, data.operator, check)
         for index, layer in enumerate(self.cascades):
+            assert isinstance(layer, Layer)
             data.report.step(index, total, f"VN-UNet, layer {index + 1}")
             image = stack_frames(iterate.image())
             residual = unstack_frames(recomputed(partial(layer.unet, image, check), kept_bytes(image, layer.unet.filters)))

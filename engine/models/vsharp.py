@@ -56,8 +56,8 @@ class VSharpConfig:
             )
         if not self.initialiser or len(self.initialiser) != len(self.dilations) or min(*self.initialiser, *self.dilations) < 1:
             raise InputError(
-                f"the initialiser of vsharp does not fit together (expected as many positive dilations as channels / found channels "
-                f"{self.initialiser}, dilations {self.dilations})",
+                f"the initialiser of vsharp does not fit together (expected as many positive dilations as channels / found "
+                f"channels {self.initialiser}, dilations {self.dilations})",
                 "The published one has channels 32, 32, 64, 64 and dilations 1, 1, 2, 4.",
             )
 
@@ -129,6 +129,7 @@ class VSharp(nn.Module):
         x = z = term.image
         u = self.initialiser(x, check)
         for index, denoiser in enumerate(self.denoisers):
+            assert isinstance(denoiser, Denoiser)
             data.report.step(index, total, f"vSHARP, step {index + 1}")
             z = denoiser(z, x, u, check)
             for eta in self.eta:
@@ -150,7 +151,7 @@ MODELS.register(
     ModelSpec(
         name="vsharp",
         title="vSHARP (dynamic)",
-        paper="Yiasemis et al.: vSHARP: variable Splitting Half-quadratic ADMM algorithm for Reconstruction of inverse-Problems, 2023",
+        paper="Yiasemis et al.: vSHARP: variable Splitting Half-quadratic ADMM for Reconstruction of inverse-Problems, 2023",
         config=VSharpConfig,
         build=VSharp,
         presets={
@@ -161,8 +162,9 @@ MODELS.register(
         trainable=True,
         paper_macs=2.58e12,
         macs_shape="9x10x144x512",
-        macs_counting="Convolutions with their bias, transposed ones by their outputs, as ptflops counts, for 9 frames of 144 x 512.",
-        macs_rule=MacRule(bias=True, transposed_by_output=True),
+        macs_counting="Convolutions with bias, transposed ones by their outputs, norms, leaky ReLUs and pooling by their elements, as "
+        "ptflops counts, for 9 frames of 144 x 512.",
+        macs_rule=MacRule(bias=True, transposed_by_output=True, elementwise=True),
         normalise="kspace_p99",
         notes=(
             "An axis shorter than 2^pools, as the frames of most mapping series, is padded with zeros inside the U-Nets.",

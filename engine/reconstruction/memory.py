@@ -6,6 +6,7 @@ what lives at once is added up, with the working memory that single operations t
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import weakref
 from collections.abc import Mapping
@@ -22,7 +23,7 @@ from engine.core.device import MIB
 from engine.core.errors import DeviceMemoryError
 from engine.evaluation.dry_run import Problem, Unforeseeable, make_data, without_memory
 from engine.models.contract import ModelSpec
-from engine.models.parts.forms import plain, plain_forms
+from engine.models.parts.forms import plain, plain_forms, rehearsal
 from engine.physics.coil_maps import estimate as estimate_maps
 from engine.physics.scaling import find_scale
 from engine.reconstruction.precision import autocast
@@ -83,10 +84,7 @@ def _estimate(name: str, config: Any, sizes: Sizes, packed: Any, device: str, pr
         mask = torch.from_numpy(np.unpackbits(np.frombuffer(bits, np.uint8), count=count).astype(np.bool_).reshape(shape))
     live = LiveBytes(torch.device(device).type)
     try:
-        if plainly:
-            with plain_forms():
-                _walk(spec, config, Problem(*sizes, mask), torch.device(device), precision, live)
-        else:
+        with rehearsal(), plain_forms() if plainly else contextlib.nullcontext():
             _walk(spec, config, Problem(*sizes, mask), torch.device(device), precision, live)
     except Unforeseeable:
         return None

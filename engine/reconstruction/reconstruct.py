@@ -18,7 +18,7 @@ from engine.core import provenance
 from engine.core.axes import COIL, KY
 from engine.core.errors import InputError
 from engine.core.jobs import Reporter
-from engine.core.requests import ReconRequest
+from engine.core.requests import ReconRequest, ReferenceSequence
 from engine.core.types import Complex, Kind, KSpaceSeries, Reconstruction, SamplingMask
 from engine.models import MODELS, ModelSpec, ReconInput
 from engine.models.contract import Method
@@ -31,6 +31,9 @@ from engine.reconstruction.cache import Cache, mask_digest
 from engine.reconstruction.memory import check_fits
 from engine.reconstruction.precision import autocast, check_precision
 from engine.reconstruction.precision import note as precision_note
+from engine.reconstruction.reference_sequence import check_reference_sequence, reference_sequence
+from engine.reconstruction.reference_sequence import note as sequence_note
+from engine.reconstruction.reference_sequence import record as sequence_record
 from engine.reconstruction.stages import StageRecorder
 from engine.sampling.acs import centre_lines, sampled_centre
 
@@ -74,6 +77,7 @@ def reconstruct(request: ReconRequest, report: Reporter) -> Reconstruction:
     report.step(0, 1, "preparing")
     built = _build(request, target)
     _check_serves(built.spec, series)
+    check_reference_sequence(request.reference_sequence, built.spec, series, len(frames))
     sizes = (len(frames), *series.shape[COIL:])
     check_fits(built.spec, built.config, sizes, _select_frames(mask, frames, series.shape[1]).lines, target, built.precision)
     images: list[Complex] = []
@@ -85,7 +89,7 @@ def reconstruct(request: ReconRequest, report: Reporter) -> Reconstruction:
     with devices.memory_errors(target, f"{built.spec.title}"), devices.PeakMemory(target) as peak:
         for position, index in enumerate(slices):
             part = report.part(position / len(slices), 1 / len(slices), f"slice {index}: " if len(slices) > 1 else "")
-            outcome = _one_slice(built, series, mask, index, frames, target, part, recorder)
+            outcome = _one_slice(built, series, mask, index, frames, target, part, recorder, request.reference_sequence)
             images.append(outcome.image)
             scales.append(outcome.scale)
             seconds += outcome.seconds
@@ -108,7 +112,7 @@ def reconstruct(request: ReconRequest, report: Reporter) -> Reconstruction:
         weights=None if built.weights is None else str(built.weights.get("id")),
         seconds=seconds,
         peak_mib=peak.mib,
-        notes=(*_notes(series, mask), *precision_note(built.precision, target)),
+        notes=(*_notes(series, mask), *_method_notes(request, built, target, frames)),
         provenance=_provenance(request, built, shown, target, scales, seconds, seconds_maps, peak.mib),
     )
 
@@ -130,6 +134,7 @@ def _one_slice(
     target: torch.device,
     report: Reporter,
     recorder: StageRecorder,
+    second: ReferenceSequence | None = None,
 ) -> _Outcome:
     """Reconstruct one slice: complex64 (frame, y, x) on the data's own scale."""
     report.step(0, 1, "reading")
@@ -155,6 +160,9 @@ def _one_slice(
         stages=recorder.sink(),
     )
     del kspace
+    if built.spec.needs_reference:
+        led = reference_sequence(second, data, scale, series, index, frames, partial(_fully_sampled, report=report))
+        data = dataclasses.replace(data, reference=led)
     # TensorFloat-32 would cost three digits in convolutions on CUDA.
     exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
     with torch.inference_mode(), exact, autocast(built.precision, target):
@@ -229,6 +237,12 @@ def reference_image(series: KSpaceSeries, slices: Sequence[int] | None, frames: 
             report.step(position, len(chosen), "reference")
         images.append(_references.get(series, ("reference", index, shown), partial(_reference_slice, series, index, shown)))
     return np.stack(images)
+
+
+def _fully_sampled(series: KSpaceSeries, slice_index: int, frame: int | None, report: Reporter) -> Complex:
+    """Return the fully sampled image of a slice, complex64 (frame, y, x)."""
+    image: Complex = reference_image(series, [slice_index], None if frame is None else [frame], report)[0]
+    return image
 
 
 def _reference_slice(series: KSpaceSeries, index: int, frames: tuple[int, ...]) -> Complex:
@@ -327,8 +341,6 @@ def _check_serves(spec: ModelSpec, series: KSpaceSeries) -> None:
     coils = series.shape[COIL]
     if spec.max_coils is not None and coils > spec.max_coils:
         raise InputError(f"{spec.name} serves {spec.max_coils} coil (found {coils})", "Choose a multi-coil method.")
-    if spec.needs_reference:
-        raise InputError(f"{spec.name} needs a second sequence as reference", "Choose a method without one.")
     if series.kind is not Kind.UNKNOWN and series.kind.value not in spec.kinds:
         raise InputError(
             f"{spec.name} is not made for {series.kind.value} (expected {', '.join(spec.kinds)})", "Choose another method."
@@ -342,6 +354,12 @@ def _notes(series: KSpaceSeries, mask: SamplingMask) -> tuple[str, ...]:
     if mask.acs is None and mask.pattern not in ("full", "acquired") and series.shape[COIL] > 1:
         notes.append("no ACS lines: coil maps come from the frames' average")
     return tuple(notes)
+
+
+def _method_notes(request: ReconRequest, built: _Built, target: torch.device, frames: tuple[int, ...]) -> list[str]:
+    """Return what a result says about the way its method was run."""
+    led = [sequence_note(request.reference_sequence, request.series, frames)] if built.spec.needs_reference else []
+    return [*led, *precision_note(built.precision, target)]
 
 
 def _provenance(
@@ -367,6 +385,7 @@ def _provenance(
             "acs": mask.acs,
             "seed": mask.seed,
         },
+        reference_sequence=sequence_record(request.reference_sequence) if spec.needs_reference else None,
         coil_maps={"method": COIL_MAPS_METHOD, "acs": _calibration_acs(request.series, mask)},
         normalisation={"rule": built.normalise, "scale": scales, "undone": True},
         reference=f"inverse FFT combined with {COIL_MAPS_METHOD} maps of the {REFERENCE_ACS} centre lines",

@@ -15,13 +15,15 @@ from engine.models.contract import StageSink, no_stages
 class StageRecorder:
     """Collects images of stages, slice by slice, on the CPU.
 
-    Parts whose values are images (batch 1, frame, y, x) are kept; others are left to a viewer of that network.
+    Parts whose values are images (batch 1, frame, y, x) are kept; others are left to a viewer of that network. Complex ones are on
+    the network's scale, real ones (a mask) on none.
     """
 
     def __init__(self, *, enabled: bool) -> None:
         self._enabled = enabled
         self._current: dict[str, dict[int, Tensor]] = defaultdict(dict)
         self._slices: dict[str, list[Complex]] = defaultdict(list)
+        self._unscaled: set[str] = set()
 
     def sink(self) -> StageSink:
         """Return where a method leaves its stages."""
@@ -30,12 +32,14 @@ class StageRecorder:
     def _take(self, index: int, part: str, value: Tensor) -> None:
         if value.ndim == 4:
             self._current[part][index] = value[0].detach().to("cpu", torch.complex64)
+            if not value.is_complex():
+                self._unscaled.add(part)
 
     def finish_slice(self, scale: float) -> None:
         """Close a slice: its stages are put on the data's own scale."""
         for part, stages in self._current.items():
             ordered = torch.stack([stages[i] for i in sorted(stages)])
-            self._slices[part].append((ordered * scale).numpy())
+            self._slices[part].append((ordered if part in self._unscaled else ordered * scale).numpy())
         self._current.clear()
 
     def arrays(self) -> dict[str, Complex]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from engine.core.axes import FRAME
 from engine.core.errors import InputError
 from engine.relaxometry.contract import SignalModel
+from engine.relaxometry.solution import Solution
 
 AUTO = "auto"
 # Share of negative values in the earliest image of an inversion recovery from which real values carry a sign.
@@ -97,6 +98,27 @@ def _bright(magnitude: NDArray[Any]) -> NDArray[np.bool_]:
     peak = np.nan_to_num(magnitude.max(axis=FRAME), nan=0.0, posinf=0.0)
     bright: NDArray[np.bool_] = (peak >= np.percentile(peak, BRIGHT_PERCENTILE)) & (peak > 0)
     return bright
+
+
+def orient(found: Solution, model: SignalModel, mode: str, samples: int) -> Solution:
+    """Return the solution (NumPy or torch) with the sign that the samples leave open, changed in place.
+
+    Magnitudes of an inversion recovery and complex samples tell a signal up to its sign: that of a recovery (B > 0), or of a decay
+    (A > 0), is taken.
+    """
+    if mode == "signed" or (mode == "magnitude" and not model.inverts):
+        return found
+    turn = found.c1 > 0 if model.inverts else found.c1 < 0
+    if not bool(turn.any()):
+        return found
+    sign = 1.0 - 2.0 * turn
+    found.c0, found.c1 = found.c0 * sign, found.c1 * sign
+    found.cov = (*found.cov[:4], found.cov[4] * sign, found.cov[5] * sign)
+    if mode == "complex":
+        found.phase = found.phase + np.pi * turn
+    else:
+        found.polarity = found.polarity + turn * (samples - 2.0 * found.polarity)
+    return found
 
 
 def orders(times_ms: NDArray[Any]) -> list[tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp]]]:

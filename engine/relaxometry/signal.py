@@ -9,6 +9,7 @@ taken off where the model has an offset. Functions here hold no branches, so tha
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from engine.relaxometry.contract import SignalModel
@@ -44,9 +45,8 @@ def parameters(model: SignalModel, c0: Any, c1: Any, tau: Any, efficiency: float
     return {"t2_ms": tau, "a": c1, "c": c0} if model.offset else {"t2_ms": tau, "a": c1}
 
 
-def amplitudes(model: SignalModel, values: dict[str, Any], efficiency: float) -> tuple[Any, Any, Any]:
+def amplitudes(model: SignalModel, values: Mapping[str, Any]) -> tuple[Any, Any, Any]:
     """Return (c0, c1, tau) of the parameters that :func:`parameters` gives: its inverse."""
-    del efficiency
     if model.inverts:
         return values["a"], -values["b"], values["t1_star_ms" if model.look_locker else "t1_ms"]
     return values.get("c", 0.0 * values["a"]), values["a"], values["t2_ms"]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError, ShapeError
+from engine.core.errors import InputError
 from engine.core.types import Float, check_times
 from engine.relaxometry.contract import SignalModel
 
@@ -58,12 +58,12 @@ def _check_unit(row: Float, model: SignalModel, what: str) -> None:
     if longest < below:
         meant = ",".join(f"{1000.0 * t:g}" for t in row)
         raise InputError(
-            f"the {what} times seem to be in seconds (expected milliseconds, the longest at least {below:g} / found {shown} ...)",
+            f"the {what} times seem to be in seconds (expected ms, the longest at least {below:g} / found {shown} ...)",
             f"If so, say --times {meant}.",
         )
     if longest > above:
         meant = ",".join(f"{0.001 * t:g}" for t in row)
         raise InputError(
-            f"the {what} times seem to be in microseconds (expected milliseconds, the longest at most {above:g} / found {shown} ...)",
+            f"the {what} times seem to be in microseconds (expected ms, at most {above:g} / found {shown} ...)",
             f"If so, say --times {meant}.",
         )

@@ -17,52 +17,43 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.relaxometry.contract import SignalModel
+from engine.relaxometry.dictionary import SIZE, dictionary, grid
 from engine.relaxometry.signal import curvature, gauss_newton, slope
 from engine.relaxometry.solution import NAMES, Solution
 from engine.relaxometry.uncertainty import covariance
 
-GRID = 32
 STEPS = 5
-CANDIDATES = 2
+# Between two values of the grid the energy rises by less than the share that is missing here.
+MARGIN = 0.99
+# A polarity whose best fit is no inversion recovery (0 < A < B, tau within its range) is taken only when the best one that is
+# leaves a residual three times as large.
+PENALTY = 9.0
 # Largest number of dictionary responses held at once (float32).
 CPU_RESPONSES, CUDA_RESPONSES = 8_000_000, 1_000_000_000
 EXACT = 1e-9  # residual energy, as a share of the whole, below which a fit is exact
 
 
-def grid(model: SignalModel, size: int = GRID) -> NDArray[np.float64]:
-    """Return the values of u = log tau that are tried first."""
-    low, high = model.tau_range_ms
-    return np.linspace(math.log(low), math.log(high), size)
-
-
-def dictionary(model: SignalModel, times_ms: NDArray[np.float64], u: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return unit exponentials (grid, sample), their mean taken off when the model has an offset."""
-    e = np.exp(-times_ms / np.exp(u)[:, None])
-    if model.offset:
-        e = e - e.mean(axis=1, keepdims=True)
-    return np.asarray(e / np.linalg.norm(e, axis=1, keepdims=True))
-
-
-def solve(samples: Tensor, times_ms: NDArray[np.float64], model: SignalModel, mode: str, candidates: int = CANDIDATES) -> Solution:
+def solve(samples: Tensor, times_ms: NDArray[np.float64], model: SignalModel, mode: str, margin: float = MARGIN) -> Solution:
     """Fit every pixel.
 
     Parameters
     ----------
     samples
-        (sample, pixel) in ascending order of time: not negative for ``magnitude``, real for ``signed``, complex for ``complex``.
+        (sample, pixel) in ascending order of time: not negative for ``magnitude``, real for ``signed``, complex for ``complex``;
+        the largest should be near 1.
     times_ms
         (sample,) ascending, in ms.
     model, mode
         Signal model, and what the samples are.
-    candidates
-        Polarities that are refined in each pixel.
+    margin
+        Polarities whose best energy on the grid is below this share of what is needed are not refined; 0 refines all.
     """
     polar = mode == "magnitude" and model.inverts
     count, pixels = samples.shape
-    responses = GRID * (count if polar else 1)
+    responses = SIZE * (count if polar else 1)
     limit = CUDA_RESPONSES if samples.device.type == "cuda" else CPU_RESPONSES
     step = max(1, limit // responses)
-    parts = [_solve(samples[:, i : i + step], times_ms, model, polar, candidates) for i in range(0, pixels, step)]
+    parts = [_solve(samples[:, i : i + step], times_ms, model, polar, margin) for i in range(0, pixels, step)]
     return _joined(parts)
 
 
@@ -73,31 +64,42 @@ def _joined(parts: list[Solution]) -> Solution:
     return Solution(**whole, cov=tuple(torch.cat(list(c)) for c in zip(*(part.cov for part in parts), strict=True)))
 
 
-def _solve(samples: Tensor, times_ms: NDArray[np.float64], model: SignalModel, polar: bool, candidates: int) -> Solution:
+def _solve(samples: Tensor, times_ms: NDArray[np.float64], model: SignalModel, polar: bool, margin: float) -> Solution:
     u = grid(model)
     units = torch.as_tensor(dictionary(model, times_ms, u), device=samples.device)
     t = torch.as_tensor(times_ms, device=samples.device)[:, None]
     if samples.is_complex():
         return _refine_complex(samples.to(torch.complex128), t, model, u, _energy_complex(samples, units, model))
-    if not polar:
-        energy = (units.float() @ samples).square()
-        return _refine(samples.double(), t, model, u, energy)
+    if polar:
+        return _solve_polar(samples, t, model, u, units, margin)
+    return _refine(samples.double(), t, model, u, (units.float() @ samples).square())
+
+
+def _solve_polar(samples: Tensor, t: Tensor, model: SignalModel, u: NDArray[np.float64], units: Tensor, margin: float) -> Solution:
     count = samples.shape[0]
-    signs = 1.0 - 2.0 * torch.tril(torch.ones(count, count, device=samples.device, dtype=torch.float64), -1)  # row k: k negative
+    ones = torch.ones(count, count, device=samples.device, dtype=torch.float64)
+    signs = 1.0 - 2.0 * torch.tril(ones, -1)  # row k: the first k are negative
     energy = _energy_polar(samples, units, signs)  # (grid, polarity, pixel)
     peaks = energy.amax(0)
-    if count == model.unknowns:
-        candidates = count  # every polarity fits exactly: see _better
-    tried = peaks.topk(min(candidates, count), dim=0).indices  # (candidate, pixel)
-    best: Solution | None = None
-    for k in tried:
-        signed = samples.double() * signs[k].T
-        index = k.expand(u.size, 1, -1)
-        found = _refine(signed, t, model, u, energy.gather(1, index)[:, 0])
-        found.polarity = k.to(torch.uint8)
-        best = found if best is None else _better(best, found, exact=count == model.unknowns)
-    assert best is not None
-    return _oriented(best, count)
+    first = peaks.argmax(0)
+    values = samples.double()
+    best = _refine(values * signs.T[:, first], t, model, u, energy.gather(1, first.expand(u.size, 1, -1))[:, 0])
+    best.polarity = first.to(torch.uint8)
+    exact = count == model.unknowns  # every polarity fits: see _better
+    least = margin * (values.square().sum(0) - _score(best)).clamp(min=0.0)
+    for k in range(count):
+        tried = ((peaks[k] >= least) | exact) & (first != k)
+        index = tried.nonzero()[:, 0]
+        if index.numel() == 0:
+            continue
+        other = _refine(values[:, index] * signs[k][:, None], t, model, u, energy[:, k, index])
+        other.polarity = torch.full_like(index, k, dtype=torch.uint8)
+        chosen = _better(best.map(lambda whole, index=index: whole[index]), other, exact)  # type: ignore[misc]
+        for name in NAMES:
+            getattr(best, name)[index] = getattr(chosen, name)
+        for whole, part in zip(best.cov, chosen.cov, strict=True):
+            whole[index] = part
+    return best
 
 
 def _energy_polar(samples: Tensor, units: Tensor, signs: Tensor) -> Tensor:
@@ -124,7 +126,7 @@ def _better(a: Solution, b: Solution, exact: bool) -> Solution:
     Three magnitudes are fitted exactly with more than one polarity; then the one whose B / A is nearest to that of an ideal
     inversion, 2, is taken.
     """
-    take = b.rss < a.rss
+    take = _score(b) < _score(a)
     if exact:
         fits = [s.rss <= EXACT * (s.spread + s.rss) for s in (a, b)]
         far = [(-s.c1 / s.c0 - 2.0).abs().nan_to_num(nan=math.inf) for s in (a, b)]
@@ -133,13 +135,10 @@ def _better(a: Solution, b: Solution, exact: bool) -> Solution:
     return Solution(**chosen, cov=tuple(torch.where(take, y, x) for x, y in zip(a.cov, b.cov, strict=True)))
 
 
-def _oriented(found: Solution, count: int) -> Solution:
-    """Return the solution with B > 0, the sign that magnitudes leave open: a recovering signal."""
-    turn = found.c1 > 0
-    sign = torch.where(turn, -1.0, 1.0).double()
-    found.c0, found.c1 = found.c0 * sign, found.c1 * sign
-    found.polarity = torch.where(turn, count - found.polarity, found.polarity).to(torch.uint8)
-    return found
+def _score(found: Solution) -> Tensor:
+    """Return the energy of the residual, PENALTY times of it where the answer is no inversion recovery (0 < A < B)."""
+    possible = (found.c0 * found.c1 < 0) & (found.c1.abs() > found.c0.abs()) & ~found.edge
+    return torch.where(possible, found.rss, PENALTY * found.rss)
 
 
 def _start(energy: Tensor, u: NDArray[np.float64]) -> tuple[Tensor, Tensor, Tensor]:
@@ -205,14 +204,9 @@ def _refine_complex(z: Tensor, t: Tensor, model: SignalModel, u_grid: NDArray[np
     phase = _phase(z, _sums(u, t, model), model)
     turned = z * torch.exp(-1j * phase)
     found = _finished(turned.real, u, t, model, u_grid)
-    flip = found.c1 > 0 if model.inverts else found.c1 < 0  # the phase is known up to a half turn
-    sign = torch.where(flip, -1.0, 1.0).double()
-    found.c0, found.c1 = found.c0 * sign, found.c1 * sign
-    found.phase = phase + torch.where(flip, math.pi, 0.0)
+    found.phase = phase
     found.rss = found.rss + turned.imag.square().sum(0)
     found.spread = (z - z.mean(0)).abs().square().sum(0)
-    if model.inverts:
-        found.polarity = (turned.real * sign < 0).sum(0).to(torch.uint8)
     return found
 
 

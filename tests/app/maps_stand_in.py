@@ -58,6 +58,7 @@ class MapsStandIn:
         self.fits: list[tuple] = []
         self.pixels: list[tuple[int, int, int]] = []
         self.saved_maps: list = []
+        self.asked_segments: list = []
 
     def fit_models(self):
         return FIT_MODELS
@@ -96,8 +97,48 @@ class MapsStandIn:
         grid = np.linspace(0, 4500, 50, dtype=np.float32)
         found = {} if reason else {next(iter(maps.maps)): (value, value - 20, value + 20, "ms"), "a": (1000.0, 990.0, 1010.0, "")}
         return PixelFit(
-            maps.times_ms[slice_index], samples, grid, np.interp(grid, TIMES, np.sort(samples)), samples * 0 + 1, found, 0.99, reason
+            maps.times_ms[slice_index],
+            samples,
+            grid,
+            np.interp(grid, TIMES, np.sort(samples)),
+            samples * 0 + 1,
+            found,
+            0.99,
+            reason,
         )
+
+    # regions: polygons by the even-odd rule, segments by angle
+
+    def contour_region(self, points, shape):
+        y, x = np.mgrid[: shape[0], : shape[1]]
+        inside = np.zeros(shape, bool)
+        for (y0, x0), (y1, x1) in zip(points, np.roll(points, -1, axis=0), strict=True):
+            crosses = (y0 > y) != (y1 > y)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                inside ^= crosses & (x < (x1 - x0) * (y - y0) / (y1 - y0) + x0)
+        return inside
+
+    def segments(self, endo, epi, insertion, clockwise, level, shape):
+        self.asked_segments.append((insertion, clockwise, level))
+        wall = self.contour_region(epi, shape) & ~self.contour_region(endo, shape)
+        if not wall.any():
+            raise InputError("the epicardial contour does not enclose the endocardial one", "Draw it outside.")
+        count, first = (4, 13) if level == "apical" else (6, 1 if level == "basal" else 7)
+        y, x = np.mgrid[: shape[0], : shape[1]]
+        cy, cx = np.mean(epi, axis=0)
+        turn = np.arctan2(-(y - cy), x - cx) - np.arctan2(-(insertion[0] - cy), insertion[1] - cx)
+        part = ((-turn if clockwise else turn) % (2 * np.pi) / (2 * np.pi) * count).astype(int) % count
+        return {first + index: wall & (part == index) for index in range(count)}
+
+    def segment_table(self, values, slice_index, masks):
+        rows = []
+        for number, mask in masks.items():
+            good = mask & values.valid[slice_index]
+            found = values.values[slice_index][good]
+            stats = (found.mean(), found.std(), np.median(found)) if found.size else (np.nan,) * 3
+            names = dict(zip(("mean", "sd", "median"), map(float, stats), strict=True))
+            rows.append({"segment": number, "name": "", **names, "n": int(good.sum()), "n_invalid": int((mask & ~good).sum())})
+        return rows
 
     def save_maps(self, maps, path):
         self.saved_maps.append((maps, path))

@@ -10,15 +10,22 @@ from PySide6.QtWidgets import QApplication, QDialog, QFileDialog
 
 from app import actions
 from app.dialogs.shortcuts import sheet
+from app.workspaces import WORKSPACES
 
 KEYS = [spec.key for spec in actions.ACTIONS]
 
 
 def test_keys_and_shortcuts_are_unique():
     assert [key for key, count in Counter(KEYS).items() if count > 1] == []
-    shortcuts = Counter(QKeySequence(keys).toString() for spec in actions.ACTIONS for keys in spec.shortcuts)
-    assert [keys for keys, count in shortcuts.items() if count > 1] == []
-    assert "" not in shortcuts
+    for workspace in WORKSPACES:
+        there = [spec for spec in actions.ACTIONS if spec.workspace in ("", workspace.name)]
+        shortcuts = Counter(QKeySequence(keys).toString() for spec in there for keys in spec.shortcuts)
+        assert [keys for keys, count in shortcuts.items() if count > 1] == []
+        assert "" not in shortcuts
+
+
+def test_every_action_belongs_to_a_workspace_that_is_there():
+    assert {spec.workspace for spec in actions.ACTIONS} <= {"", *(workspace.name for workspace in WORKSPACES)}
 
 
 def test_every_action_is_in_exactly_one_menu():
@@ -60,13 +67,16 @@ def close_dialogs(qtbot):
             widget.close()
 
 
+@pytest.mark.parametrize("workspace", [workspace.name for workspace in WORKSPACES])
 @pytest.mark.parametrize("state", ["window", "loaded"])
-def test_every_action_can_be_triggered(request, qtbot, no_dialogs, state):
+def test_every_action_can_be_triggered(request, qtbot, no_dialogs, state, workspace):
     window = request.getfixturevalue(state)
+    window.show_workspace(workspace)
     shown = []
     window.errors.shown.connect(shown.append)
     # The one that takes the series away comes last.
     for key in sorted(set(KEYS) - {"file.quit"}, key=lambda key: (key == "file.close_series", KEYS.index(key))):
+        window.show_workspace(workspace)
         action = window.actions_by_key[key]
         action.setEnabled(True)
         action.trigger()

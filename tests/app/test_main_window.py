@@ -58,7 +58,7 @@ def run_python(code: str) -> str:
 def test_importing_the_window_loads_nothing_slow():
     heavy = run_python(
         "import sys, app.main_window, app.application\n"
-        "print([m for m in ('torch', 'scipy', 'napari', 'numba', 'h5py') if m in sys.modules])"
+        "print([m for m in ('torch', 'scipy', 'napari', 'numba', 'h5py', 'pyqtgraph', 'app.controllers.maps') if m in sys.modules])"
     )
     assert heavy.strip() == "[]"
 
@@ -315,3 +315,78 @@ def test_the_demo_reconstructs_its_sample_and_nothing_that_is_opened_later(windo
     qtbot.waitUntil(lambda: len(window.session.cases) == 2 and window.session.current.mask is not None and idle())
     assert not window.session.current.results
     assert window.panels["methods"].model.ticked_names() == ["cg_sense"]
+
+
+# --- workspaces ---------------------------------------------------------------------------------------------------------
+
+
+def test_workspaces_have_tabs_keys_docks_and_actions_of_their_own(loaded, qtbot):
+    assert [loaded.top_bar.tabs.tabText(i) for i in range(loaded.top_bar.tabs.count())][:2] == ["Review", "Maps"]
+    assert "maps_fit" not in loaded.docks, "a page is made when its workspace is first opened"
+    loaded.top_bar.tabs.setCurrentIndex(1)
+    assert loaded.workspace == "maps"
+    assert loaded.maps.panel.isVisible()
+    assert not loaded.review_panel.isVisible()
+    shown = {name for name, dock in loaded.docks.items() if dock.isVisible()}
+    assert shown == {"series", *(name for name in loaded.docks if name.startswith("maps"))}
+    assert loaded.actions_by_key["maps.fit"].isVisible()
+    assert not loaded.actions_by_key["recon.run"].isVisible()
+    assert not loaded.actions_by_key["view.phase"].isEnabled(), "its key is free for others"
+    assert not loaded.menus["&Reconstruct"].menuAction().isVisible()
+    QTest.keyClick(loaded, Qt.Key.Key_1, Qt.KeyboardModifier.ControlModifier)
+    assert loaded.workspace == "review"
+    assert loaded.top_bar.tabs.currentIndex() == 0
+    assert {name for name, dock in loaded.docks.items() if dock.isVisible()} == {"series", "sampling", "methods", "inspector"}
+    assert loaded.actions_by_key["recon.run"].isEnabled()
+    assert not loaded.actions_by_key["maps.fit"].isVisible()
+    assert loaded.menus["&Reconstruct"].menuAction().isVisible()
+
+
+def test_each_workspace_keeps_its_arrangement(make_window, settings):
+    first = make_window(settings=settings)
+    first.show_workspace("maps")
+    first.docks["maps_pixel"].hide()
+    first.show_workspace("review")
+    assert not first.docks["inspector"].isHidden()
+    first.show_workspace("maps")
+    assert first.docks["maps_pixel"].isHidden()
+    first.close()
+    second = make_window(settings=settings)
+    assert second.workspace == "review"
+    assert not second.docks["inspector"].isHidden()
+    second.show_workspace("maps")
+    assert second.docks["maps_pixel"].isHidden()
+    assert not second.docks["maps_fit"].isHidden()
+    second.reset_layout()
+    assert not second.docks["maps_pixel"].isHidden()
+    second.show_workspace("review")
+    assert not second.docks["inspector"].isHidden()
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_nothing_of_the_maps_is_clipped_sideways_at_1366_by_768(loaded, qtbot, theme):
+    loaded.set_theme(theme)
+    loaded.resize(QSize(1366, 768))
+    loaded.show_workspace("maps")
+    qtbot.wait(50)
+    assert loaded.width() <= 1366
+    assert loaded.height() <= 768
+    for area in loaded.findChildren(QScrollArea):
+        if area.isVisible():
+            assert area.widget().minimumSizeHint().width() <= area.viewport().width(), area.objectName()
+    assert loaded.maps.panel.width() > 600
+
+
+def test_every_control_of_the_maps_has_a_name_for_screen_readers(loaded, qtbot):
+    loaded.show_workspace("maps")
+    test_every_control_has_a_name_for_screen_readers_or_a_buddy(loaded)
+    page = loaded.maps
+    for widget in [w for panel in (page.panel, *(panel for _, panel in page.docks)) for w in panel.findChildren(QAbstractButton)]:
+        assert widget.objectName(), widget
+
+
+def test_the_player_stands_still_in_another_workspace(loaded):
+    loaded.review.toggle_play()
+    assert loaded.review_panel.player.is_playing()
+    loaded.show_workspace("maps")
+    assert not loaded.review_panel.player.is_playing()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
 import torch
@@ -14,7 +15,7 @@ T = TypeVar("T")
 WORTH_BYTES = 64 * 2**20
 
 
-def recomputed(step: Callable[[], T], kept_bytes: float) -> T:
+def recomputed(step: Callable[[], T], kept_bytes: float, again: Callable[[], AbstractContextManager[None]] = nullcontext) -> T:
     """Return ``step()``; under gradients, where it would keep more than ``WORTH_BYTES``, compute it again in the backward pass.
 
     Parameters
@@ -23,8 +24,10 @@ def recomputed(step: Callable[[], T], kept_bytes: float) -> T:
         Deterministic, without side effects; what it uses is bound to it (``functools.partial``).
     kept_bytes
         About what the backward pass would keep of it.
+    again
+        Makes a context for the second computation, where the first one has a side effect that must not happen twice.
     """
     if not torch.is_grad_enabled() or kept_bytes < WORTH_BYTES:
         return step()
-    result: T = checkpoint(step, use_reentrant=False, preserve_rng_state=False)
+    result: T = checkpoint(step, use_reentrant=False, preserve_rng_state=False, context_fn=lambda: (nullcontext(), again()))
     return result

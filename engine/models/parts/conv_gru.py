@@ -4,8 +4,8 @@ Source: Yiasemis, Sonke, Sanchez, Teuwen, "Recurrent Variational Network", CVPR 
 facts, not its code.
 
 On a CPU features lie with the channel last in memory, where a 3 x 3 convolution takes three quarters of the time in float32 and
-a fifth in bfloat16, and without gradients the gates are computed for a few thousand pixels at a time, which stay in the cache: a
-third of the time (torch 2.13, one thread, 128 channels).
+a fifth in bfloat16; without gradients a layer is computed for some rows of the image at a time, its gates for a few thousand
+pixels, which stay in the cache.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.models.parts import forms
+from engine.models.parts import forms, stripes
 
-# Pixels whose gates are computed at once: 2048 x (256 inputs + 256 gates + 128) x 4 bytes = 5 MiB.
-GATE_PIXELS = 2048
+# Pixels whose gates are computed at once: 1024 x (256 inputs + 256 gates + 128) x 4 bytes = 2.5 MiB, about a core's cache.
+GATE_PIXELS = 1024
 
 Check = Callable[[], None]
 
@@ -68,8 +68,6 @@ class GatedCell(nn.Module):
         """Return ``(h', relu(h'))``, real (batch, hidden, y, x), of x and h with these axes."""
         if forms.plain():
             return self._plain(x, h)
-        if x.device.type == "cpu" and not torch.is_grad_enabled():
-            return self._by_pixels(x, h)
         z, r = torch.sigmoid(self.gates(torch.cat((x, h), dim=1))).chunk(2, dim=1)
         c = torch.tanh(self.candidate(torch.cat((x, r * h), dim=1)))
         renewed = torch.lerp(h.to(c.dtype), c, z)
@@ -87,42 +85,40 @@ class GatedCell(nn.Module):
         renewed = h * (1 - z) + c * z
         return renewed, torch.relu(renewed)
 
-    def _by_pixels(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the same, a few pixels at a time: what is between input and output never leaves the cache."""
-        n = self.hidden
-        xs, hs = _rows(x), _rows(h.to(x.dtype))
-        (wide, wide_bias), (narrow, narrow_bias) = _matrix(self.gates, x), _matrix(self.candidate, x)
-        renewed, active = torch.empty_like(xs), torch.empty_like(xs)
-        step = min(GATE_PIXELS, len(xs))
-        both, gates, candidate = (xs.new_empty(step, width) for width in (2 * n, 2 * n, n))
-        for first in range(0, len(xs), step):
-            part = slice(first, first + step)
-            count = len(xs[part])
-            b, g, c, h_part = both[:count], gates[:count], candidate[:count], hs[part]
-            b[:, :n], b[:, n:] = xs[part], h_part
-            torch.addmm(wide_bias, b, wide, out=g).sigmoid_()
-            torch.mul(h_part, g[:, n:], out=b[:, n:])
-            torch.addmm(narrow_bias, b, narrow, out=c).tanh_()
-            torch.lerp(h_part, c, g[:, :n], out=renewed[part])
-            torch.clamp_min(renewed[part], 0, out=active[part])
-        return _image(renewed, x), _image(active, x)
+    def by_pixels(self, dtype: torch.dtype) -> PixelGates:
+        """Return the same as a function of rows of pixels, in place."""
+        return PixelGates(self, dtype)
 
 
-def _rows(features: Tensor) -> Tensor:
-    """View (batch, channel, y, x) as (batch * y * x, channel): no copy where the channel lies last."""
-    return features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
+class PixelGates:
+    """The gates of a cell for a few thousand pixels at a time: what is between input and output never leaves the cache."""
+
+    def __init__(self, cell: GatedCell, dtype: torch.dtype) -> None:
+        n = cell.hidden
+        self._gates, self._candidate = (_matrix(layer, dtype) for layer in (cell.gates, cell.candidate))
+        like = cell.gates.weight
+        self._both, self._open, self._new = (like.new_empty((GATE_PIXELS, width), dtype=dtype) for width in (2 * n, 2 * n, n))
+
+    def __call__(self, x: Tensor, h: Tensor) -> None:
+        """Replace the hidden states h (pixel, channel) by h' and the features x (pixel, channel) by relu(h')."""
+        n = h.shape[1]
+        (wide, wide_bias), (narrow, narrow_bias) = self._gates, self._candidate
+        for first in forms.pieces(len(h), GATE_PIXELS):
+            xs, hs = x[first : first + GATE_PIXELS], h[first : first + GATE_PIXELS]
+            count = len(hs)
+            both, gates, new = self._both[:count], self._open[:count], self._new[:count]
+            both[:, :n], both[:, n:] = xs, hs
+            torch.addmm(wide_bias, both, wide, out=gates).sigmoid_()
+            torch.mul(hs, gates[:, n:], out=both[:, n:])
+            torch.addmm(narrow_bias, both, narrow, out=new).tanh_()
+            torch.lerp(hs, new, gates[:, :n], out=hs)
+            torch.clamp_min(hs, 0, out=xs)
 
 
-def _image(rows: Tensor, like: Tensor) -> Tensor:
-    """Undo :func:`_rows`."""
-    batch, _, height, width = like.shape
-    return rows.view(batch, height, width, -1).permute(0, 3, 1, 2)
-
-
-def _matrix(layer: nn.Conv2d, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Return a 1 x 1 convolution as ``(matrix, bias)`` for rows from the left, in the type of the features."""
+def _matrix(layer: nn.Conv2d, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Return a 1 x 1 convolution as ``(matrix, bias)`` for rows from the left."""
     assert layer.bias is not None
-    return layer.weight.flatten(1).t().contiguous().to(like.dtype), layer.bias.to(like.dtype)
+    return layer.weight.flatten(1).t().contiguous().to(dtype), layer.bias.to(dtype)
 
 
 class ConvGRU(nn.Module):
@@ -159,10 +155,12 @@ class ConvGRU(nn.Module):
         image
             Real (batch, in channels, y, x).
         state
-            One (batch, hidden, y, x) for each layer; zeros when None.
+            One (batch, hidden, y, x) for each layer; zeros when None. Without gradients on a CPU they may be overwritten.
         check
             Called before each convolution and each cell; raises to stop.
         """
+        if stripes.serve(image):
+            return self._striped(image, state, check or _nothing)
         features = image.contiguous(memory_format=memory_format(image))
         renewed = []
         for index, cell in enumerate(self.cells):
@@ -174,6 +172,40 @@ class ConvGRU(nn.Module):
             renewed.append(h)
         _call(check)
         return self.convs[-1](features), renewed
+
+    def _striped(self, image: Tensor, state: Sequence[Tensor] | None, check: Check) -> tuple[Tensor, list[Tensor]]:
+        """Return the same for a stripe of rows at a time; given states are overwritten by the new ones where they can be."""
+        frames, _, height, width = image.shape
+        dtype = stripes.kind(image)
+        shape = (frames, height, width, self.hidden)
+        states = [image.new_zeros(shape, dtype=dtype) for _ in self.cells] if state is None else [_last(h, dtype) for h in state]
+        *inner, final = self.convs
+        features = stripes.Bordered.of(image, self.convs[0].reach, dtype)
+        for index, (conv, cell) in enumerate(zip(inner, self.cells, strict=True)):
+            kernel, gates = stripes.weights(conv, dtype), cell.by_pixels(dtype)
+            following = stripes.Bordered(*shape, self.convs[index + 1].reach, image, dtype)
+            for part in stripes.parts(frames, height, width):
+                check()
+                x = functional.relu_(features.convolve(conv, *kernel, part))
+                gates(x.reshape(-1, self.hidden), states[index][part].reshape(-1, self.hidden))
+                following.inside(part).copy_(x)
+            following.finish()
+            features = following
+        output = image.new_empty((frames, height, width, final.out_channels), dtype=dtype)
+        kernel = stripes.weights(final, dtype)
+        for part in stripes.parts(frames, height, width):
+            check()
+            output[part] = features.convolve(final, *kernel, part)
+        return output.permute(0, 3, 1, 2), [h.permute(0, 3, 1, 2) for h in states]
+
+
+def _last(h: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return (batch, channel, y, x) as contiguous (batch, y, x, channel): the same memory where it lies so already."""
+    return h.permute(0, 2, 3, 1).contiguous().to(dtype)
+
+
+def _nothing() -> None:
+    """Do not cancel."""
 
 
 class StateInitialiser(nn.Module):

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 
 _plain: ContextVar[bool] = ContextVar("plain", default=False)
+_rehearsal: ContextVar[bool] = ContextVar("rehearsal", default=False)
 
 
 def plain() -> bool:
@@ -25,3 +26,18 @@ def plain_forms() -> Iterator[None]:
         yield
     finally:
         _plain.reset(token)
+
+
+def pieces(total: int, step: int) -> range:
+    """Return where the pieces of a long loop begin: only the first in a rehearsal, as the others take no more memory."""
+    return range(0, min(total, step) if _rehearsal.get() else total, step)
+
+
+@contextlib.contextmanager
+def rehearsal() -> Iterator[None]:
+    """Let loops over :func:`pieces` take the first only inside the ``with`` block: for runs whose values nobody wants."""
+    token = _rehearsal.set(True)
+    try:
+        yield
+    finally:
+        _rehearsal.reset(token)

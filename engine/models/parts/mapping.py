@@ -89,8 +89,8 @@ class MappingNetwork(nn.Module):
         samples = self.config.samples
         if magnitudes.ndim != 4 or magnitudes.shape[1] != samples or times_s.shape[-1] != samples:
             raise ShapeError(
-                f"the mapping network was built for another number of images (expected (batch, {samples}, y, x) and {samples} times "
-                f"/ found {tuple(magnitudes.shape)} and {tuple(times_s.shape)})",
+                f"the mapping network was built for another number of images (expected (batch, {samples}, y, x) and {samples} "
+                f"times / found {tuple(magnitudes.shape)} and {tuple(times_s.shape)})",
                 "Choose weights for this number of images.",
             )
         planes = _column(times_s).to(magnitudes.dtype).expand_as(magnitudes)
@@ -116,7 +116,7 @@ class MappingNetwork(nn.Module):
 
 def _column(times_s: Tensor) -> Tensor:
     """Return times as (batch or 1, frame, 1, 1)."""
-    return torch.atleast_2d(times_s)[..., None, None]
+    return times_s.reshape(-1, times_s.shape[-1], 1, 1)
 
 
 # Not a method: it makes maps of images, not images of k-space. Its weights are kept, imported and described like theirs.

@@ -107,7 +107,8 @@ class ConvRecurrent(nn.Module):
         shared = list(driven)
         ahead = self._sweep(shared, check)
         back = self._sweep(reversed(shared), check)
-        return [one + other for one, other in zip(ahead, reversed(back), strict=True)]
+        add = torch.add if torch.is_grad_enabled() else Tensor.add_  # the backward pass needs the states as they are
+        return [add(one, other) for one, other in zip(ahead, reversed(back), strict=True)]
 
     def _drive(self, frame: Tensor, memory: Tensor | None, bias: Tensor) -> Tensor:
         """Return what one frame's input and memory add to its state, with all three biases."""

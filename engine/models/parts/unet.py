@@ -54,24 +54,29 @@ def norm_leaky(features: Tensor, slope: float = SLOPE) -> Tensor:
 
 
 def _norm_leaky(features: Tensor, slope: float, overwrite: bool = False) -> tuple[Tensor, Tensor]:
-    """Return the result, with the channel last in memory, and one over each channel's standard deviation."""
+    """Return the result, with the channel last in memory, and one over the standard deviations as :func:`_mean` gives means."""
     x = features.movedim(1, -1).contiguous()  # (batch, *space, channel)
     half = x.dtype in (torch.float16, torch.bfloat16)
-    wide = x.float() if half else x
-    mean = _mean(wide)
+    wide = _rows(x.float() if half else x)
+    mean = _mean(wide, x.shape[-1])
     centred = wide.sub_(mean) if overwrite else wide - mean
-    scale = torch.rsqrt(_mean(centred.square()) + EPSILON)
+    scale = torch.rsqrt(_mean(centred.square(), x.shape[-1]) + EPSILON)
     centred.mul_(scale)
     if slope != 1.0:
         functional.leaky_relu_(centred, slope)
-    return (centred.to(x.dtype) if half else centred).movedim(-1, 1), scale
+    return (centred.to(x.dtype) if half else centred).view(x.shape).movedim(-1, 1), scale
 
 
-def _mean(x: Tensor) -> Tensor:
-    """Return the mean over space of (batch, *space, channel), kept as axes of length 1: rows in x's type, their sum in double."""
-    rows = x.sum(-2).double()
-    mean = rows.sum(tuple(range(1, rows.ndim - 1))) / x[0, ..., 0].numel()
-    return mean.to(x.dtype).reshape(x.shape[0], *(1,) * (x.ndim - 2), x.shape[-1])
+def _rows(x: Tensor) -> Tensor:
+    """View (batch, *space, channel) as (batch, row, x * channel): long rows, whose sums and products are vectorised."""
+    return x.reshape(x.shape[0], -1, x.shape[-2] * x.shape[-1])
+
+
+def _mean(rows: Tensor, channels: int) -> Tensor:
+    """Return each channel's mean of (batch, row, x * channel) as (batch, 1, x * channel): sums of columns, added up in double."""
+    columns = rows.sum(1).view(len(rows), -1, channels).double()
+    mean = columns.sum(1, keepdim=True) / (rows.shape[1] * columns.shape[1])
+    return mean.to(rows.dtype).repeat(1, 1, columns.shape[1])
 
 
 class _NormLeaky(torch.autograd.Function):
@@ -85,17 +90,18 @@ class _NormLeaky(torch.autograd.Function):
         return result
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[misc, no-untyped-call]
+    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         result, scale = ctx.saved_tensors
-        y = result.movedim(1, -1).to(scale.dtype)
-        g = gradients[0].movedim(1, -1).to(scale.dtype)
+        x = result.movedim(1, -1)
+        y, g = (_rows(value.movedim(1, -1)).to(scale.dtype) for value in (result, gradients[0]))
         if ctx.slope != 1.0:
             low = y < 0
             g = torch.where(low, g * ctx.slope, g)
             y = torch.where(low, y / ctx.slope, y)
-        towards = (g - _mean(g) - y * _mean(g * y)).mul_(scale)
-        return towards.movedim(-1, 1).to(result.dtype), None
+        channels = x.shape[-1]
+        towards = (g - _mean(g, channels) - y * _mean(g * y, channels)).mul_(scale)
+        return towards.to(result.dtype).view(x.shape).movedim(-1, 1), None
 
 
 def channels_last(features: Tensor) -> Tensor:
@@ -121,7 +127,7 @@ class ConvBlock(nn.Module):
                 check()
             features = norm_leaky(layer(features))
             if self.dropout > 0:
-                features = functional.feature_dropout(features, self.dropout, self.training)
+                features = torch.feature_dropout(features, self.dropout, self.training)
         return features
 
 
@@ -193,7 +199,7 @@ class _UNet(nn.Module):
         step = max(1, _CHUNK_VALUES.get(image.device.type, 1 << 28) // (self.filters * image[0, 0].numel()))
         if torch.is_grad_enabled() or len(image) <= step:
             return self._run(image, check)
-        return torch.cat([self._run(part, check) for part in image.split(step)])
+        return torch.cat([self._run(part, check) for part in torch.split(image, step)])
 
     def _run(self, image: Tensor, check: Check | None) -> Tensor:
         space = range(2, image.ndim)
@@ -280,7 +286,7 @@ def standardise(image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def kept_bytes(image: Tensor, filters: int) -> float:
     """Return about what the backward pass through a U-Net keeps: for :func:`engine.models.parts.checkpointing.recomputed`.
 
-    Twelve maps of the finest level and, below it, half as much in all.
+    Thirteen times the finest level's map, with the coarser levels in it.
 
     Parameters
     ----------
@@ -289,7 +295,7 @@ def kept_bytes(image: Tensor, filters: int) -> float:
     filters
         Channels of its first level.
     """
-    return 18.0 * image.element_size() * filters * image[:, 0].numel()
+    return 13.0 * image.element_size() * filters * image[:, 0].numel()
 
 
 def start_kaiming(module: nn.Module, slope: float = 0.01) -> None:

@@ -106,14 +106,14 @@ def advance(w, part):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
         moved = u + (newton if bend < 0.0 else other)
         moved = w[LOW + j] if moved < w[LOW + j] else moved
         moved = w[HIGH + j] if moved > w[HIGH + j] else moved
-        w[U + j] = moved if moved == moved else u  # noqa: PLR0124
+        w[U + j] = moved if moved == moved else u  # a step that is no number is not taken
 
 
 @inlined
 def refine(w, t, padded, part):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Bring u to the optimum of the bracket, and leave the sums there."""
     totals(w, padded)
-    for _ in range(STEPS):
+    for step in range(STEPS + 1):
         sums(w, t, padded)
-        advance(w, part)
-    sums(w, t, padded)
+        if step < STEPS:
+            advance(w, part)

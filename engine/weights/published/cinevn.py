@@ -18,9 +18,7 @@ from engine.weights.published.contract import PUBLISHED, Importer, Published, co
 from engine.weights.published.torch_file import read_state
 
 URL = "https://github.com/marcvornehm/CineVN"
-HINT = (
-    "This source reads CineVN in its published form: 2D + time, residual blocks of two convolutions, a landscape, no pooling of time."
-)
+HINT = "This source reads CineVN as published: 2D + time, residual blocks of two convolutions, a landscape, no pooling of time."
 # What a checkpoint of its training holds beside the network: weights and windows of the losses.
 BOOKKEEPING = {"loss.weights", "loss.losses.0.w", "loss.losses.1.w", "loss.losses.0.kernel", "loss.losses.1.kernel"}
 PREFIXES = ("varnet._orig_mod.", "varnet.")
@@ -84,7 +82,7 @@ def _interval(state: State, cascades: int, what: str) -> tuple[int, list[int]]:
     every = blocks[0] + 1
     if every < 1 or blocks != list(range(every - 1, cascades, every)):
         raise CheckpointMismatch(
-            f"{what} has conjugate gradients at other places (expected after every n-th cascade / found after {blocks} of {cascades})",
+            f"{what} has conjugate gradients at other places (expected after every n-th cascade / found {blocks} of {cascades})",
             HINT,
         )
     return every, blocks

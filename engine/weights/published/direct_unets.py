@@ -15,7 +15,7 @@ from engine.weights.published.unet_names import unet_names, unet_sizes
 
 State = Mapping[str, NDArray[Any]]
 Tensors = dict[str, NDArray[Any]]
-# Our name, their name, their shape, and whether a kernel is to be turned.
+# Our name, their name, their shape.
 Names = list[tuple[str, str, tuple[int, ...]]]
 
 DILATIONS = (1, 1, 2, 4)
@@ -77,9 +77,8 @@ def vsharp(state: State, what: str) -> tuple[Tensors, dict[str, Any]]:
     names.append(("initialiser.activation.weight", "initializer.activation.weight", (1,)))
     for step in range(steps):
         names += unet_names(f"denoisers.{step}.unet.", f"denoiser_blocks.{step}.", 6, 2, filters, pools, 3)
-    tensors = translated(
-        state, names, f"{what} is not a dynamic vSHARP", "This source reads VSharpNet3D without shared parameters, started with the SENSE image."
-    )
+    hint = "This source reads VSharpNet3D without shared parameters, started with the SENSE image."
+    tensors = translated(state, names, f"{what} is not a dynamic vSHARP", hint)
     rho = tensors.pop("rho")
     tensors |= {f"denoisers.{step}.rho": rho[step : step + 1].reshape(()) for step in range(steps)}
     config = {
@@ -126,9 +125,8 @@ def e2e_varnet(state: State, sensitivity: State | None, what: str) -> tuple[Tens
     if sensitivity is not None:
         channels, out_channels, maps_filters, maps_pools = unet_sizes(sensitivity, "", what)
         names = list(unet_names("sensitivity.unet.", "", 2, 2, maps_filters, maps_pools))
-        tensors |= translated(
-            sensitivity, names, f"the coil-map network of {what} is not DIRECT's U-Net", "This source reads UnetModel2d of 2 channels."
-        )
+        hint = "This source reads UnetModel2d of 2 channels."
+        tensors |= translated(sensitivity, names, f"the coil-map network of {what} is not DIRECT's U-Net", hint)
         config |= {"maps": "network", "maps_filters": maps_filters, "maps_pools": maps_pools}
     return scalars(tensors, ".eta"), config
 

@@ -11,7 +11,7 @@ from engine.weights.published.torch_file import read_state, without_prefix
 from engine.weights.published.unet_names import unet_names, unet_sizes
 
 URL = "https://github.com/facebookresearch/fastMRI"
-HINT = "This source reads the VarNet of github.com/facebookresearch/fastMRI (varnet_*_state_dict.pt or a checkpoint of its training)."
+HINT = "This source reads fastMRI's VarNet: varnet_*_state_dict.pt, or a checkpoint of its training."
 # What a checkpoint of its training holds beside the network.
 BOOKKEEPING = {"loss.w"}
 
@@ -31,7 +31,8 @@ def read(path: Path) -> Published:
     cascades = count(state, r"cascades\.(\d+)\.")
     if not cascades or "cascades.0.dc_weight" not in state:
         raise CheckpointMismatch(
-            f"{path.name} is not a VarNet of fastMRI (expected a tensor cascades.0.dc_weight / found {', '.join(sorted(state)[:3])})",
+            f"{path.name} is not a VarNet of fastMRI (expected a tensor cascades.0.dc_weight / found "
+            f"{', '.join(sorted(state)[:3])})",
             HINT,
         )
     _, _, filters, pools = unet_sizes(state, "cascades.0.model.unet.", path.name)

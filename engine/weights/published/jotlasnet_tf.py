@@ -84,14 +84,14 @@ def read(path: Path) -> Published:
         value = bundle.read(theirs)
         axes = CONVOLUTION if len(shape) == 5 else tuple(reversed(range(len(shape))))
         tensors[ours] = np.array(value.transpose(axes), dtype=np.float32, order="C")
-    label, card = _describe(bundle.prefix)
+    label, card = describe(bundle.prefix)
     return Published(tensors, config, label, card)
 
 
-def _describe(prefix: Path) -> tuple[str, dict[str, Any]]:
+def describe(prefix: Path, url: str = URL) -> tuple[str, dict[str, Any]]:
     """Return label and card fields, from the label that the authors put into the folder's name."""
     card: dict[str, Any] = {
-        "source": f"{URL}, {prefix.parent.name}/{prefix.name}",
+        "source": f"{url}, {prefix.parent.name}/{prefix.name}",
         "data": "OCMR cine (as the authors say)",
         "known_failures": ("Trained on cine with frames close in time; not on MOLLI or T2-prepared series.",),
     }
@@ -105,7 +105,9 @@ def _describe(prefix: Path) -> tuple[str, dict[str, Any]]:
         if kind == "vista":
             card["accelerations"] = (float(number), float(number))
         elif kind == "vds":
-            card["accelerations"] = (1.0 / float(number), 1.0 / float(number))
+            # A share of the samples, or the acceleration itself.
+            acceleration = float(number) if float(number) >= 1 else 1.0 / float(number)
+            card |= {"accelerations": (acceleration,) * 2, "masks": MASKS[kind].format(f"{1 / acceleration:g}")}
         return f"{kind}-{number}", card
     return prefix.name, card
 

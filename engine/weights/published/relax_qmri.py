@@ -110,7 +110,7 @@ def _vn_unet(recon: State, sensitivity: State, what: str) -> tuple[dict[str, NDA
 def _require_pairs(channels: int, out_channels: int, what: str) -> None:
     if channels != out_channels or channels % 2:
         raise CheckpointMismatch(
-            f"a U-Net of {what} takes {channels} and gives {out_channels} channels (expected two for each image, as many as come in)",
+            f"a U-Net of {what} takes {channels} and gives {out_channels} channels (expected two for each image)",
             HINT,
         )
 

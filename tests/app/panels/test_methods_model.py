@@ -20,6 +20,7 @@ from app.panels.methods_model import (
     count_words,
     from_catalogue,
     obstacle,
+    tip,
 )
 from tests.app.stand_in import CATALOGUE
 
@@ -71,7 +72,9 @@ def test_obstacles(model):
     assert obstacle(rows["t1_net"], Suitability()) == ""
     single = from_catalogue({"name": "x", "max_coils": 1})
     assert obstacle(single, cine) == "at most 1 coil"
-    assert obstacle(from_catalogue({"name": "x", "needs_reference": True}), cine) == "needs a second sequence"
+    led = from_catalogue({"name": "x", "needs_reference": True})
+    assert obstacle(led, cine) == "", "the temporal mean stands in for a second sequence"
+    assert "Reference sequence: the mean of what the frames measured" in tip(led, "")
 
 
 def test_ticking(model):

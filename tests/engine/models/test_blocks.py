@@ -7,7 +7,8 @@ import torch
 from torch.nn import functional
 
 from engine.core.errors import Cancelled, ShapeError
-from engine.models.blocks import Conv3d, ConvStack, to_channels, to_complex
+from engine.models.blocks import Conv3d, ConvStack, complex_to_pairs, pairs_to_complex, to_channels, to_complex
+from engine.models.parts.forms import plain_forms
 
 
 @pytest.mark.parametrize("frames", [1, 2, 5])
@@ -25,6 +26,26 @@ def test_convolution_and_its_gradients_equal_the_plain_one(widths, bias, frames)
     assert torch.allclose(fast, plain, rtol=0, atol=1e-12)
     for ours, theirs in zip(torch.autograd.grad(fast, wanted, outer), torch.autograd.grad(plain, wanted, outer), strict=True):
         assert torch.allclose(ours, theirs, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.3])
+def test_a_stack_by_both_forms_is_its_layers_with_activations_between(slope):
+    torch.manual_seed(0)
+    stack = ConvStack((2, 5, 4, 2), slope=slope).double()
+    features = torch.randn(1, 2, 3, 6, 5, dtype=torch.float64)
+    expected = features
+    for index, layer in enumerate(stack):
+        if index:
+            expected = torch.where(expected > 0, expected, slope * expected)
+        expected = functional.conv3d(expected, layer.weight, padding=1)
+    assert torch.allclose(stack(features), expected, rtol=0, atol=1e-12)
+    with plain_forms():
+        assert torch.allclose(stack(features), expected, rtol=0, atol=1e-12)
+
+
+def test_what_a_stack_keeps_for_the_backward_pass():
+    image = torch.zeros(1, 3, 6, 5, dtype=torch.complex64)
+    assert ConvStack((2, 5, 4, 2)).kept_bytes(image) == 4 * 3 * 6 * 5 * (5 + 4 + 2)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -80,3 +101,15 @@ def test_stack_starts_glorot_uniform():
     limit = (6 / (27 * 32)) ** 0.5
     assert 0.98 * limit < layer.weight.abs().max() <= limit
     assert abs(layer.weight.std() / (limit / 3**0.5) - 1) < 0.03
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_pairs_of_channels_are_complex_images(layout):
+    image = torch.view_as_complex(torch.randn(2, 3, 5, 4, 2))
+    channels = complex_to_pairs(image)
+    assert channels.shape == (2, 6, 5, 4)
+    assert torch.equal(channels[:, 2], image[:, 1].real)
+    assert torch.equal(channels[:, 3], image[:, 1].imag)
+    assert torch.equal(pairs_to_complex(channels.contiguous(memory_format=layout)), image)
+    assert pairs_to_complex(channels).data_ptr() == channels.data_ptr(), "free where the channel lies last"
+    assert pairs_to_complex(channels.bfloat16()).dtype == torch.complex64

@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from engine.core.errors import InputError
+from engine.evaluation.complexity import macs
 from engine.models import MODELS, ReconInput
 from engine.models.crunet_mr import CRUNetConfig, CRUNetMR, standardise
+from engine.models.parts import checkpointing
 from engine.models.parts.forms import plain_forms
 from engine.physics.fourier import fft2c
 from engine.physics.operator import SenseOperator
@@ -62,10 +64,12 @@ def test_golden_images_and_memories(shared, plain):
         assert float(rms.max()) > 0
 
 
-def test_parameters():
+def test_parameters_and_multiplications():
     spec = MODELS.get("crunet_mr")
+    assert next(iter(spec.presets)) == "paper"
     assert spec.parameters("paper") == 4_537_930
     assert spec.parameters("small") < 250_000
+    assert macs(spec, "paper") == pytest.approx(494.5e9, rel=1e-3)
 
 
 def problem(batch=2, frames=4, coils=3, ky=21, kx=18, seed=0, dtype=torch.complex64):
@@ -106,6 +110,20 @@ def test_the_plain_form_computes_the_same(frames):
     if frames == 1:
         expected |= {name for name in grads[1] if name.endswith("recurrent.time.weight")}
     assert never == expected
+
+
+def test_recomputed_activations_give_the_same_gradients(monkeypatch):
+    torch.manual_seed(0)
+    network = CRUNetMR(SMALL).double()
+    data = problem(dtype=torch.complex128)
+    grads = []
+    for worth in (checkpointing.WORTH_BYTES, 0):
+        monkeypatch.setattr(checkpointing, "WORTH_BYTES", worth)
+        network.zero_grad()
+        network(data).abs().square().sum().backward()
+        grads.append([None if p.grad is None else p.grad.clone() for p in network.parameters()])
+    for kept, again in zip(*grads, strict=True):
+        assert kept is again is None or relative(again, kept) < 1e-12
 
 
 def test_slices_of_a_batch_do_not_mix():

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from engine.core.errors import Cancelled, InputError
-from engine.physics.svt import relative_threshold, singular_value_threshold
+from engine.physics.svt import SINGLE_FROM, casorati_threshold, relative_threshold, singular_value_threshold
 
 SHAPES = [(5, 5), (4, 7), (7, 4), (1, 6), (6, 1), (3, 2, 5, 4)]
 DTYPES = [torch.float64, torch.complex128]
@@ -48,6 +48,37 @@ def test_single_precision_is_as_good_as_an_svd_even_at_small_thresholds(fraction
     assert found.dtype == torch.complex64
     # A complex64 Gram matrix is wrong by 5e-4 here.
     assert (found - exact).abs().max() < 2e-6 * exact.abs().max()
+
+
+@pytest.mark.parametrize("fraction", [SINGLE_FROM, 0.2])
+def test_a_single_precision_gram_matrix_loses_no_more_than_an_svd(fraction):
+    u, _, v = torch.linalg.svd(random(2, 96, 160), full_matrices=False)
+    s = (1.0 / (1.0 + torch.arange(96))).to(torch.float64)
+    x = (u * s) @ v
+    exact = by_svd(x, fraction)
+    single = x.to(torch.complex64)
+    error = (relative_threshold(single, fraction) - exact).abs().max()
+    assert error < max(2 * (by_svd(single, fraction) - exact).abs().max(), 2e-6 * exact.abs().max())
+
+
+@pytest.mark.parametrize("fraction", [0.01, 0.2])
+def test_gradients_in_single_precision_are_those_in_double(fraction):
+    gradients = []
+    for dtype in (torch.complex64, torch.complex128):
+        x = random(2, 24, 40).to(dtype).requires_grad_()
+        f = torch.tensor(fraction, dtype=x.real.dtype, requires_grad=True)
+        torch.view_as_real(relative_threshold(x, f) * random(2, 24, 40, seed=1).to(dtype)).sum().backward()
+        gradients.append((x.grad, f.grad))
+    assert (gradients[0][0] - gradients[1][0]).abs().max() < 2e-5 * gradients[1][0].abs().max()
+    assert abs(gradients[0][1] - gradients[1][1]) < 1e-5 * abs(gradients[1][1])
+
+
+def test_casorati_matrices_have_frames_as_rows():
+    x = random(2, 5, 6, 7)
+    expected = by_svd(x.flatten(2), 0.2 * torch.linalg.svdvals(x.flatten(2))[..., :1]).reshape(x.shape)
+    assert torch.allclose(casorati_threshold(x, 0.2), expected, rtol=0, atol=1e-12)
+    fraction = torch.tensor(0.2, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(casorati_threshold, (x[:, :, :2, :3].clone().requires_grad_(), fraction))
 
 
 def test_each_matrix_may_have_its_own_threshold():

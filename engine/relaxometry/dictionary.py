@@ -1,0 +1,26 @@
+"""The relaxation times that are tried first, and their exponentials."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.relaxometry.contract import SignalModel
+
+SIZE = 32
+
+
+def grid(model: SignalModel, size: int = SIZE) -> NDArray[np.float64]:
+    """Return the values of u = log tau that are tried first."""
+    low, high = model.tau_range_ms
+    return np.linspace(math.log(low), math.log(high), size)
+
+
+def dictionary(model: SignalModel, times_ms: NDArray[np.float64], u: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return unit exponentials (grid, sample), their mean taken off when the model has an offset."""
+    e = np.exp(-times_ms / np.exp(u)[:, None])
+    if model.offset:
+        e = e - e.mean(axis=1, keepdims=True)
+    return np.asarray(e / np.maximum(np.linalg.norm(e, axis=1, keepdims=True), np.finfo(np.float64).tiny))

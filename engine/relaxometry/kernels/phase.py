@@ -1,0 +1,219 @@
+"""The exact fit of complex samples with one unknown phase for each pixel, compiled.
+
+With w the inner products of the samples with the orthonormal basis (unit exponential, and unit constant with an offset), the
+energy explained at the best phase is ``(|w|^2 + |w . w|) / 2``, and that phase is half the angle of ``w . w``. Phase and tau do
+not disturb each other to first order of the residual, so each Newton step is taken on the samples turned by the phase of its tau.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.metrics.kernels.compiled import compiled, inlined
+from engine.relaxometry import uncertainty
+from engine.relaxometry.kernels.exponential import exp_minus
+from engine.relaxometry.kernels.real import GRID, UGRID, code_of
+from engine.relaxometry.kernels.tile import (
+    BLOCK,
+    DD,
+    ED,
+    EE,
+    EH,
+    HIGH,
+    INV,
+    LOW,
+    ONE,
+    ROWS,
+    SIZE,
+    STEPS,
+    SY,
+    TILE,
+    TILE2,
+    TWO,
+    YD,
+    YE,
+    YH,
+    YY,
+    ZERO,
+    D,
+    E,
+    H,
+    I,
+    U,
+    advance,
+    terms,
+)
+
+# Rows of the imaginary part, behind those of the real one: sums, then the phase; samples come last.
+ZE, ZD, ZH, SZ, RE, RD, RH, SR, COS, SIN, X = (I(SIZE * row) for row in range(ROWS, ROWS + 11))
+MORE = 10
+"""Rows between those of the tile and the samples."""
+
+covariance = inlined(uncertainty.covariance)
+
+
+@inlined
+def _explore(x, q, re, im, mean, best, padded, imaginary):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    half = np.float32(0.5)
+    for j in range(TILE):
+        best[j] = 0
+    for g in range(UGRID):
+        for j in range(TILE):
+            re[j] = np.float32(0.0)
+            im[j] = np.float32(0.0)
+        for i in range(ZERO, padded, BLOCK):
+            q0, q1, q2 = q[g, i], q[g, i + ONE], q[g, i + TWO]
+            a, b = i * TILE, imaginary + i * TILE
+            for j in range(TILE):
+                re[j] += q0 * x[a + j] + q1 * x[a + TILE + j] + q2 * x[a + TILE2 + j]
+            for j in range(TILE):
+                im[j] += q0 * x[b + j] + q1 * x[b + TILE + j] + q2 * x[b + TILE2 + j]
+        for j in range(TILE):
+            a, b = re[j], im[j]
+            c, d = mean[j], mean[TILE + j]
+            square_re = a * a - b * b + c * c - d * d
+            square_im = a * b + a * b + c * d + c * d
+            energy = a * a + b * b + c * c + d * d
+            energy = half * (energy + np.float32(np.sqrt(square_re * square_re + square_im * square_im)))
+            best[j] = max(best[j], code_of(energy, g))
+
+
+@inlined
+def _sums(w, t, padded):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Put the sums at u into their rows: those of the real parts in R, of the imaginary ones in Z."""
+    for j in range(TILE):
+        w[INV + j] = exp_minus(w[U + j])
+    for j in range(E, SY):
+        w[j] = 0.0
+    for j in range(ZE, SZ):
+        w[j] = 0.0
+    for j in range(RE, SR):
+        w[j] = 0.0
+    imaginary = padded * TILE
+    for i in range(ZERO, padded, BLOCK):
+        t0, t1, t2 = t[i], t[i + ONE], t[i + TWO]
+        a = X + i * TILE
+        b = a + imaginary
+        for j in range(TILE):
+            inv = w[INV + j]
+            e0, d0, h0 = terms(t0, inv)
+            e1, d1, h1 = terms(t1, inv)
+            e2, d2, h2 = terms(t2, inv)
+            x0, x1, x2 = w[a + j], w[a + TILE + j], w[a + TILE2 + j]
+            z0, z1, z2 = w[b + j], w[b + TILE + j], w[b + TILE2 + j]
+            w[E + j] += e0 + e1 + e2
+            w[D + j] += d0 + d1 + d2
+            w[H + j] += h0 + h1 + h2
+            w[EE + j] += e0 * e0 + e1 * e1 + e2 * e2
+            w[ED + j] += e0 * d0 + e1 * d1 + e2 * d2
+            w[DD + j] += d0 * d0 + d1 * d1 + d2 * d2
+            w[EH + j] += e0 * h0 + e1 * h1 + e2 * h2
+            w[RE + j] += e0 * x0 + e1 * x1 + e2 * x2
+            w[RD + j] += d0 * x0 + d1 * x1 + d2 * x2
+            w[RH + j] += h0 * x0 + h1 * x1 + h2 * x2
+            w[ZE + j] += e0 * z0 + e1 * z1 + e2 * z2
+            w[ZD + j] += d0 * z0 + d1 * z1 + d2 * z2
+            w[ZH + j] += h0 * z0 + h1 * z1 + h2 * z2
+
+
+@inlined
+def _turn(w, part):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Find the phase for the sums at hand, and put those of the turned samples where the tile's Newton step looks for them."""
+    for j in range(TILE):
+        e = w[E + j]
+        n = w[EE + j] - part * e * e
+        a = w[RE + j] - part * e * w[SR + j]
+        b = w[ZE + j] - part * e * w[SZ + j]
+        c, d = w[SR + j], w[SZ + j]
+        square_re = (a * a - b * b) / n + part * (c * c - d * d)
+        square_im = 2.0 * (a * b / n + part * c * d)
+        length = np.sqrt(square_re * square_re + square_im * square_im)
+        ratio = square_re / length if length > 0.0 else 1.0
+        cos = np.sqrt(max(0.5 + 0.5 * ratio, 0.0))
+        sin = np.sqrt(max(0.5 - 0.5 * ratio, 0.0))
+        sin = -sin if square_im < 0.0 else sin
+        w[COS + j] = cos
+        w[SIN + j] = sin
+        w[YE + j] = cos * w[RE + j] + sin * w[ZE + j]
+        w[YD + j] = cos * w[RD + j] + sin * w[ZD + j]
+        w[YH + j] = cos * w[RH + j] + sin * w[ZH + j]
+        w[SY + j] = cos * c + sin * d
+
+
+@inlined
+def _totals(w, padded):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for j in range(TILE):
+        w[SR + j] = 0.0
+        w[SZ + j] = 0.0
+        w[YY + j] = 0.0
+    imaginary = padded * TILE
+    for i in range(padded):
+        a = X + i * TILE
+        b = a + imaginary
+        for j in range(TILE):
+            x, z = w[a + j], w[b + j]
+            w[SR + j] += x
+            w[SZ + j] += z
+            w[YY + j] += x * x + z * z
+
+
+@inlined
+def _emit(w, start, filled, out, count, part):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for j in range(I(filled)):
+        e, d, y = w[E + j], w[D + j], w[SY + j]
+        n = w[EE + j] - part * e * e
+        f = w[YE + j] - part * e * y
+        i = start + j
+        c1 = f / n
+        energy = w[YY + j]
+        out[0, i] = part * (y - c1 * e)
+        out[1, i] = c1
+        out[2, i] = w[U + j]
+        out[3, i] = max(energy - part * y * y - f * f / n, 0.0)
+        out[4, i] = energy - (w[SR + j] * w[SR + j] + w[SZ + j] * w[SZ + j]) / count
+        out[5, i] = np.arctan2(w[SIN + j], w[COS + j])
+        cov = covariance(count, part * e, part * d, n, w[ED + j] - part * e * d, w[DD + j] - part * d * d, c1)
+        for r in range(6):
+            out[6 + r, i] = cov[r]
+
+
+def _fit(samples, scale, t, q, u0, du, offset, first, last, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    count, padded = I(samples.shape[0]), I(t.size)
+    number = np.float64(count)
+    part = 1.0 / number if offset else 0.0
+    root = np.float32(np.sqrt(part))
+    factor = np.float32(scale)
+    imaginary = padded * TILE
+    w = np.zeros((I(ROWS + MORE) + padded + padded) * TILE, np.float64)
+    x = np.zeros(I(2) * imaginary, np.float32)
+    re, im = np.empty(SIZE, np.float32), np.empty(SIZE, np.float32)
+    mean = np.empty(2 * SIZE, np.float32)
+    best = np.empty(SIZE, np.int32)
+    for start in range(first, last, SIZE):
+        filled = min(SIZE, last - start)
+        for i in range(count):
+            row = samples[i, start : start + filled]
+            for j in range(row.size):
+                x[i * TILE + I(j)] = factor * row[j].real
+                x[imaginary + i * TILE + I(j)] = factor * row[j].imag
+        for j in range(I(2) * imaginary):
+            w[X + j] = x[j]
+        _totals(w, padded)
+        for j in range(TILE):
+            mean[j] = root * np.float32(w[SR + j])
+            mean[TILE + j] = root * np.float32(w[SZ + j])
+        _explore(x, q, re, im, mean, best, padded, imaginary)
+        for j in range(TILE):
+            g = best[j] & (GRID - 1)
+            w[U + j] = u0 + du * g
+            w[LOW + j] = u0 + du * (g - 1 if g > 0 else 0)
+            w[HIGH + j] = u0 + du * (g + 1 if g < GRID - 1 else GRID - 1)
+        for step in range(STEPS + 1):
+            _sums(w, t, padded)
+            _turn(w, part)
+            if step < STEPS:
+                advance(w, part)
+        _emit(w, start, filled, out, number, part)
+
+
+fit = compiled(_fit)

@@ -1,0 +1,227 @@
+"""The exact fit of real samples, compiled: signed ones, and magnitudes with every polarity tried.
+
+For one tau, giving one more sample the negative sign changes the inner product with the unit exponential q by ``-2 q_k y_k``: a
+running update makes all N polarities cost as one. Energies are compared as integers whose low bits hold the number of the tau
+(a code), which keeps the best tau of every polarity in one array. The fit goes in three steps: ``explore`` all tau and polarities,
+``settle`` the best polarity of each pixel, and settle its ``rivals``, those that may yet be better.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.metrics.kernels.compiled import compiled, inlined
+from engine.relaxometry import uncertainty
+from engine.relaxometry.kernels.tile import (
+    BLOCK,
+    DD,
+    ED,
+    EE,
+    HIGH,
+    LOW,
+    ONE,
+    ROWS,
+    SIZE,
+    SY,
+    TILE,
+    TILE2,
+    TWO,
+    YE,
+    YY,
+    ZERO,
+    D,
+    E,
+    I,
+    U,
+    Y,
+    refine,
+)
+
+GRID_BITS = 5
+GRID = 1 << GRID_BITS
+UGRID = I(GRID)
+POLARITY_BITS = 8
+POLARITIES = (1 << POLARITY_BITS) - 1
+# Between two values of the grid the energy rises by less than the share that is missing here.
+MARGIN = np.float32(0.99)
+# See engine.relaxometry.varpro.
+PENALTY = 9.0
+
+covariance = inlined(uncertainty.covariance)
+
+
+@inlined
+def code_of(energy, g):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Return an energy as an integer that is ordered like it, with the number of the tau in its lowest bits."""
+    return (np.float32(energy).view(np.int32) & np.int32(-GRID)) | np.int32(g)
+
+
+@inlined
+def _project(y, q, s, padded):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for j in range(TILE):
+        s[j] = np.float32(0.0)
+    for i in range(ZERO, padded, BLOCK):
+        q0, q1, q2 = q[i], q[i + ONE], q[i + TWO]
+        base = i * TILE
+        for j in range(TILE):
+            s[j] += q0 * y[base + j] + q1 * y[base + TILE + j] + q2 * y[base + TILE2 + j]
+
+
+@inlined
+def _explore_signed(y, q, s, best, padded):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for j in range(TILE):
+        best[j] = 0
+    for g in range(UGRID):
+        _project(y, q[g], s, padded)
+        for j in range(TILE):
+            best[j] = max(best[j], code_of(s[j] * s[j], g))
+
+
+@inlined
+def _explore_polar(y, q, s, mean, best, padded):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    two = np.float32(2.0)
+    for j in range(padded * TILE):
+        best[j] = 0
+    for g in range(UGRID):
+        _project(y, q[g], s, padded)
+        for k in range(ZERO, padded, BLOCK):
+            q0, q1, q2 = two * q[g, k], two * q[g, k + ONE], two * q[g, k + TWO]
+            base = k * TILE
+            for j in range(TILE):
+                i0 = base + j
+                i1 = i0 + TILE
+                i2 = i0 + TILE2
+                s0 = s[j]
+                s1 = s0 - q0 * y[i0]
+                s2 = s1 - q1 * y[i1]
+                s[j] = s2 - q2 * y[i2]
+                best[i0] = max(best[i0], code_of(s0 * s0 + mean[i0], g))
+                best[i1] = max(best[i1], code_of(s1 * s1 + mean[i1], g))
+                best[i2] = max(best[i2], code_of(s2 * s2 + mean[i2], g))
+
+
+@inlined
+def _means(y, mean, run, padded, part):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Energy of the mean for each number of negative samples."""
+    for j in range(TILE):
+        run[j] = np.float32(0.0)
+    for i in range(padded):
+        for j in range(TILE):
+            run[j] += y[i * TILE + j]
+    for k in range(padded):
+        for j in range(TILE):
+            mean[k * TILE + j] = part * run[j] * run[j]
+        for j in range(TILE):
+            run[j] -= np.float32(2.0) * y[k * TILE + j]
+
+
+@inlined
+def _winner(best, pick, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Find the best code of each pixel of the tile, with its polarity in the lowest bits."""
+    for j in range(TILE):
+        pick[j] = np.int64(best[j]) << POLARITY_BITS
+    for k in range(ONE, count):
+        number = np.int64(k)
+        base = k * TILE
+        for j in range(TILE):
+            pick[j] = max(pick[j], (np.int64(best[base + j]) << POLARITY_BITS) | number)
+
+
+def _explore(samples, scale, q, offset, polar, first, last, codes, picks):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    count, padded, rows = I(samples.shape[0]), I(q.shape[1]), I(codes.shape[0])
+    factor = np.float32(scale)
+    part = np.float32(1.0) / np.float32(count) if offset else np.float32(0.0)
+    y = np.zeros(padded * TILE, np.float32)
+    s = np.empty(SIZE, np.float32)
+    mean = np.empty(padded * TILE, np.float32)
+    best = np.empty(padded * TILE, np.int32)
+    pick = np.empty(SIZE, np.int64)
+    for start in range(first, last, SIZE):
+        filled = min(SIZE, last - start)
+        for i in range(count):
+            row = samples[i, start : start + filled]
+            base = i * TILE
+            for j in range(row.size):
+                y[base + I(j)] = factor * row[j]
+        if polar:
+            _means(y, mean, s, padded, part)
+            _explore_polar(y, q, s, mean, best, padded)
+        else:
+            _explore_signed(y, q, s, best, padded)
+        _winner(best, pick, rows)
+        for k in range(rows):
+            row_of_codes = codes[k, start : start + filled]
+            base = k * TILE
+            for j in range(row_of_codes.size):
+                row_of_codes[j] = best[base + I(j)]
+        for j in range(filled):
+            picks[start + j] = pick[j]
+
+
+@inlined
+def _score(rss, c0, c1, u, u0, du):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return the energy of the residual, PENALTY times of it where the answer is no inversion recovery."""
+    possible = c0 * c1 < 0.0 and abs(c1) > abs(c0) and u > u0 and u < u0 + du * (GRID - 1)
+    return rss if possible else PENALTY * rss
+
+
+def _settle(samples, scale, t, u0, du, offset, picks, index, again, out, energies, negatives):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    count, padded = I(samples.shape[0]), I(t.size)
+    number, factor = np.float64(count), np.float64(scale)
+    part = 1.0 / number if offset else 0.0
+    w = np.zeros((I(ROWS) + padded) * TILE, np.float64)
+    for start in range(0, index.size, SIZE):
+        filled = min(SIZE, index.size - start)
+        pick, place = picks[start : start + filled], index[start : start + filled]
+        for j in range(filled):
+            g = (pick[j] >> POLARITY_BITS) & (GRID - 1)
+            w[U + I(j)] = u0 + du * g
+            w[LOW + I(j)] = u0 + du * max(g - 1, 0)
+            w[HIGH + I(j)] = u0 + du * min(g + 1, GRID - 1)
+        for i in range(count):
+            row = samples[i]
+            base = Y + i * TILE
+            for j in range(filled):
+                v = factor * row[place[j]]
+                w[base + I(j)] = -v if np.int64(i) < (pick[j] & POLARITIES) else v
+        refine(w, t, padded, part)
+        for k in range(filled):
+            j, i = I(k), place[k]
+            e, d, y = w[E + j], w[D + j], w[SY + j]
+            n = w[EE + j] - part * e * e
+            f = w[YE + j] - part * e * y
+            c1 = f / n
+            c0 = part * (y - c1 * e)
+            rss = max(w[YY + j] - part * y * y - f * c1, 0.0)
+            u = w[U + j]
+            if again and _score(rss, c0, c1, u, u0, du) >= _score(out[3, i], out[0, i], out[1, i], out[2, i], u0, du):
+                continue
+            cov = covariance(number, part * e, part * d, n, w[ED + j] - part * e * d, w[DD + j] - part * d * d, c1)
+            out[0, i], out[1, i], out[2, i], out[3, i] = c0, c1, u, rss
+            out[4, i], out[5, i] = w[YY + j] - y * y / number, 0.0
+            out[6, i], out[7, i], out[8, i], out[9, i], out[10, i], out[11, i] = cov
+            energies[i] = w[YY + j]
+            negatives[i] = pick[k] & POLARITIES
+
+
+def _rivals(codes, picks, energies, first, last, out, u0, du, found, index):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """List the polarities that may yet be better than those that were settled; return how many there are.
+
+    Once without a list (of length 0) to be told how long it has to be.
+    """
+    listed = 0
+    for i in range(first, last):
+        score = _score(out[3, i], out[0, i], out[1, i], out[2, i], u0, du)
+        least = MARGIN * np.float32(max(energies[i] - score, 0.0))
+        for k in range(codes.shape[0]):
+            code = codes[k, i]
+            if np.int32(code & np.int32(-GRID)).view(np.float32) < least or k == picks[i] & POLARITIES:
+                continue
+            if listed < found.size:
+                found[listed] = (np.int64(code) << POLARITY_BITS) | k
+                index[listed] = i
+            listed += 1
+    return listed
+
+
+explore, settle, rivals = compiled(_explore), compiled(_settle), compiled(_rivals)

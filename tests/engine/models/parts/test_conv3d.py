@@ -1,0 +1,35 @@
+"""The three-dimensional convolution against the library's."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional
+
+from engine.models.parts.conv3d import convolve3d
+from engine.models.parts.forms import plain_forms
+
+
+@pytest.mark.parametrize("dilation", [1, 2])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("kernel", [(3, 3, 3), (1, 3, 3), (3, 1, 1), (1, 1, 1)])
+def test_it_is_the_librarys(kernel, dtype, dilation):
+    g = torch.Generator().manual_seed(0)
+    x = torch.randn((2, 3, 7, 9, 8), generator=g, dtype=dtype, requires_grad=True)
+    weight = torch.randn((5, 3, *kernel), generator=g, dtype=dtype, requires_grad=True)
+    bias = torch.randn(5, generator=g, dtype=dtype, requires_grad=True)
+    found = convolve3d(x, weight, bias, dilation)
+    expected = functional.conv3d(x, weight, bias, dilation=dilation)
+    tolerance = 1e-5 if dtype == torch.float32 else 1e-12
+    assert (found - expected).abs().max() < tolerance * expected.abs().max()
+    towards = torch.randn(found.shape, generator=g, dtype=dtype)
+    for a, b in zip(*(torch.autograd.grad(y, (x, weight, bias), towards) for y in (found, expected)), strict=True):
+        assert (a - b).abs().max() < tolerance * b.abs().max()
+    with plain_forms():
+        assert torch.equal(convolve3d(x, weight, bias, dilation), expected)
+
+
+def test_mixed_precision_reaches_it():
+    x, weight = torch.randn(1, 4, 4, 8, 8), torch.randn(4, 4, 3, 3, 3)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert convolve3d(x, weight).dtype == torch.bfloat16
