@@ -37,6 +37,7 @@ class WindowLayout:
         self._settings = settings
         self._defaults: dict[str, QByteArray] = {}
         self._states: dict[str, QByteArray] = {}
+        self._behind: dict[str, str] = {}
         self.workspace: Workspace = WORKSPACES[0]
         window.setDockOptions(QMainWindow.DockOption.AnimatedDocks | QMainWindow.DockOption.AllowTabbedDocks)
         window.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
@@ -54,6 +55,7 @@ class WindowLayout:
             panel.setAccessibleName(spec.title)
             self._window.addDockWidget(spec.area, dock)
             if spec.tab_of:
+                self._behind[spec.name] = spec.tab_of
                 self._window.tabifyDockWidget(self.docks[spec.tab_of], dock)
             self.docks[spec.name] = dock
 
@@ -68,6 +70,10 @@ class WindowLayout:
         self._states[self.workspace.name] = self._window.saveState()
         self.workspace = workspace
         state = self._states.get(workspace.name) or self._stored(workspace)
+        # First those that go: all docks of two workspaces at once are higher than a small screen, and the window would grow.
+        for name, dock in self.docks.items():
+            if name not in workspace.docks:
+                dock.hide()
         if workspace.name not in self._defaults:
             self._arrange()
             self.keep_default()
@@ -85,6 +91,10 @@ class WindowLayout:
     def _arrange(self) -> None:
         for name, dock in self.docks.items():
             dock.setVisible(name in self.workspace.docks)
+        for name, before in self._behind.items():
+            # Tabs of docks that were put together while hidden stay hidden: they are put together again.
+            if name in self.workspace.docks:
+                self._window.tabifyDockWidget(self.docks[before], self.docks[name])
         for name in self.workspace.front:
             self.docks[name].raise_()
         self._set_sizes()

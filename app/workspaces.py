@@ -85,8 +85,9 @@ WORKSPACES: Final[tuple[Workspace, ...]] = (
         (300, 296), {"series": 116, "sampling": 256, "methods": 221},
     ),
     Workspace(
-        "maps", "Maps", "T1 and T2 maps, curves, segments", ("series", "maps_fit", "maps_pixel", "maps_regions", "maps_ecv", "maps_agreement"),
-        "app.controllers.maps_page:MapsPage", (288, 372), {"series": 100, "maps_fit": 520}, ("maps_pixel",),
+        "maps", "Maps", "T1 and T2 maps, curves, segments",
+        ("series", "maps_fit", "maps_pixel", "maps_regions", "maps_ecv", "maps_agreement"),
+        "app.controllers.maps_page:MapsPage", (288, 376), {"series": 100, "maps_fit": 520}, ("maps_pixel",),
     ),
 )  # fmt: skip
 

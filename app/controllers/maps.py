@@ -87,7 +87,7 @@ class MapsController(QObject):
         panel.difference_toggled.connect(lambda on: self._look(difference=on))
         panel.tool_chosen.connect(self.set_tool)
         panel.slice_chosen.connect(self.set_slice)
-        for bar in (panel.upper, panel.lower):
+        for bar in (panel.scale_bar, panel.difference_bar):
             bar.range_changed.connect(self.set_range)
             bar.drag_finished.connect(self._end_drag)
             bar.reset_requested.connect(self.reset_range)
@@ -159,8 +159,8 @@ class MapsController(QObject):
         panel.set_empty(False)
         panel.grid.apply(self._shown.display)
         panel.grid.set_marks(self._shown.marks)
-        panel.upper.set_scale(self._shown.scale)
-        panel.lower.set_scale(self._shown.lower)
+        panel.scale_bar.set_scale(self._shown.scale)
+        panel.difference_bar.set_scale(self._shown.lower)
         first = self._snapshot.entries[0].maps
         layers = {layer: "" for layer in Layer if any(has_layer(e.maps, layer) for e in self._snapshot.entries)}
         comparable = self._snapshot.entries[0].key == REFERENCE and len(self._snapshot.entries) > 1
@@ -276,7 +276,7 @@ class MapsController(QObject):
 
     def _later_again(self) -> None:
         # The boxes hold what was typed: show what is true.
-        for bar in (self._panel.upper, self._panel.lower):
+        for bar in (self._panel.scale_bar, self._panel.difference_bar):
             scale, bar.bar.scale = bar.bar.scale, None
             bar.set_scale(scale)
 
@@ -401,7 +401,7 @@ class MapsController(QObject):
 
 def _inside(entry: MapEntry, x: int, y: int) -> bool:
     height, width = entry.maps.main.values.shape[-2:]
-    return 0 <= x < width and 0 <= y < height
+    return bool(0 <= x < width and 0 <= y < height)
 
 
 def _curves(api: Any, entries: tuple[MapEntry, ...], slice_index: int, x: int, y: int, report: Reporter) -> tuple[CurveEntry, ...]:

@@ -230,9 +230,8 @@ class MapsFitController(QObject):
     def _set_times(self, case: Case, frame: int | None, values: tuple[float, ...]) -> None:
         times = edited_times(case, case.view.slice_index, frame, values)
         own = case.data.times_ms
-        if own is not None and np.array_equal(times, own):
-            times = None
-        self._on_changed("change the times", {"times_ms": times})
+        same = own is not None and np.array_equal(times, own)
+        self._on_changed("change the times", {"times_ms": None if same else times})
 
     def reset_times(self) -> None:
         """Take the times of the series again."""

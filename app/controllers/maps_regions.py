@@ -169,7 +169,7 @@ class MapsRegionsController(QObject):
             self._edit("set the RV insertion", insertion=(x, y))
         elif tool in _NAMES:
             points = (*getattr(drawing, tool), (x, y))
-            self._edit(f"draw the {_NAMES[tool]}", **{str(tool): in_order(points) if tool in _SORTED else points})
+            self._edit(f"draw the {_NAMES[tool]}", 0, **{str(tool): in_order(points) if tool in _SORTED else points})
         self.drawn.emit()
 
     def move_point(self, key: str, index: int, x: float, y: float) -> None:
@@ -189,18 +189,18 @@ class MapsRegionsController(QObject):
     def undo_point(self) -> None:
         """Take the last point back: the last edit of the drawing."""
         case = self._c.session.current
+        stack = self._c.undo
+        if stack.index() > 0 and isinstance(stack.command(stack.index() - 1), Draw):
+            stack.undo()
+            return
         if case is None or self._drawing(case).empty:
             self._c.say("Nothing was drawn on this slice")
-            return
-        stack = self._c.undo
-        if isinstance(stack.command(stack.index() - 1), Draw):
-            stack.undo()
             return
         tool, drawing = case.map_view.tool, self._drawing(case)
         if tool is Tool.INSERTION:
             self._edit("remove the RV insertion", insertion=None)
         elif tool in _NAMES and getattr(drawing, tool):
-            self._edit("remove a point", **{str(tool): getattr(drawing, tool)[:-1]})
+            self._edit("remove a point", 0, **{str(tool): getattr(drawing, tool)[:-1]})
 
     def clear(self) -> None:
         """Erase what was drawn on this slice; undo brings it back."""

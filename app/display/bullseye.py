@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import atan2, degrees, hypot, isfinite
 from typing import Any, Final
 
 NAMES: Final = {
@@ -15,7 +15,7 @@ NAMES: Final = {
     13: "apical anterior", 14: "apical septal", 15: "apical inferior", 16: "apical lateral",
 }  # fmt: skip
 
-RINGS: Final = ((1.0, 0.70, range(1, 7)), (0.70, 0.42, range(7, 13)), (0.42, 0.14, range(13, 17)))
+RINGS: Final = ((1.0, 0.68, range(1, 7)), (0.68, 0.37, range(7, 13)), (0.37, 0.0, range(13, 17)))
 """Outer and inner radius (1: the edge) and segments of each ring, base to apex."""
 
 
@@ -46,8 +46,6 @@ def sectors() -> tuple[Sector, ...]:
 
 def at(across: float, up: float) -> int:
     """Return the segment at a place (1: the edge), 0 for none."""
-    from math import atan2, degrees, hypot
-
     radius, angle = hypot(across, up), degrees(atan2(up, across))
     for sector in sectors():
         if sector.inner <= radius <= sector.outer and (angle - sector.start) % 360 < sector.span:
@@ -56,7 +54,7 @@ def at(across: float, up: float) -> int:
 
 
 def pooled(rows: Sequence[Mapping[str, Any]]) -> dict[int, float]:
-    """Return the mean of each segment over all slices that have it, weighted by their pixels; segments without a value are left out."""
+    """Return the mean of each segment over all slices that have it, weighted by their pixels; none for those without a value."""
     total: dict[int, float] = {}
     weight: dict[int, float] = {}
     for row in rows:

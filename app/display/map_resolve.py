@@ -92,7 +92,8 @@ def _pane(
     entry: MapEntry, scale: Scale, layer: Layer, slice_index: int, orientation: Orientation, snapshot: MapSnapshot
 ) -> PaneFrame:
     maps = entry.maps
-    message, image, lines, details = _missing(entry, layer, slice_index, orientation), None, (), ""
+    message, image, details = _missing(entry, layer, slice_index, orientation), None, ""
+    lines: tuple[str, ...] = ()
     badges: tuple[str, ...] = snapshot.notes if entry is snapshot.entries[0] else ()
     if slice_index in maps.slices:
         at = maps.slices.index(slice_index)

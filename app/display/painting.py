@@ -19,5 +19,5 @@ def to_words(image: Float, levels: tuple[float, float], name: str, *, invalid: b
 def ramp(levels: tuple[float, float], name: str, count: int = 256) -> NDArray[np.uint32]:
     """Return the colours of ``count`` values evenly spread over the levels: a colour bar whose positions are values."""
     low, high = levels
-    values = low + (np.arange(count, dtype=np.float32) + 0.5) / count * np.float32(high - low)
+    values = (low + (np.arange(count) + 0.5) / count * (high - low)).astype(np.float32)
     return to_words(values, levels, name, invalid=False)

@@ -62,9 +62,10 @@ def make_rows(
     for record in found:
         number = int(record["segment"])
         name = names.get(number) or NAMES[number]
-        numbers = [float(record[field]) for field in ("mean", "sd", "median")]
+        mean, sd, median = (float(record[field]) for field in ("mean", "sd", "median"))
         segment = 0 if number in names else number
-        rows.append(RegionRow(key, method, slice_index, segment, name, *numbers, int(record["n"]), int(record["n_invalid"])))
+        n, invalid = int(record["n"]), int(record["n_invalid"])
+        rows.append(RegionRow(key, method, slice_index, segment, name, mean, sd, median, n, invalid))
     return rows
 
 

@@ -95,7 +95,8 @@ def to_entries(values: NDArray[Any], levels: tuple[float, float]) -> NDArray[np.
     # What is valid never becomes black.
     np.clip(entries, 1 if low >= 0 else 0, ENTRIES - 1, out=entries)
     entries[nothing] = 0
-    return entries.astype(np.uint8)
+    rows: NDArray[np.uint8] = entries.astype(np.uint8)
+    return rows
 
 
 def to_words(values: NDArray[Any], levels: tuple[float, float], name: str) -> NDArray[np.uint32]:

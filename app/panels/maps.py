@@ -54,7 +54,7 @@ class MapsPanel(QWidget):
         self.setAccessibleName("Maps")
         self.grid = PaneGrid(name="maps", scale_rows=(Role.ERROR,))
         self.grid.setAccessibleName("Relaxation maps")
-        self.upper, self.lower = (
+        self.scale_bar, self.difference_bar = (
             ColorBar("maps.scale", "the scale of the maps"),
             ColorBar("maps.difference_scale", "the differences"),
         )
@@ -69,8 +69,8 @@ class MapsPanel(QWidget):
         column = QVBoxLayout(self._side)
         column.setContentsMargins(0, TIGHT, 0, TIGHT)
         column.setSpacing(NORMAL)
-        column.addWidget(self.upper, 3)
-        column.addWidget(self.lower, 2)
+        column.addWidget(self.scale_bar, 3)
+        column.addWidget(self.difference_bar, 2)
         middle = QHBoxLayout()
         middle.setSpacing(0)
         middle.addWidget(self.grid, 1)
@@ -81,8 +81,8 @@ class MapsPanel(QWidget):
         layout.addWidget(self._strip)
         layout.addLayout(middle, 1)
         layout.addWidget(self._slice_row)
-        self.upper.set_scale(None)
-        self.lower.set_scale(None)
+        self.scale_bar.set_scale(None)
+        self.difference_bar.set_scale(None)
         self.set_empty(True)
 
     def _make_strip(self) -> QWidget:

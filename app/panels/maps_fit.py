@@ -326,7 +326,7 @@ class FitPanel(QWidget):
 
     def set_times(self, times: Float | None, own: Float | None, name: str) -> None:
         """Show the times of the slice on screen, and those the series brings."""
-        self.times.set_times(() if times is None else times, () if own is None else own, name)
+        self.times.set_times([] if times is None else times.tolist(), [] if own is None else own.tolist(), name)
         edited = times is not None and (own is None or not np.array_equal(times, own))
         self._back.setEnabled(edited)
 

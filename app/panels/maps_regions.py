@@ -17,13 +17,12 @@ from app.views.bullseye import BullseyeView
 from app.views.table import CompactTable
 
 Index = QModelIndex | QPersistentModelIndex
-HEADERS: Final = ("Region", "Mean ± SD", "Median", "N", "Inv.", "Δ ref", "Z")
+HEADERS: Final = ("Region", "Mean ± SD", "Median", "N", "Δ ref", "Z")
 TIPS: Final = (
     "",
     "Mean and standard deviation over the valid pixels, ms",
     "Median over the valid pixels, ms",
-    "Pixels with a value",
-    "Pixels without a value: left out of the statistics",
+    "Pixels with a value; in brackets those without, which are left out",
     "Mean minus the mean of the same region of the reference's map, ms",
     "Standard deviations from the mean of the site's reference",
 )
@@ -81,7 +80,9 @@ class RegionsModel(QAbstractTableModel):
             return f"{row_.words}, slice {row_.slice_index + 1}, {row_.method}"
         z = "" if self._site is None or not row_.n else f"{self._site.z(row_.mean):+.1f}"
         delta = "" if not math.isfinite(row_.delta) else f"{row_.delta:+.1f}"
-        return (row_.words, mean_text(row_), ms(row_.median), f"{row_.n}", f"{row_.n_invalid}", delta, z)[index.column()]
+        count = f"{row_.n} ({row_.n_invalid})" if row_.n_invalid else f"{row_.n}"
+        name = f"{row_.segment} {row_.name.partition(' ')[2]}" if row_.segment else row_.name
+        return (name, mean_text(row_), ms(row_.median), count, delta, z)[index.column()]
 
 
 def _side(column: int) -> int:
@@ -131,6 +132,7 @@ class RegionsPanel(QWidget):
         self._level = drop_down("maps.regions.level", "Level of this slice")
         for name in LEVELS:
             self._level.addItem(name.capitalize(), name)
+        self._level.setMinimumContentsLength(7)
         self._clockwise = QCheckBox("Clockwise")
         self._clockwise.setObjectName("maps.regions.clockwise")
         self._clockwise.setToolTip(
@@ -142,6 +144,8 @@ class RegionsPanel(QWidget):
         self._site = drop_down("maps.regions.site", "Site reference for Z")
         self._edit = tool_button("Edit…", "maps.regions.sites", "Mean and SD of your site, for Z-scores: none is built in")
         self._table = CompactTable(self.model, "maps.regions.table", "Statistics of the regions")
+        self._table.horizontalHeader().setMinimumSectionSize(34)
+        self.set_sites((), "")
         self._copy = button("Copy CSV", "maps.regions.copy", "All regions of all maps and slices as CSV")
         self._export = button("Export…", "maps.regions.export", "All regions of all maps and slices to a CSV file")
         self._arrange()

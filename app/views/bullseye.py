@@ -83,7 +83,8 @@ class BullseyeView(QWidget):
             self._paint_words(painter, disc, sector)
 
     def _paint_words(self, painter: QPainter, disc: QRectF, sector: Sector) -> None:
-        middle = (sector.inner + sector.outer) / 2 * disc.width() / 2
+        share = (sector.inner + sector.outer) / 2 if sector.inner else 0.56 * sector.outer
+        middle = share * disc.width() / 2
         angle = radians(sector.middle)
         centre = disc.center() + QPointF(middle * cos(angle), -middle * sin(angle))
         color = self.color(sector.number)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -56,7 +56,7 @@ def macs(spec: ModelSpec, preset: str, shape: tuple[int, int, int, int] | None =
         method.eval()
         counter.attach(method)
         config = spec.presets[preset]
-        frames = sizes[0] if spec.frames is None else spec.frames(config)
+        frames = (spec.frames(config) if spec.frames else None) or sizes[0]
         run(spec, method, replace(Problem(*sizes), frames=frames))
     return counter.total
 
@@ -101,9 +101,8 @@ class _Counter:
     def _enter(self, what: str, change: int) -> None:
         setattr(self, what, getattr(self, what) + change)
 
-    def watch(self, operation: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any) -> None:
+    def watch(self, operation: Any, args: tuple[Any, ...], result: Any) -> None:
         """Count one operation."""
-        del kwargs
         way = self._ways.get(operation)
         if way is not None and not self._left_out and not args[0].is_complex():
             self.total += way(args, result)

@@ -16,12 +16,12 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from engine.core.axes import KY
+from engine.core.axes import COIL, KY
 from engine.models.contract import Method, ModelSpec, ReconInput
 from engine.physics.operator import SenseOperator
 from engine.sampling.acs import centre_lines
 
-Watch = Callable[[Any, tuple[Any, ...], Mapping[str, Any], Any], None]
+Watch = Callable[[Any, tuple[Any, ...], Any], None]
 
 ACCELERATION, ACS = 4, 24
 
@@ -60,7 +60,7 @@ class Unforeseeable(Exception):
 
 @contextlib.contextmanager
 def without_memory(watch: Watch) -> Iterator[None]:
-    """Let all tensors made inside the block have no memory; ``watch(operation, args, kwargs, result)`` sees every operation.
+    """Let all tensors made inside the block have no memory; ``watch(operation, args, result)`` sees every operation.
 
     Tensors that were made before keep their values, and so does what is computed from them alone.
 
@@ -84,26 +84,48 @@ def without_memory(watch: Watch) -> Iterator[None]:
 
 
 def run(spec: ModelSpec, method: Method, problem: Problem) -> Tensor:
-    """Run a method inside :func:`without_memory`; return the image without values, complex (1, frame, y, x)."""
+    """Run a method without its physics inside :func:`without_memory`; return the image without values, complex (1, frame, y, x)."""
     sizes = (problem.coils, problem.height, problem.width)
     kspace, maps = (torch.empty((frames, *sizes), dtype=torch.complex64) for frames in (problem.frames, 1))
-    return method(make_data(spec, kspace, maps, problem.lines()))
+    return method(make_data(spec, kspace, maps, problem.lines(), _NoPhysics))
 
 
-def make_data(spec: ModelSpec, kspace: Tensor, maps: Tensor, lines: Tensor) -> ReconInput:
+class _NoPhysics(SenseOperator):
+    """The operator of a dry run that watches the network only: it returns arrays of the right shape."""
+
+    def _forward(self, image: Tensor) -> Tensor:
+        return image.new_empty((*image.shape[:2], *self.maps.shape[COIL:]))
+
+    def _adjoint(self, kspace: Tensor) -> Tensor:
+        return kspace.new_empty((*kspace.shape[:2], *self.maps.shape[KY:]))
+
+    def _normal(self, image: Tensor) -> Tensor:
+        return torch.empty_like(image)
+
+    def _make_gram(self, check: Callable[[], None] | None) -> None:
+        del check
+
+    def solve(self, rhs: Tensor, *_: Any, **__: Any) -> Tensor:
+        """Return an image."""
+        return torch.empty_like(rhs)
+
+
+def make_data(
+    spec: ModelSpec, kspace: Tensor, maps: Tensor, lines: Tensor, physics: type[SenseOperator] = SenseOperator
+) -> ReconInput:
     """Return what a method gets, from k-space (frame, coil, ky, kx), maps (1, coil, y, x), and the mask's own values."""
     frames, device = kspace.shape[0], kspace.device
     image = (1, frames, *kspace.shape[2:])
     return ReconInput(
         kspace=kspace[None],
-        operator=SenseOperator(lines[None, :, None], maps[None]),
+        operator=physics(lines[None, :, None], maps[None]),
         times_ms=torch.empty((1, frames), device=device),
         reference=torch.empty(image, dtype=torch.complex64, device=device) if spec.needs_reference else None,
         acs=min(ACS, kspace.shape[KY]),
     )
 
 
-class _Oracle(TorchDispatchMode):
+class _Oracle(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Shows every operation to ``watch``, and answers questions about values that nobody has.
 
     Sums, norms and other numbers are 1; a condition holds everywhere, so that nothing is left out; an error is nowhere; and as long
@@ -111,13 +133,16 @@ class _Oracle(TorchDispatchMode):
     """
 
     def __init__(self, watch: Watch) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._watch = watch
+        self._shapes = _Shapes()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if func is torch.ops.prim.device.default:
+            return args[0].fake_device if hasattr(args[0], "fake_device") else func(*args)
         result = self._answer(func, args, kwargs)
-        self._watch(func, args, kwargs, result)
+        self._watch(func, args, result)
         return result
 
     def _answer(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -129,7 +154,7 @@ class _Oracle(TorchDispatchMode):
                 return func(*args, **kwargs)
         aten = torch.ops.aten
         if func is aten._local_scalar_dense.default:
-            return True if args[0].dtype == torch.bool else args[0].dtype.is_floating_point and 1.0 or 1
+            return True if args[0].dtype == torch.bool else (args[0].dtype.is_floating_point and 1.0) or 1
         if func in (aten.all.default, aten.any.default):
             with unset_fake_temporarily():
                 return torch.tensor(func is aten.all.default or getattr(args[0], "goes_on", False))
@@ -139,10 +164,55 @@ class _Oracle(TorchDispatchMode):
             return args[0].new_empty((args[0].numel(), args[0].ndim), dtype=torch.long)
         if func is aten.index.Tensor:
             args = (args[0], [place for index in args[1] for place in _places(index)])
-        result = func(*args, **kwargs)
+        result = self._shapes.result(func, args, kwargs)
         if func in (aten.gt.Tensor, aten.gt.Scalar):
             result.goes_on = True
         return result
+
+
+class _Shapes:
+    """Remembers what shape an operation gives for what shapes: torch finds it out anew each time, which is most of the time."""
+
+    def __init__(self) -> None:
+        self._known: dict[Any, tuple[Any, ...]] = {}
+        self._makes_new: dict[Any, bool] = {}
+
+    def result(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Return the result of an operation, without values."""
+        if func not in self._makes_new:
+            schema = func._schema
+            free = not any(one.alias_info for one in (*schema.arguments, *schema.returns))
+            self._makes_new[func] = free and len(schema.returns) == 1 and str(schema.returns[0].type) == "Tensor"
+        key = (func, _key(args), _key(tuple(kwargs.items()))) if self._makes_new[func] else None
+        try:
+            known = self._known.get(key) if key is not None else None
+        except TypeError:  # an argument that cannot be a key
+            key = known = None
+        if known is None:
+            result = func(*args, **kwargs)
+            if key is not None:
+                made = (result.fake_mode, result.fake_device, tuple(result.shape), result.stride(), result.dtype)
+                self._known[key] = made
+            return result
+        return _made(*known)
+
+
+def _made(mode: Any, device: torch.device, shape: tuple[int, ...], stride: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    from torch._subclasses.fake_tensor import FakeTensor, unset_fake_temporarily
+
+    with unset_fake_temporarily():
+        plain = torch.empty_strided(shape, stride, dtype=dtype, device="meta")
+        made: Tensor = FakeTensor(mode, plain, device)
+    return made
+
+
+def _key(values: Any) -> Any:
+    """Return what the result of an operation depends on: shapes, types and the other arguments."""
+    if isinstance(values, Tensor):
+        return (values.shape, values.stride(), values.dtype, getattr(values, "fake_device", None), values.is_conj())
+    if isinstance(values, (tuple, list)):
+        return tuple(_key(value) for value in values)
+    return values
 
 
 def _places(index: Tensor | None) -> list[Tensor | None]:
@@ -161,5 +231,7 @@ def _convolution(
     features: Tensor, weight: Tensor, bias: Tensor | None, padding: Any, stride: Any, dilation: Any, groups: int
 ) -> Tensor:
     """Return what the CPU's own convolution returns, which has no form without values."""
-    out = torch.ops.aten.convolution.default(features, weight, bias, stride, padding, dilation, False, [0] * len(stride), groups)
+    out: Tensor = torch.ops.aten.convolution.default(
+        features, weight, bias, stride, padding, dilation, False, [0] * len(stride), groups
+    )
     return out.contiguous(memory_format=torch.channels_last_3d if out.ndim == 5 else torch.channels_last)

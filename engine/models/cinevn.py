@@ -143,10 +143,10 @@ class Cascade(nn.Module):
         self.landscape = nn.Parameter(torch.ones(LANDSCAPE))
 
     def stretched(self, kspace: Tensor) -> Tensor:
-        """Return L as real (1, frame, 1, ky, kx) for a k-space (batch, frame, coil, ky, kx): linear, corner on corner."""
+        """Return L as (1, frame, 1, ky, kx) in the type of a k-space (batch, frame, coil, ky, kx): linear, corner on corner."""
         size = (kspace.shape[1], kspace.shape[KY], kspace.shape[KX])
         grown = functional.interpolate(self.landscape[None, None], size, mode="trilinear", align_corners=True)
-        return grown[0].unsqueeze(COIL)
+        return grown[0].unsqueeze(COIL).to(kspace.dtype)
 
 
 class CineVN(nn.Module):
@@ -178,8 +178,8 @@ class CineVN(nn.Module):
             assert isinstance(cascade, Cascade)
             data.report.step(index, total, f"CineVN, cascade {index + 1}")
             residual = self._residual(cascade, image, phases[:, index], check)
-            change = cascade.stretched(kspace) * coils.forward(residual)
-            kspace = kspace - cascade.weight * mask * (kspace - data.kspace) - change
+            kept = torch.lerp(kspace, data.kspace, (cascade.weight * mask).to(kspace.dtype))
+            kspace = torch.addcmul(kept, cascade.stretched(kspace), coils.forward(residual), value=-1)
             check()
             image = coils.adjoint(kspace)
             follows = every and (index + 1) % every == 0
@@ -234,11 +234,13 @@ MODELS.register(
         config=CineVNConfig,
         build=CineVN,
         presets={"paper": CineVNConfig(), "small": CineVNConfig(cascades=6, filters=6)},
+        kinds=("cine",),
         trainable=True,
         macs_shape="12x10x128x128",
         macs_counting="Convolutions without their bias; the paper gives no figure.",
         macs_rule=MacRule(),
         notes=(
+            "Time is circular in it: made for frames of whole heart beats.",
             "Images are turned by a random phase before each U-Net; outside training the phases are those of the seed.",
             "A learned weighting of k-space needs the Fourier transforms of all coils in every cascade.",
             "The first data weight has no effect: k begins as the measurement, from which it does not differ.",

@@ -115,7 +115,8 @@ class ModelSpec:
     macs_counting, macs_rule
         How the paper counts, as a sentence, and the same for :func:`engine.evaluation.complexity.macs`.
     frames
-        ``frames(config)`` is the number of frames a network is built for, where they are its channels; None where any will do.
+        ``frames(config)`` is the number of frames a network is built for, where they are its channels; None, or None from it, where
+        any will do.
     needs_reference
         Whether it needs a second sequence.
     max_coils
@@ -138,7 +139,7 @@ class ModelSpec:
     macs_shape: str = ""
     macs_counting: str = ""
     macs_rule: MacRule = field(default_factory=MacRule)
-    frames: Callable[[Any], int] | None = None
+    frames: Callable[[Any], int | None] | None = None
     needs_reference: bool = False
     max_coils: int | None = None
     normalise: str = "zero_filled_p99"

@@ -86,6 +86,7 @@ class CRNNMRI(nn.Module):
         for index in range(self.total):
             data.report.step(index, self.total, "CRNN-MRI")
             layers = self.iterations[min(index, len(self.iterations) - 1)]
+            assert isinstance(layers, Iteration)
             # Frames come first, so that one frame of all slices lies together.
             frames = to_frames(frames_to_channels(x.transpose(0, 1)), batch)
             kept = KEPT_MAPS * layers.last.in_channels * x.real.element_size() * x.numel()

@@ -163,6 +163,7 @@ class CRUNetMR(nn.Module):
         x, memory = term.image, None
         for index, block in enumerate(self.cascades):
             data.report.step(index, total, "CRUNet-MR")
+            assert isinstance(block, CRUNetBlock)
             x, memory, undo = apply_cascade(block, x, memory, term, data.report.check)
             data.stages(index, "image", x)
             if data.stages is not no_stages:

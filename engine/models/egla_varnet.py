@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.models.contract import MODELS, MacRule, ModelSpec, ReconInput, no_stages
-from engine.models.gla_varnet import COUNTING, NOTES, PAPER, GLAVarNet, GLAVarNetConfig, check_sizes
+from engine.models.gla_varnet import COUNTING, NOTES, PAPER, GLAVarNet, GLAVarNetConfig, check_sizes, frames_of
 from engine.models.parts.sensitivity import check_maps
 
 WIDTHS = (16, 32, 64)  # channels of f1, f2, f3
@@ -43,9 +43,9 @@ class EGLAVarNetConfig(GLAVarNetConfig):
 class CASI(nn.Module):
     """Content-aware structured initialization: the first memory of an image, of rank r at most."""
 
-    def __init__(self, channels: int, bases: int, rank: int) -> None:
+    def __init__(self, channels: int, bases: int, rank: int, image_channels: int = 2) -> None:
         super().__init__()
-        self.convs = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in pairwise((2, *WIDTHS)))
+        self.convs = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in pairwise((image_channels, *WIDTHS)))
         total = sum(WIDTHS)
         self.attention = nn.ModuleList((nn.Linear(total, total // REDUCTION), nn.Linear(total // REDUCTION, total)))
         self.mlp = nn.ModuleList((nn.Linear(total, HIDDEN), nn.Linear(HIDDEN, bases)))
@@ -53,7 +53,7 @@ class CASI(nn.Module):
         self.v_bank = nn.Parameter(0.02 * torch.randn(bases, channels, rank))
 
     def forward(self, image: Tensor, check: Callable[[], None]) -> tuple[Tensor, Tensor]:
-        """Return ``(M_0, w)``, real (n, C, C) and (n, N), for real images (n, 2, y, x)."""
+        """Return ``(M_0, w)``, real (n, C, C) and (n, N), for real images (n, image channels, y, x)."""
         pooled, features = [], image
         for conv in self.convs:
             check()
@@ -78,14 +78,14 @@ class EGLAVarNet(GLAVarNet):
 
     def __init__(self, config: EGLAVarNetConfig) -> None:
         super().__init__(config)
-        self.casi = CASI(config.channels, config.bases, config.rank)
+        self.casi = CASI(config.channels, config.bases, config.rank, self.image_channels)
 
     def initial_memory(self, image: Tensor, data: ReconInput) -> Tensor:
-        """Return M_0, real (n, C, C), for the zero-filled images, real (n, 2, y, x)."""
+        """Return M_0, real (n, C, C), for the zero-filled images, real (n, image channels, y, x)."""
         memory: Tensor
         memory, weights = self.casi(image, data.report.check)
         if data.stages is not no_stages:
-            data.stages(0, "bases", weights.detach().reshape(*data.kspace.shape[:2], -1))
+            data.stages(0, "bases", weights.detach().reshape(data.kspace.shape[0], -1, weights.shape[1]))
         return memory
 
 
@@ -97,12 +97,17 @@ MODELS.register(
         paper=PAPER,
         config=EGLAVarNetConfig,
         build=EGLAVarNet,
-        presets={"paper": EGLAVarNetConfig(), "small": EGLAVarNetConfig(steps=5, channels=32, bases=8, rank=4)},
+        presets={
+            "paper": EGLAVarNetConfig(),
+            "small": EGLAVarNetConfig(steps=5, channels=32, bases=8, rank=4),
+            "frames-9": EGLAVarNetConfig(frames=9),
+        },
         trainable=True,
         paper_macs=236.58e9,
         macs_shape="1x10x144x512",
         macs_counting=COUNTING,
         macs_rule=MacRule(bias=True, without=("sensitivity",)),
+        frames=frames_of,
         normalise="kspace_p99",
         notes=(*NOTES, "In the first step eta has no effect: k is the measurement."),
     ),

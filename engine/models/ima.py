@@ -23,6 +23,7 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +40,6 @@ from engine.models.parts.lifted import ConvPair, Lifted, one_mask, reference_of,
 from engine.physics.operator import SenseOperator
 
 Check = Callable[[], None]
-Operators = list[SenseOperator]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,6 @@ class Stage(nn.Module):
         check()
         if self.csca is not None:
             mapped = mapped + self.csca(Y, G)
-            check()
         mapped = mapped + self.B(Y_tilde)
         check()
         renewed: Tensor = Y_tilde - self.beta * (self.Bt(mapped) + self.lambda2 * self.R2(Y_tilde))
@@ -153,8 +152,8 @@ class Ima(nn.Module):
 
     Stages: ``"image"`` (X), ``"mask"`` (M_t, real (batch, frame, ky, kx)), ``"g"`` (G), ``"auxiliary"`` (Y~) and ``"mapping"``
     (A(Y) + B(Y~)); images are the mean over the channels. The second term of the loss, eq. (25), compares the last image with the
-    last mapping, both as images. Nothing else reads the last Y~ and G: they are left out where nobody asks for stages, and the parameters that make
-    them learn from that term only (``without_effect`` on the image).
+    last mapping, both as images. Nothing else reads the last Y~ and G: they are left out where nobody asks for stages, and the
+    parameters that make them learn from that term only (``without_effect`` on the image).
     """
 
     def __init__(self, config: ImaConfig) -> None:
@@ -175,7 +174,7 @@ class Ima(nn.Module):
         shared = self._operators(operator, data.report.check) if serves_any_frame(operator) else None
         return by_frames(data, partial(self._unfold, shared=shared))
 
-    def _operators(self, operator: SenseOperator, check: Check) -> Operators:
+    def _operators(self, operator: SenseOperator, check: Check) -> list[SenseOperator]:
         """Return the operators of M_0 .. M_T for every channel."""
         config = self.config
         masks = [operator.mask]
@@ -184,19 +183,16 @@ class Ima(nn.Module):
             masks = [operator.mask if mask is dilated[0] else mask for mask in dilated]
         return with_masks(operator, masks, config.channels // 2 if config.complex_images else config.channels, check)
 
-    def _unfold(self, data: ReconInput, shared: Operators | None) -> Tensor:
+    def _unfold(self, data: ReconInput, shared: list[SenseOperator] | None) -> Tensor:
         """Run all stages on some frames; the operators are made for them unless they serve any frame."""
-        config, check = self.config, data.report.check
+        config, check, total = self.config, data.report.check, self.config.stages
         operators = shared or self._operators(data.operator, check)
         assert data.reference is not None
         lifted = Lifted(data, config.channels, config.complex_images, operators[0])
         Y = lifted.lift(data.reference)
         X = G = lifted.start
-        first = self.unfolding[0]
-        assert isinstance(first, Stage)
-        Y_tilde = first.Bt(X - Y)
+        Y_tilde = cast("Stage", self.unfolding[0]).Bt(X - Y)
         unread = data.stages is no_stages and not torch.is_grad_enabled() and not forms.plain()
-        total = config.stages
         for index, stage in enumerate(self.unfolding):
             data.report.step(index, total, f"IMA stage {index + 1}")
             spread = operators[index + 1] if config.dcm else None

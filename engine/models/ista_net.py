@@ -21,7 +21,7 @@ from engine.models.blocks import ConvStack, to_channels, to_complex
 from engine.models.contract import MODELS, ModelSpec, ReconInput
 from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.consistency import DataTerm
-from engine.models.parts.thresholds import Check, positive, soft_threshold
+from engine.models.parts.thresholds import Check, positive, shrink
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Cell(nn.Module):
         r = x - positive(self.step_size) * data.gradient(x)
         features = self.transform(to_channels(r), check)
         check()
-        kept = soft_threshold(features, positive(self.threshold))
+        kept = shrink(features, positive(self.threshold))
         return r + to_complex(self.inverse_transform(kept, check)), r, features
 
     def symmetry(self, r: Tensor, features: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ from engine.models.blocks import ConvStack, glorot, to_channels, to_complex
 from engine.models.contract import MODELS, ModelSpec, ReconInput
 from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.consistency import DataTerm
-from engine.models.parts.thresholds import Check, lower_frames
+from engine.models.parts.thresholds import Check, lower_frames, shrink
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,7 @@ class AttentionThreshold(nn.Module):
         mean = features.abs().mean(dim=(-3, -2, -1))  # (batch, channel)
         attention = torch.sigmoid(self.fc2(torch.relu(self.fc1(mean))))
         tau = (mean * attention / omega)[..., None, None, None]
-        # sign(F) max(|F| - tau, 0), without the sign's 0 / 0.
-        return features - torch.clamp(features, -tau, tau)
+        return shrink(features, tau)
 
 
 class SparseLayer(nn.Module):

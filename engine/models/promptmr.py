@@ -12,14 +12,14 @@ lines of each coil and frame by a U-Net of half the width.
 Presets: ``paper`` is the comparator of the CRUNet-MR paper (5 cascades, 30,496,134 trainable parameters), ``original`` has the 12
 cascades of the PromptMR paper. Prompts are fixed random tensors unless ``learnable_prompts``.
 
-Deviation: the result is the coil-combined complex image; the authors report the root sum of squares of the coil images. Coil
-maps are found once for each frame, not again for each window it lies in: the same numbers.
+Deviation: the result is the coil-combined complex image; the authors report the root sum of squares of the coil images. The ACS
+lines are those the mask was made with, or all that every frame measured around the centre; the authors take twice the shorter
+side of the mask's centre. Coil maps are found once for each frame, not again for each window it lies in: the same numbers.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import torch
@@ -28,13 +28,10 @@ from torch import Tensor, nn
 from engine.core.errors import InputError
 from engine.models.blocks import stack_frames, unstack_frames
 from engine.models.contract import MODELS, ModelSpec, ReconInput
-from engine.models.parts.checkpointing import recomputed
-from engine.models.parts.chunks import in_chunks
+from engine.models.parts import forms
 from engine.models.parts.iterate import KSpaceIterate
 from engine.models.parts.prompt_unet import SLOPE, PromptUNet, PromptUNetSizes, SharedPReLU, Triple
-from engine.models.parts.recurrent import Check
 from engine.models.parts.sensitivity import MAPS_HELP, SensitivityNetwork, operator_with
-from engine.physics.operator import SenseOperator
 
 TRIPLES = ("dims", "prompt_dims", "prompts", "prompt_sizes", "encoder", "decoder", "skip", "maps_dims", "maps_prompt_dims")
 
@@ -109,7 +106,6 @@ class PromptMR(nn.Module):
     def __init__(self, config: PromptMRConfig) -> None:
         super().__init__()
         self.adjacent = config.adjacent
-        self.features = config.features
         self.slope = nn.Parameter(torch.tensor(SLOPE))
         self._activation = SharedPReLU()
         self.sensitivity: SensitivityNetwork | None = None
@@ -121,46 +117,47 @@ class PromptMR(nn.Module):
         """Return the image, complex (batch, frame, y, x)."""
         total, check = len(self.cascades), data.report.check
         self._activation.slope = self.slope
-        batch, frames = data.kspace.shape[:2]
         data.report.step(0, total, "PromptMR, coil maps")
         data = operator_with(self.sensitivity, data)
-        shifts = offsets(self.adjacent, frames)
-        # Every frame is a problem of its own whose "frames" are the windows that it takes part in, ordered by its place there.
-        iterate = KSpaceIterate.start(data.kspace.flatten(0, 1).unsqueeze(1), _frame_by_frame(data.operator, batch, frames), check)
-
-        def places() -> Tensor:
-            image = iterate.image().unflatten(0, (batch, frames))
-            return image.expand(-1, -1, self.adjacent, -1, -1)
-
+        shifts = offsets(self.adjacent, data.kspace.shape[1])
+        # Every frame is a problem of its own whose images are its estimates in the windows it takes part in, by its place there.
+        iterates = _start(data)
+        image = torch.stack([iterate.image() for iterate in iterates], dim=1)
         for index, cascade in enumerate(self.cascades):
             data.report.step(index, total, f"PromptMR, cascade {index + 1}")
-            windows = torch.stack([places()[:, :, j].roll(-shift, 1) for j, shift in enumerate(shifts)], dim=2).flatten(0, 1)
-            residual = unstack_frames(in_chunks(partial(self._unet, cascade.unet, check=check), stack_frames(windows)))
-            by_window = residual.unflatten(0, (batch, frames))
-            back = torch.stack([by_window[:, :, j].roll(shift, 1) for j, shift in enumerate(shifts)], dim=2).flatten(0, 1)
-            iterate.update(cascade.eta, -back)
-            data.stages(index, "image", places()[:, :, self.adjacent // 2])
+            assert isinstance(cascade, Cascade)
+            windows = _moved(image.expand(-1, -1, self.adjacent, -1, -1), [-shift for shift in shifts])
+            residual = unstack_frames(cascade.unet(stack_frames(windows.flatten(0, 1)), check)).reshape(windows.shape)
+            estimates = []
+            for iterate, one in zip(iterates, _moved(residual, shifts).unbind(1), strict=True):
+                check()
+                iterate.update(cascade.eta, -one)
+                estimates.append(iterate.image())
+            image = torch.stack(estimates, dim=1)
+            data.stages(index, "image", image[:, :, self.adjacent // 2])
         data.report.step(total, total, "PromptMR")
-        return places()[:, :, self.adjacent // 2].contiguous()
+        return image[:, :, self.adjacent // 2].contiguous()
 
-    def _unet(self, unet: PromptUNet, channels: Tensor, check: Check) -> Tensor:
-        kept = 30.0 * channels.element_size() * self.features * channels[:, :1].numel()
-        return recomputed(partial(unet, channels, check), kept)
+
+def _start(data: ReconInput) -> list[KSpaceIterate]:
+    """Return the iteration of every frame at the measurement."""
+    operator, check = data.operator, data.report.check
+    if not (forms.plain() or operator.maps.requires_grad):
+        operator.prepare(check)  # one set of Gram matrices, if any, for all frames
+    return [
+        KSpaceIterate.start(data.kspace[:, t : t + 1], operator.select_frames(t, t + 1), check) for t in range(data.kspace.shape[1])
+    ]
+
+
+def _moved(images: Tensor, shifts: list[int]) -> Tensor:
+    """Return complex (batch, frame, place, y, x) with every place moved by its number of frames, in a circle."""
+    return torch.stack([images[:, :, place].roll(shift, 1) for place, shift in enumerate(shifts)], dim=2)
 
 
 def offsets(adjacent: int, frames: int) -> list[int]:
     """Return the frames of a window relative to its centre; three frames or fewer have one neighbour on each side, repeated."""
     reach = adjacent // 2 if frames > 3 else 1
     return [max(-reach, min(reach, place - adjacent // 2)) for place in range(adjacent)]
-
-
-def _frame_by_frame(operator: SenseOperator, batch: int, frames: int) -> SenseOperator:
-    """Return the operator of all frames as a batch. Without Gram matrices: there would be one set for each frame."""
-
-    def flat(array: Tensor) -> Tensor:
-        return array.expand(batch, frames, *array.shape[2:]).flatten(0, 1).unsqueeze(1)
-
-    return SenseOperator(flat(operator.mask), flat(operator.maps), gram_limit_mib=0.0)
 
 
 SMALL: dict[str, Any] = {

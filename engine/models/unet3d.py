@@ -80,6 +80,7 @@ class UNet3dMR(nn.Module):
         x = term.image
         for index, block in enumerate(self.cascades):
             data.report.step(index, total, "3D UNet-MR")
+            assert isinstance(block, CRUNetBlock)
             x, _, _ = apply_cascade(block, x, None, term, data.report.check)
             data.stages(index, "image", x)
         data.report.step(total, total, "3D UNet-MR")

@@ -162,8 +162,8 @@ MODELS.register(
         trainable=True,
         paper_macs=2.58e12,
         macs_shape="9x10x144x512",
-        macs_counting="Convolutions with bias, transposed ones by their outputs, norms, leaky ReLUs and pooling by their elements, as "
-        "ptflops counts, for 9 frames of 144 x 512.",
+        macs_counting="Convolutions with bias, transposed ones by their outputs, norms, leaky ReLUs and pooling by their elements, "
+        "as ptflops counts, for 9 frames of 144 x 512.",
         macs_rule=MacRule(bias=True, transposed_by_output=True, elementwise=True),
         normalise="kspace_p99",
         notes=(

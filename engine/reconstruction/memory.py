@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import weakref
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -25,15 +24,20 @@ from engine.evaluation.dry_run import Problem, Unforeseeable, make_data, without
 from engine.models.contract import ModelSpec
 from engine.models.parts.forms import plain, plain_forms, rehearsal
 from engine.physics.coil_maps import estimate as estimate_maps
+from engine.physics.operator import GRAM_LIMIT_MIB
 from engine.physics.scaling import find_scale
 from engine.reconstruction.precision import autocast
 
 Sizes = tuple[int, int, int, int]
+COMPLEX_BYTES = 8
 
-# No method here takes more than this for each pixel of each frame, beside its weights and some copies of k-space: where that is
-# free nothing has to be found out.
+# What no method here exceeds: copies of k-space; and for networks bytes for each pixel of each frame, and weights with what else
+# does not grow. Where so much is free nothing has to be found out.
+GENEROUS_COPIES = 24
 GENEROUS_BYTES = 16 * 1024
-GENEROUS_COPIES = 12
+GENEROUS_MIB = 2048.0
+# An estimate is refused when it is above what is free by more than this: it may be wrong by as much.
+TOLERANCE = 1.15
 # What libraries keep once they have been used (compiled kernels, buffers of threads), and what networks lose to holes between the
 # blocks of the C library's heap: measured over small and large problems.
 LIBRARIES_MIB = 12.0
@@ -93,6 +97,38 @@ def _estimate(name: str, config: Any, sizes: Sizes, packed: Any, device: str, pr
     return live.peak / MIB + LIBRARIES_MIB + (min(HOLES * live.peak / MIB, HOLES_MIB) if spec.trainable else 0.0)
 
 
+def check_fits(
+    spec: ModelSpec, config: Any, sizes: Sizes, mask: NDArray[np.bool_], device: torch.device, precision: str = "float32"
+) -> None:
+    """Raise ``DeviceMemoryError`` when a reconstruction will not fit into what is free on its device.
+
+    Parameters are those of :func:`estimate`. Where plenty is free nothing is estimated: that takes a second.
+    """
+    free = devices.memory(device).free_mib
+    if free <= 0 or free > _generous(spec, sizes, mask):
+        return
+    needed = estimate(spec, config, sizes, mask, device, precision)
+    if needed is None or needed <= TOLERANCE * free:
+        return
+    frames = f"{sizes[0]} frame{'s' if sizes[0] > 1 else ''}"
+    smaller = "weights of a smaller preset" if spec.trainable else "a lighter method"
+    elsewhere = "" if device.type == "cpu" else ", or --device cpu"
+    raise DeviceMemoryError(
+        f"{spec.title} does not fit into the memory of {devices.label(device)} (expected at most {free:.0f} MiB, which are free / "
+        f"found about {needed:.0f} MiB for {frames} of {sizes[2]} x {sizes[3]})",
+        f"Take fewer frames at once (--frames), {smaller}{elsewhere}; or close other programs.",
+    )
+
+
+def _generous(spec: ModelSpec, sizes: Sizes, mask: NDArray[np.bool_]) -> float:
+    """Return MiB that a method certainly does not need."""
+    frames, coils, height, width = sizes
+    pixels = frames * height * width
+    gram = min(float(GRAM_LIMIT_MIB), mask.shape[0] * width * height**2 * COMPLEX_BYTES / MIB)
+    fixed = GENEROUS_COPIES * pixels * coils * COMPLEX_BYTES / MIB + 3 * gram
+    return float(fixed) + (GENEROUS_MIB + GENEROUS_BYTES * pixels / MIB if spec.trainable else 0.0)
+
+
 def _walk(spec: ModelSpec, config: Any, problem: Problem, device: torch.device, precision: str, live: LiveBytes) -> None:
     """Go the way of :func:`engine.reconstruction.reconstruct.reconstruct` with one slice."""
     lines = problem.lines()
@@ -131,7 +167,7 @@ class LiveBytes:
         """Take what lives now for the peak: what was before does not count."""
         self.peak = self.live
 
-    def watch(self, operation: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any) -> None:
+    def watch(self, operation: Any, args: tuple[Any, ...], result: Any) -> None:
         """Take note of what an operation returned and of what it takes inside."""
         for leaf in pytree.tree_leaves(result):
             if isinstance(leaf, Tensor) and leaf.device.type == self._kind:

@@ -1,4 +1,4 @@
-"""The relaxation times that are tried first, and their exponentials."""
+"""The relaxation times that are tried first, their exponentials, and which answers are physical."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 from engine.relaxometry.contract import SignalModel
 
 SIZE = 32
+# A polarity whose best fit is no inversion recovery is taken only when the best one that is leaves a residual three times as large.
+# One is 1 < B / A < 5 (an ideal inversion has 2, the readouts of MOLLI bring up to 3) with tau inside its range.
+PENALTY = 9.0
+HIGHEST_RATIO = 5.0
 
 
 def grid(model: SignalModel, size: int = SIZE) -> NDArray[np.float64]:

@@ -33,6 +33,17 @@ def gauss_newton(n: Any, p: Any, m: Any, f: Any, f1: Any) -> Any:
     return (f1 - c1 * p) / (c1 * (m - p * p / n))
 
 
+def phase_coupling(n: Any, p: Any, f: Any, f1: Any, g: Any, g1: Any, still: Any) -> Any:
+    """Return what the freedom of the phase takes from the curvature of :func:`curvature`.
+
+    With the samples turned by the best phase, y is their real part and v their imaginary part; ``g = <v, e>``, ``g1 = <v, d>``, and
+    ``still`` is the energy of the mean of v less that of y. Eliminating the phase phi from Newton's equations for ``J(u, phi)``
+    leaves ``J_uu - J_u phi^2 / J_phi phi``; this is the second term over ``f^2 / n``.
+    """
+    mixed = (g * f1 + f * g1 - 2.0 * f * g * p / n) / n
+    return 2.0 * mixed * mixed / ((g * g - f * f) / n + still) * n / (f * f)
+
+
 def parameters(model: SignalModel, c0: Any, c1: Any, tau: Any, efficiency: float) -> dict[str, Any]:
     """Return the parameters of ``model`` by data-set name; ``c0`` is not read when the model has no offset.
 

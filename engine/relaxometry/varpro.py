@@ -17,17 +17,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.relaxometry.contract import SignalModel
-from engine.relaxometry.dictionary import SIZE, dictionary, grid
-from engine.relaxometry.signal import curvature, gauss_newton, slope
+from engine.relaxometry.dictionary import HIGHEST_RATIO, PENALTY, SIZE, dictionary, grid
+from engine.relaxometry.signal import curvature, gauss_newton, phase_coupling, slope
 from engine.relaxometry.solution import NAMES, Solution
 from engine.relaxometry.uncertainty import covariance
 
 STEPS = 5
+LONGEST = 0.4  # of a step in u: two of the grid's
 # Between two values of the grid the energy rises by less than the share that is missing here.
 MARGIN = 0.99
-# A polarity whose best fit is no inversion recovery (0 < A < B, tau within its range) is taken only when the best one that is
-# leaves a residual three times as large.
-PENALTY = 9.0
 # Largest number of dictionary responses held at once (float32).
 CPU_RESPONSES, CUDA_RESPONSES = 8_000_000, 1_000_000_000
 EXACT = 1e-9  # residual energy, as a share of the whole, below which a fit is exact
@@ -136,13 +134,14 @@ def _better(a: Solution, b: Solution, exact: bool) -> Solution:
 
 
 def _score(found: Solution) -> Tensor:
-    """Return the energy of the residual, PENALTY times of it where the answer is no inversion recovery (0 < A < B)."""
-    possible = (found.c0 * found.c1 < 0) & (found.c1.abs() > found.c0.abs()) & ~found.edge
+    """Return the energy of the residual, PENALTY times of it where the answer is no inversion recovery."""
+    ratio = -found.c1 / found.c0
+    possible = (ratio > 1.0) & (ratio < HIGHEST_RATIO) & ~found.edge
     return torch.where(possible, found.rss, PENALTY * found.rss)
 
 
-def _start(energy: Tensor, u: NDArray[np.float64]) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the vertex of the parabola through the largest of ``energy`` (grid, pixel), and the bracket it lies in."""
+def _start(energy: Tensor, u: NDArray[np.float64]) -> Tensor:
+    """Return u at the vertex of the parabola through the largest of ``energy`` (grid, pixel)."""
     grid_u = torch.as_tensor(u, device=energy.device)
     best = energy.argmax(0)
     left, right = (best - 1).clamp(min=0), (best + 1).clamp(max=u.size - 1)
@@ -150,7 +149,7 @@ def _start(energy: Tensor, u: NDArray[np.float64]) -> tuple[Tensor, Tensor, Tens
     bend = a - 2.0 * b + c
     shift = torch.where(bend < 0, 0.5 * (a - c) / bend, 0.0).clamp(-1.0, 1.0)
     inner = (best > 0) & (best < u.size - 1)
-    return grid_u[best] + torch.where(inner, shift, 0.0) * (u[1] - u[0]), grid_u[left], grid_u[right]
+    return grid_u[best] + torch.where(inner, shift, 0.0) * (u[1] - u[0])
 
 
 @dataclass(slots=True, eq=False)
@@ -178,29 +177,35 @@ def _sums(u: Tensor, t: Tensor, model: SignalModel) -> _Sums:
     return _Sums(mean_e, mean_d, (e * e).sum(0), (e * d).sum(0), (d * d).sum(0), (e * h).sum(0), e, d, h)
 
 
-def _advance(u: Tensor, y: Tensor, sums: _Sums, low: Tensor, high: Tensor) -> Tensor:
-    """Return u after a Newton step, one of Gauss and Newton where log J is not concave, kept in the bracket."""
-    f, f1, f2 = ((y * v).sum(0) for v in (sums.e, sums.d, sums.h))
+def _advance(u: Tensor, y: Tensor, v: Tensor | None, sums: _Sums, u_grid: NDArray[np.float64], offset: bool) -> Tensor:
+    """Return u after a Newton step, one of Gauss and Newton where log J is not concave.
+
+    ``v`` is the imaginary part of complex samples, at their best phase.
+    """
+    f, f1, f2 = ((y * w).sum(0) for w in (sums.e, sums.d, sums.h))
     bend = curvature(sums.n, sums.p, sums.m, sums.s, f, f1, f2)
+    if v is not None:
+        still = (v.sum(0).square() - y.sum(0).square()) / y.shape[0] if offset else torch.zeros_like(u)
+        bend = bend - phase_coupling(sums.n, sums.p, f, f1, (v * sums.e).sum(0), (v * sums.d).sum(0), still)
     newton = -slope(sums.n, sums.p, f, f1) / bend
     step = torch.where(bend < 0, newton, gauss_newton(sums.n, sums.p, sums.m, f, f1))
-    return torch.minimum(torch.maximum(u + step.nan_to_num(nan=0.0), low), high)
+    return (u + step.nan_to_num(nan=0.0).clamp(-LONGEST, LONGEST)).clamp(u_grid[0], u_grid[-1])
 
 
 def _refine(y: Tensor, t: Tensor, model: SignalModel, u_grid: NDArray[np.float64], energy: Tensor) -> Solution:
-    u, low, high = _start(energy, u_grid)
+    u = _start(energy, u_grid)
     for _ in range(STEPS):
-        u = _advance(u, y, _sums(u, t, model), low, high)
+        u = _advance(u, y, None, _sums(u, t, model), u_grid, model.offset)
     return _finished(y, u, t, model, u_grid)
 
 
 def _refine_complex(z: Tensor, t: Tensor, model: SignalModel, u_grid: NDArray[np.float64], energy: Tensor) -> Solution:
-    """Refine with the best phase for each u: to the residual's first order, phase and u do not disturb each other."""
-    u, low, high = _start(energy, u_grid)
+    """Refine with the best phase for each u."""
+    u = _start(energy, u_grid)
     for _ in range(STEPS):
         sums = _sums(u, t, model)
-        y = (z * torch.exp(-1j * _phase(z, sums, model))).real
-        u = _advance(u, y, sums, low, high)
+        turned = z * torch.exp(-1j * _phase(z, sums, model))
+        u = _advance(u, turned.real, turned.imag, sums, u_grid, model.offset)
     phase = _phase(z, _sums(u, t, model), model)
     turned = z * torch.exp(-1j * phase)
     found = _finished(turned.real, u, t, model, u_grid)

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QLabel,
     QScrollArea,
+    QTabBar,
     QWidget,
 )
 
@@ -327,7 +328,7 @@ def test_workspaces_have_tabs_keys_docks_and_actions_of_their_own(loaded, qtbot)
     assert loaded.workspace == "maps"
     assert loaded.maps.panel.isVisible()
     assert not loaded.review_panel.isVisible()
-    shown = {name for name, dock in loaded.docks.items() if dock.isVisible()}
+    shown = {name for name, dock in loaded.docks.items() if not dock.isHidden()}
     assert shown == {"series", *(name for name in loaded.docks if name.startswith("maps"))}
     assert loaded.actions_by_key["maps.fit"].isVisible()
     assert not loaded.actions_by_key["recon.run"].isVisible()
@@ -390,3 +391,14 @@ def test_the_player_stands_still_in_another_workspace(loaded):
     assert loaded.review_panel.player.is_playing()
     loaded.show_workspace("maps")
     assert not loaded.review_panel.player.is_playing()
+
+
+def test_going_from_one_workspace_to_another_keeps_the_size_of_the_window(loaded, qtbot):
+    loaded.resize(QSize(1366, 768))
+    for name in ("maps", "review", "maps", "review"):
+        loaded.show_workspace(name)
+        qtbot.wait(30)
+        assert loaded.size() == QSize(1366, 768), name
+    loaded.show_workspace("maps")
+    bars = [bar for bar in loaded.findChildren(QTabBar) if bar.isVisible() and bar is not loaded.top_bar.tabs]
+    assert [bar.tabText(0) for bar in bars if bar.count()] == ["Pixel"], "docks that lie behind others have tabs"

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
+import torch
 from torch import Tensor
 
 from engine.core.axes import COIL
@@ -28,6 +29,9 @@ from engine.physics.fourier import fft2c, ifft2c
 
 class DataTerm:
     """What the measurement demands of an image; made once per call of a network.
+
+    The coil maps are constants of it: a network that learns them, and needs the gradient, uses
+    :class:`engine.models.parts.iterate.KSpaceIterate`.
 
     Attributes
     ----------
@@ -99,4 +103,4 @@ class DataTerm:
     @cached_property
     def _binary(self) -> bool:
         mask = self._operator.mask
-        return bool(((mask == 0) | (mask == 1)).all())
+        return mask.dtype == torch.bool or bool(((mask == 0) | (mask == 1)).all())

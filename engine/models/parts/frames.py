@@ -12,6 +12,7 @@ from torch import Tensor
 from engine.core.axes import KSPACE_FRAME, KX, KY
 from engine.core.errors import ShapeError
 from engine.models.contract import ReconInput, StageSink, no_stages
+from engine.models.parts import forms
 
 # Pixels that are worked on at once where no gradient is wanted, whatever the network: about one frame of 204 x 448 on a CPU,
 # where more would only leave the cache, and three on a GPU, which that keeps busy.
@@ -40,7 +41,7 @@ def by_frames(data: ReconInput, network: Callable[[ReconInput], Tensor]) -> Tens
         return network(data)
     gathered = _Gathered(data.stages)
     images = []
-    for start in range(0, frames, step):
+    for start in forms.pieces(frames, step):
         stop = min(frames, start + step)
         part = dataclasses.replace(
             data,
@@ -52,6 +53,8 @@ def by_frames(data: ReconInput, network: Callable[[ReconInput], Tensor]) -> Tens
             stages=gathered.sink(),
         )
         images.append(network(part))
+    # In a rehearsal the first part stands for all.
+    images += [images[0][:, : min(step, frames - start)].clone() for start in range(len(images) * step, frames, step)]
     gathered.pass_on()
     return torch.cat(images, dim=BATCH_FRAME)
 

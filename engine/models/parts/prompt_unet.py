@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.models.parts import forms
+from engine.models.parts.checkpointing import recomputed
+from engine.models.parts.chunks import in_chunks
 from engine.models.parts.padding import pad_to_multiple
 
 PADDING = 8
@@ -115,8 +118,9 @@ class PromptBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the prompt (n, dim, y, x) for features (n, channel, y, x)."""
         weights = torch.softmax(self.linear(x.mean((-2, -1))), dim=1)
-        prompt = (weights.to(self.prompts.dtype) @ self.prompts.flatten(1)).unflatten(1, self.prompts.shape[1:])
-        return self.conv(_last(functional.interpolate(prompt.to(x.dtype), x.shape[-2:], mode="bilinear")))
+        prompt = (weights.to(self.prompts.dtype) @ self.prompts.flatten(1)).reshape(-1, *self.prompts.shape[1:])
+        resized = functional.interpolate(prompt.to(x.dtype), x.shape[-2:], mode="bilinear")
+        return self.conv(_last(resized))  # type: ignore[no-any-return]
 
 
 class DecoderLevel(nn.Module):
@@ -171,7 +175,14 @@ class PromptUNet(nn.Module):
         self.last = _conv(sizes.features, channels, 5)
 
     def forward(self, images: Tensor, check: Check = no_check) -> Tensor:
-        """Return real (n, channel, y, x) for real (n, channel, y, x)."""
+        """Return real (n, channel, y, x) for real (n, channel, y, x), a few examples at a time."""
+        return in_chunks(lambda chunk: recomputed(partial(self._standardised, chunk, check), self._kept(chunk)), images)
+
+    def _kept(self, images: Tensor) -> float:
+        """Return about what the backward pass needs, in bytes: 30 maps of the finest level, and the coarser ones."""
+        return 40.0 * images.element_size() * self.first.out_channels * images[:, :1].numel()
+
+    def _standardised(self, images: Tensor, check: Check) -> Tensor:
         mean = images.mean((1, 2, 3), keepdim=True)
         deviation = images.std((1, 2, 3), keepdim=True).clamp_min(torch.finfo(images.dtype).tiny)
         padded, undo = pad_to_multiple((images - mean) / deviation, PADDING)

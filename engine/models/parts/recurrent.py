@@ -31,7 +31,7 @@ def no_check() -> None:
 def to_frames(images: Tensor, batch: int) -> Frames:
     """Split (frame * batch, channel, y, x), frame first, into a list of frames, channels last in memory."""
     layout = torch.contiguous_format if forms.plain() else torch.channels_last
-    return [frame.contiguous(memory_format=layout) for frame in images.split(batch)]
+    return [frame.contiguous(memory_format=layout) for frame in torch.split(images, batch)]
 
 
 def each(layer: Callable[..., Tensor], frames: Frames, *others: Frames, check: Check = no_check) -> Frames:
@@ -46,7 +46,8 @@ def each(layer: Callable[..., Tensor], frames: Frames, *others: Frames, check: C
             result.append(layer(*maps))
         return result
     check()
-    return list(layer(*(torch.cat(maps) for maps in (frames, *others))).split(frames[0].shape[0]))
+    together = layer(*(torch.cat(maps) for maps in (frames, *others)))
+    return list(torch.split(together, frames[0].shape[0]))
 
 
 class Pointwise(nn.Conv2d):
@@ -99,21 +100,26 @@ class ConvRecurrent(nn.Module):
         """Return the state of every frame, each (batch, channels, y, x); ``memory`` None is zero."""
         if forms.plain():
             return self._as_published(frames, memory, direction, check)
-        order = range(len(frames)) if direction != "backward" else range(len(frames) - 1, -1, -1)
         bias = self.input.bias + self.time.bias + self.iteration.bias  # type: ignore[operator]
-        driven = (self._drive(frames[t], None if memory is None else memory[t], bias) for t in order)
+
+        def drive(frame: Tensor, last: Tensor | None = None) -> Tensor:
+            """Return what a frame's input and memory add to its state, with all three biases."""
+            term = _conv(self.input, frame, bias)
+            return term if last is None else term.add_(_conv(self.iteration, last, None))
+
+        maps = (frames,) if memory is None else (frames, memory)
+        backward = direction == "backward"
+        if direction != "both" and frames[0].device.type == "cpu":
+            # One frame's term at a time need exist.
+            ordered = (reversed(sequence) for sequence in maps) if backward else maps
+            return self._sweep(map(drive, *ordered), check)[:: -1 if backward else 1]
+        shared = each(drive, *maps, check=check)
         if direction != "both":
-            return self._sweep(driven, check)[:: -1 if direction == "backward" else 1]
-        shared = list(driven)
+            return self._sweep(reversed(shared) if backward else shared, check)[:: -1 if backward else 1]
         ahead = self._sweep(shared, check)
         back = self._sweep(reversed(shared), check)
         add = torch.add if torch.is_grad_enabled() else Tensor.add_  # the backward pass needs the states as they are
         return [add(one, other) for one, other in zip(ahead, reversed(back), strict=True)]
-
-    def _drive(self, frame: Tensor, memory: Tensor | None, bias: Tensor) -> Tensor:
-        """Return what one frame's input and memory add to its state, with all three biases."""
-        result = _conv(self.input, frame, bias)
-        return result if memory is None else result.add_(_conv(self.iteration, memory, None))
 
     def _sweep(self, driven: Iterable[Tensor], check: Check) -> Frames:
         states: Frames = []
@@ -159,15 +165,14 @@ class ConvIterated(nn.Module):
             check()
             features = torch.cat(frames)
             last = torch.zeros_like(features) if memory is None else torch.cat(memory)
-            return list(torch.relu(self.input(features) + self.iteration(last)).split(frames[0].shape[0]))
+            states = torch.relu(self.input(features) + self.iteration(last))
+            return list(torch.split(states, frames[0].shape[0]))
         bias = self.input.bias + self.iteration.bias  # type: ignore[operator]
         if memory is None:
             return each(lambda x: _conv(self.input, x, bias).relu_(), frames, check=check)
-        states = []
-        for frame, last in zip(frames, memory, strict=True):
-            check()
-            states.append(_conv(self.input, frame, bias).add_(_conv(self.iteration, last, None)).relu_())
-        return states
+        return each(
+            lambda x, m: _conv(self.input, x, bias).add_(_conv(self.iteration, m, None)).relu_(), frames, memory, check=check
+        )
 
 
 def _conv(layer: nn.Conv2d, features: Tensor, bias: Tensor | None) -> Tensor:

@@ -41,6 +41,11 @@ def _by_library(matrices: Tensor, fraction: Tensor) -> Tensor:
     return lowered
 
 
+def shrink(features: Tensor, threshold: Tensor) -> Tensor:
+    """Return ``sign(f) max(|f| - threshold, 0)`` of real features, without the sign's 0 / 0; not for negative thresholds."""
+    return features - torch.clamp(features, -threshold, threshold)
+
+
 def soft_threshold(features: Tensor, threshold: Tensor) -> Tensor:
     """Return ``sign(f) max(|f| - threshold, 0)`` of real features; a negative threshold raises magnitudes."""
     return torch.sign(features) * torch.relu(features.abs() - threshold)

@@ -1,8 +1,8 @@
 """The exact fit of complex samples with one unknown phase for each pixel, compiled.
 
 With w the inner products of the samples with the orthonormal basis (unit exponential, and unit constant with an offset), the
-energy explained at the best phase is ``(|w|^2 + |w . w|) / 2``, and that phase is half the angle of ``w . w``. Phase and tau do
-not disturb each other to first order of the residual, so each Newton step is taken on the samples turned by the phase of its tau.
+energy explained at the best phase is ``(|w|^2 + |w . w|) / 2``, and that phase is half the angle of ``w . w``. Newton's steps are
+taken on the samples turned by the phase that is best at their tau, with the phase eliminated from Newton's equations.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.metrics.kernels.compiled import compiled, inlined
-from engine.relaxometry import uncertainty
+from engine.relaxometry import signal, uncertainty
 from engine.relaxometry.kernels.exponential import exp_minus
 from engine.relaxometry.kernels.real import GRID, UGRID, code_of
 from engine.relaxometry.kernels.tile import (
@@ -19,9 +19,7 @@ from engine.relaxometry.kernels.tile import (
     ED,
     EE,
     EH,
-    HIGH,
     INV,
-    LOW,
     ONE,
     ROWS,
     SIZE,
@@ -40,7 +38,10 @@ from engine.relaxometry.kernels.tile import (
     H,
     I,
     U,
-    advance,
+    curvature,
+    gauss_newton,
+    moved,
+    slope,
     terms,
 )
 
@@ -50,6 +51,7 @@ MORE = 10
 """Rows between those of the tile and the samples."""
 
 covariance = inlined(uncertainty.covariance)
+phase_coupling = inlined(signal.phase_coupling)
 
 
 @inlined
@@ -141,6 +143,28 @@ def _turn(w, part):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
 
 
 @inlined
+def _advance(w, part, low, high):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Move u as :func:`engine.relaxometry.kernels.tile.advance` does, with the phase free."""
+    for j in range(TILE):
+        e, d, h, y = w[E + j], w[D + j], w[H + j], w[SY + j]
+        cos, sin = w[COS + j], w[SIN + j]
+        v = cos * w[SZ + j] - sin * w[SR + j]
+        n = w[EE + j] - part * e * e
+        p = w[ED + j] - part * e * d
+        m = w[DD + j] - part * d * d
+        s = w[EH + j] - part * e * h
+        f = w[YE + j] - part * e * y
+        f1 = w[YD + j] - part * d * y
+        f2 = w[YH + j] - part * h * y
+        g = cos * w[ZE + j] - sin * w[RE + j] - part * e * v
+        g1 = cos * w[ZD + j] - sin * w[RD + j] - part * d * v
+        bend = curvature(n, p, m, s, f, f1, f2) - phase_coupling(n, p, f, f1, g, g1, part * (v * v - y * y))
+        newton = -slope(n, p, f, f1) / bend
+        other = gauss_newton(n, p, m, f, f1)
+        w[U + j] = moved(w[U + j], newton if bend < 0.0 else other, low, high)
+
+
+@inlined
 def _totals(w, padded):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     for j in range(TILE):
         w[SR + j] = 0.0
@@ -206,13 +230,11 @@ def _fit(samples, scale, t, q, u0, du, offset, first, last, out):  # type: ignor
         for j in range(TILE):
             g = best[j] & (GRID - 1)
             w[U + j] = u0 + du * g
-            w[LOW + j] = u0 + du * (g - 1 if g > 0 else 0)
-            w[HIGH + j] = u0 + du * (g + 1 if g < GRID - 1 else GRID - 1)
         for step in range(STEPS + 1):
             _sums(w, t, padded)
             _turn(w, part)
             if step < STEPS:
-                advance(w, part)
+                _advance(w, part, u0, u0 + du * (GRID - 1))
         _emit(w, start, filled, out, number, part)
 
 

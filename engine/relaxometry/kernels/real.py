@@ -11,14 +11,12 @@ from __future__ import annotations
 import numpy as np
 
 from engine.metrics.kernels.compiled import compiled, inlined
-from engine.relaxometry import uncertainty
+from engine.relaxometry import dictionary, uncertainty
 from engine.relaxometry.kernels.tile import (
     BLOCK,
     DD,
     ED,
     EE,
-    HIGH,
-    LOW,
     ONE,
     ROWS,
     SIZE,
@@ -44,8 +42,8 @@ POLARITY_BITS = 8
 POLARITIES = (1 << POLARITY_BITS) - 1
 # Between two values of the grid the energy rises by less than the share that is missing here.
 MARGIN = np.float32(0.99)
-# See engine.relaxometry.varpro.
-PENALTY = 9.0
+# See engine.relaxometry.dictionary.
+PENALTY, HIGHEST_RATIO = dictionary.PENALTY, dictionary.HIGHEST_RATIO
 
 covariance = inlined(uncertainty.covariance)
 
@@ -161,7 +159,8 @@ def _explore(samples, scale, q, offset, polar, first, last, codes, picks):  # ty
 @inlined
 def _score(rss, c0, c1, u, u0, du):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return the energy of the residual, PENALTY times of it where the answer is no inversion recovery."""
-    possible = c0 * c1 < 0.0 and abs(c1) > abs(c0) and u > u0 and u < u0 + du * (GRID - 1)
+    ratio = -c1 / c0
+    possible = ratio > 1.0 and ratio < HIGHEST_RATIO and u > u0 and u < u0 + du * (GRID - 1)
     return rss if possible else PENALTY * rss
 
 
@@ -176,15 +175,13 @@ def _settle(samples, scale, t, u0, du, offset, picks, index, again, out, energie
         for j in range(filled):
             g = (pick[j] >> POLARITY_BITS) & (GRID - 1)
             w[U + I(j)] = u0 + du * g
-            w[LOW + I(j)] = u0 + du * max(g - 1, 0)
-            w[HIGH + I(j)] = u0 + du * min(g + 1, GRID - 1)
         for i in range(count):
             row = samples[i]
             base = Y + i * TILE
             for j in range(filled):
                 v = factor * row[place[j]]
                 w[base + I(j)] = -v if np.int64(i) < (pick[j] & POLARITIES) else v
-        refine(w, t, padded, part)
+        refine(w, t, padded, part, u0, u0 + du * (GRID - 1))
         for k in range(filled):
             j, i = I(k), place[k]
             e, d, y = w[E + j], w[D + j], w[SY + j]

@@ -20,13 +20,14 @@ SIZE = 64
 BLOCK_SIZE = 3
 STEPS = 4
 NEVER_MS = 1e9
+LONGEST = 0.4  # of a step in u: two of the grid's
 
 ZERO, ONE, TWO, BLOCK = I(0), I(1), I(2), I(BLOCK_SIZE)
 TILE, TILE2 = I(SIZE), I(2 * SIZE)
 
 # Where the rows of the workspace begin. Those of the samples come last.
-U, LOW, HIGH, INV, E, D, H, EE, ED, DD, EH, YE, YD, YH, SY, YY, Y = (I(SIZE * row) for row in range(17))
-ROWS = 16
+U, INV, E, D, H, EE, ED, DD, EH, YE, YD, YH, SY, YY, Y = (I(SIZE * row) for row in range(15))
+ROWS = 14
 
 slope = inlined(signal.slope)
 curvature = inlined(signal.curvature)
@@ -85,8 +86,19 @@ def sums(w, t, padded):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
 
 
 @inlined
-def advance(w, part):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Move u by a Newton step (one of Gauss and Newton where log J is not concave), kept in the bracket.
+def moved(u, step, low, high):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Return u after a step, cut to LONGEST and to the range; one that is no number is not taken."""
+    step = LONGEST if step > LONGEST else step
+    step = -LONGEST if step < -LONGEST else step
+    to = u + step
+    to = low if to < low else to
+    to = high if to > high else to
+    return to if to == to else u
+
+
+@inlined
+def advance(w, part, low, high):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Move u by a Newton step (one of Gauss and Newton where log J is not concave).
 
     ``part`` is 1 / N with an offset, which takes off means, and 0 without.
     """
@@ -102,18 +114,14 @@ def advance(w, part):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
         bend = curvature(n, p, m, s, f, f1, f2)
         newton = -slope(n, p, f, f1) / bend
         other = gauss_newton(n, p, m, f, f1)
-        u = w[U + j]
-        moved = u + (newton if bend < 0.0 else other)
-        moved = w[LOW + j] if moved < w[LOW + j] else moved
-        moved = w[HIGH + j] if moved > w[HIGH + j] else moved
-        w[U + j] = moved if moved == moved else u  # a step that is no number is not taken
+        w[U + j] = moved(w[U + j], newton if bend < 0.0 else other, low, high)
 
 
 @inlined
-def refine(w, t, padded, part):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Bring u to the optimum of the bracket, and leave the sums there."""
+def refine(w, t, padded, part, low, high):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Bring u to the optimum, and leave the sums there."""
     totals(w, padded)
     for step in range(STEPS + 1):
         sums(w, t, padded)
         if step < STEPS:
-            advance(w, part)
+            advance(w, part, low, high)

@@ -111,7 +111,7 @@ def _converted(ours: str, value: NDArray[Any]) -> NDArray[Any]:
     if ours.endswith("unet.last.weight"):
         return np.ascontiguousarray(value.reshape(2, -1, *value.shape[1:]).swapaxes(0, 1).reshape(value.shape))
     if ours.endswith(".prompts"):
-        return value[0]
+        return value.reshape(value.shape[1:])
     return value.reshape(()) if ours.endswith(".eta") else value
 
 

@@ -341,7 +341,7 @@ def test_the_pixel_can_be_copied(opened, qtbot):
 
 
 def test_layers_ranges_and_undo(opened, qtbot):
-    maps, bar = opened.maps.maps, opened.maps.panel.upper
+    maps, bar = opened.maps.maps, opened.maps.panel.scale_bar
     maps.set_layer("sd")
     wait(qtbot, opened)
     assert opened.session.current.map_view.layer is Layer.SD

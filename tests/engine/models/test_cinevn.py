@@ -10,6 +10,7 @@ from engine.core.errors import Cancelled, InputError
 from engine.core.jobs import CancelToken, Reporter
 from engine.models import MODELS, ReconInput
 from engine.models.cinevn import CineVN, CineVNConfig
+from engine.models.parts import checkpointing
 from engine.models.parts.forms import plain_forms
 from engine.physics.coils import combine, expand
 from engine.physics.fourier import fft2c, ifft2c
@@ -159,6 +160,23 @@ def test_with_a_silent_unet_conjugate_gradients_follow_the_global_phase():
         once = network(ReconInput(kspace, operator))
         turn = torch.polar(torch.ones((), dtype=torch.float64), torch.tensor(0.7, dtype=torch.float64))
         assert relative(network(ReconInput(turn * kspace, operator)), turn * once) < 1e-9
+
+
+def test_recomputed_activations_give_the_same_gradients(monkeypatch):
+    kspace, operator = problem()
+    network = tiny().train()
+    phases = network.phases(2, kspace.device)  # drawn outside what is computed twice
+    network.phases = lambda *_: phases
+
+    def gradients():
+        network.zero_grad()
+        network(ReconInput(kspace, operator)).abs().square().sum().backward()
+        return [p.grad.clone() for p in network.parameters() if p.grad is not None]
+
+    kept = gradients()
+    monkeypatch.setattr(checkpointing, "WORTH_BYTES", 0)
+    for a, b in zip(gradients(), kept, strict=True):
+        assert torch.allclose(a, b, rtol=1e-9, atol=1e-12)
 
 
 def test_time_is_circular():

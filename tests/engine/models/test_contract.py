@@ -56,8 +56,10 @@ CASES = [
 ]
 
 
-def fewer_coils(spec, case):
-    return dataclasses.replace(case, coils=min(case.coils, spec.max_coils or case.coils))
+def fitted(spec, case):
+    """Return the case with as many coils and frames as the method can take."""
+    frames = (spec.frames(config_of(spec)) if spec.frames else None) or case.frames
+    return dataclasses.replace(case, coils=min(case.coils, spec.max_coils or case.coils), frames=frames)
 
 
 def smooth(*shape, generator, width=7):
@@ -69,7 +71,7 @@ def smooth(*shape, generator, width=7):
 
 def problem(spec, case, seed=0):
     """Return (scaled k-space, operator, scaled truth, scale) of a case."""
-    case = fewer_coils(spec, case)
+    case = fitted(spec, case)
     g = torch.Generator().manual_seed(seed)
     shape = (case.batch, 1, case.ky, case.kx)
     truth = smooth(*shape, generator=g) + 0.3 * smooth(case.batch, case.frames, case.ky, case.kx, generator=g)

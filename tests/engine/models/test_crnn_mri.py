@@ -96,17 +96,19 @@ def lines_as_published(frames, size, seed, acceleration=4, centre=8):
 
 @pytest.mark.shared
 def test_released_weights_lift_the_porcine_cine(shared):
-    # config.json of the fixture: 27.92 -> 30.78 dB on 192 x 192 x 16 with a mask that is not stored. Measured here with other
-    # draws of the same density: 27.86 to 27.98 -> 31.6 to 32.3 dB.
+    # config.json of the fixture: 27.92 -> 30.78 dB on 192 x 192 x 16 with a mask that is not stored. Measured here on the same
+    # pixels with other draws of the same density: 27.86 to 27.98 -> 31.6 to 32.3 dB. The readout is full, so its 48 columns
+    # through the heart are a problem of their own, a quarter of the work: 24.4 to 24.8 -> 29.4 to 30.1 dB.
     stack = np.load(shared / "data" / "pig-cine-sax-ep" / "sax_stack_uint16_z20_t20_256x256.npz")["images"]
-    truth = stack[10, :4, 32:224, 32:224].astype(np.float32)
+    truth = stack[10, :16, 32:224, 96:144].astype(np.float32)
     truth = torch.from_numpy(truth / truth.max()).to(torch.complex64)
-    mask = lines_as_published(4, 192, seed=1)
+    mask = lines_as_published(16, 192, seed=0)
     data = single_coil(fft2c(truth) * mask, mask)
     with torch.inference_mode():
         image = published(shared / "golden" / "crnn-mri-released")(data)[0]
-    assert psnr(data.operator.adjoint(data.kspace)[0], truth) == pytest.approx(27.92, abs=0.2)
-    assert 30.78 < psnr(image, truth) < 32.5
+    zero_filled = psnr(data.operator.adjoint(data.kspace)[0], truth)
+    assert zero_filled == pytest.approx(24.6, abs=0.4)
+    assert 4.0 < psnr(image, truth) - zero_filled < 6.5
 
 
 def test_parameters_and_multiplications():

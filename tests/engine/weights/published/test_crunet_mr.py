@@ -98,7 +98,7 @@ def test_another_network_is_refused_by_name(tmp_path, change, message):
 
 def test_files_that_are_no_checkpoints_are_refused(tmp_path):
     (tmp_path / "x.pth").write_bytes(b"nothing")
-    with pytest.raises(FormatError, match="x.pth"):
+    with pytest.raises(FormatError, match=r"x\.pth"):
         read(tmp_path / "x.pth")
 
 
