@@ -50,7 +50,7 @@ class ActionSpec:
     workspace: str = ""
 
 
-REVIEW, MAPS = "review", "maps"
+REVIEW, MAPS, TRAIN = "review", "maps", "train"
 ZOOM: Final = 1.25
 
 ACTIONS: Final[tuple[ActionSpec, ...]] = (
@@ -301,6 +301,23 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec(
         "maps.copy_regions", "Copy the se&gments", "maps.regions.copy", (), "", "Segments and regions as CSV", workspace=MAPS
     ),
+    # train
+    ActionSpec(
+        "train.start", "&Start training", "train.form.request_start", ("Ctrl+Return", "Ctrl+Enter"), "", "Train", workspace=TRAIN
+    ),
+    ActionSpec("train.pause", "&Pause or continue", "train.train.toggle_pause", ("P",), "", "Wait, or go on", workspace=TRAIN),
+    ActionSpec("train.stop", "Stop and keep &best", "train.train.stop_run", (), "", "End the run, keep its best", workspace=TRAIN),
+    ActionSpec("train.discard", "&Discard…", "train.train.discard_dialog", (), "", "Throw the run away", workspace=TRAIN),
+    ActionSpec("train.open", "&Open configuration…", "train.form.open_dialog", (), "", "Fill the form from TOML", workspace=TRAIN),
+    ActionSpec(
+        "train.save",
+        "Save con&figuration…",
+        "train.form.save_dialog",
+        ("Ctrl+S",),
+        "",
+        "TOML, for `myoscope train`",
+        workspace=TRAIN,
+    ),
     # workspaces
     *(
         ActionSpec(f"go.{w.name}", f"Workspace: {w.title}", "show_workspace", (f"Ctrl+{n}",), "", w.tip, "workspace", True, w.name)
@@ -330,6 +347,7 @@ MENUS: Final[dict[str, tuple[str | None, ...]]] = {
         "maps.tool.inspect", "maps.tool.endo", "maps.tool.epi", "maps.tool.insertion", "maps.tool.roi", "maps.tool.blood",
         "maps.undo_point", "maps.marks", None, "maps.copy_pixel", "maps.copy_regions",
     ),
+    "&Train": ("train.start", "train.pause", "train.stop", "train.discard", None, "train.open", "train.save"),
     "&View": (
         *(f"go.{workspace.name}" for workspace in WORKSPACES), None,
         "view.magnitude", "view.phase", "view.real", "view.imaginary", "view.kspace", None,

@@ -173,6 +173,11 @@ class MainWindow(QMainWindow):
         """The page of the Maps workspace, made when it is first wanted."""
         return self._page(workspaces.find("maps"))
 
+    @property
+    def train(self) -> Any:
+        """The page of the Train workspace, made when it is first wanted."""
+        return self._page(workspaces.find("train"))
+
     def show_workspace(self, name: str) -> None:
         """Put a workspace on screen; its page is made the first time."""
         wanted = workspaces.find(name)
@@ -332,6 +337,9 @@ class MainWindow(QMainWindow):
             self._first.start(50)
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        if not all(page.may_close(self.close) for page in self._pages.values()):
+            event.ignore()
+            return
         self._first.stop()
         self.review.stop()
         self.sampling.stop()

@@ -95,7 +95,7 @@ def map_snapshot(case: Case | None, hint: str) -> MapSnapshot:
     order = [*sources, *(result.key for result in case.maps if result.key not in sources)]
     shown = [result for result in case.maps if result.key not in case.fit.skipped]
     entries = tuple(
-        MapEntry(r.key, r.title, r.maps, stale_text(r, sources.get(r.key), case.fit))
+        MapEntry(r.key, r.title, r.maps, stale_text(r, sources.get(r.key), case.fit), r.before)
         for r in sorted(shown, key=lambda r: order.index(r.key))
     )
     return MapSnapshot(

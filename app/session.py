@@ -47,8 +47,8 @@ class Result:
 class MapResult:
     """The maps of one source: ``"reference"`` or the key of a result.
 
-    ``settings`` are those it was fitted with; ``source_id`` is the identity of the images that were fitted, so that it can be said
-    when those on screen are others.
+    ``before`` are the maps without motion correction, when there was one. ``settings`` are those it was fitted with;
+    ``source_id`` is the identity of the images that were fitted, so that it can be said when those on screen are others.
     """
 
     key: str
@@ -56,6 +56,7 @@ class MapResult:
     maps: MapSet
     settings: FitSettings
     source_id: int = 0
+    before: MapSet | None = None
 
 
 @dataclass(eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Final, Protocol
@@ -75,6 +75,9 @@ class Page(Protocol):
     def zoom_reset(self) -> None:
         """Show whole images."""
 
+    def may_close(self, close: Callable[[], Any]) -> bool:
+        """Return whether the window may be closed now; if not, ask, and call ``close`` when it may."""
+
     def stop(self) -> None:
         """Stand still: the window closes."""
 
@@ -88,6 +91,10 @@ WORKSPACES: Final[tuple[Workspace, ...]] = (
         "maps", "Maps", "T1 and T2 maps, curves, segments",
         ("series", "maps_fit", "maps_pixel", "maps_regions", "maps_ecv", "maps_agreement"),
         "app.controllers.maps_page:MapsPage", (288, 376), {"series": 100, "maps_fit": 520}, ("maps_pixel",),
+    ),
+    Workspace(
+        "train", "Train", "Train from scratch, fine-tune, watch", ("train_form", "train_runs", "train_log"),
+        "app.controllers.train_page:TrainPage", (336, 288), {"train_runs": 300, "train_log": 260},
     ),
 )  # fmt: skip
 

@@ -12,7 +12,19 @@ from typing import TYPE_CHECKING, Any
 from engine.core.jobs import Reporter, silent
 from engine.core.maps import FitRequest, MapSet, PixelFit
 from engine.core.requests import MaskRequest, ReconRequest
-from engine.core.types import Complex, Float, ImageSeries, Kind, KSpaceSeries, Reconstruction, Region, SamplingMask, Score
+from engine.core.types import (
+    Bool,
+    Complex,
+    Float,
+    ImageSeries,
+    Kind,
+    KSpaceSeries,
+    ParameterMap,
+    Reconstruction,
+    Region,
+    SamplingMask,
+    Score,
+)
 
 if TYPE_CHECKING:
     from engine.bench.contract import BenchResult
@@ -124,11 +136,37 @@ def point_spread(mask: SamplingMask, frame: int = 0) -> Float:
 # --- reconstruction ---------------------------------------------------------------------------------------------------
 
 
-def methods() -> list[dict[str, Any]]:
-    """Return what `myoscope models --json` prints: one record for each method."""
+def methods(names: Sequence[str] = (), costs: bool = True, report: Reporter | None = None) -> list[dict[str, Any]]:
+    """Return what `myoscope models --json` prints: one record for each method, or each named one.
+
+    ``costs=False`` leaves out multiply-accumulates and memory, which take up to a second for each preset of a network.
+    """
     from engine.reconstruction.catalogue import methods as listing
 
-    return listing()
+    return listing(names, costs, report or silent())
+
+
+def method_macs(name: str) -> float | None:
+    """Return the multiply-accumulates of a method's default preset at the shape that its paper counts at; up to a second."""
+    from engine.reconstruction.catalogue import default_macs
+
+    return default_macs(name)
+
+
+def memory_estimate(
+    name: str,
+    shape: Sequence[int],
+    mask: SamplingMask | None = None,
+    weights: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> float | None:
+    """Return the MiB that one slice of a series of ``shape`` (slice, frame, coil, ky, kx) will take; up to a second.
+
+    None where it cannot be told. See :func:`engine.reconstruction.catalogue.memory_for`.
+    """
+    from engine.reconstruction.catalogue import memory_for
+
+    return memory_for(name, shape, mask, weights, settings)
 
 
 def reconstruct(request: ReconRequest, report: Reporter | None = None) -> Reconstruction:
@@ -217,7 +255,7 @@ def region_by_name(name: str, reference_images: Complex, percentile: float = 90.
 
 
 def fit_models() -> list[dict[str, Any]]:
-    """Return all signal models: name, title, quantity, parameters, minimum_samples, signed, network, source. Loads no torch."""
+    """Return all signal models: name, title, quantity, parameters, minimum_samples, signed, efficiency, network, source."""
     from engine.relaxometry.contract import MODELS
 
     return [
@@ -227,7 +265,8 @@ def fit_models() -> list[dict[str, Any]]:
             "quantity": m.quantity,
             "parameters": list(m.parameters),
             "minimum_samples": m.minimum_samples,
-            "signed": ["auto", *m.modes],
+            "signed": list(m.modes),
+            "efficiency": m.look_locker,
             "network": m.network is not None,
             "source": m.source,
         }
@@ -308,6 +347,102 @@ def warm_up_fit() -> None:
     run()
 
 
+def register_series(
+    images: Any, times_ms: Any, model: str, how: str, report: Reporter | None = None, **options: Any
+) -> tuple[Any, Float, Float, Float]:
+    """Bring frames of other contrast into register. See :func:`engine.relaxometry.motion.register_series`.
+
+    Returns images (slice, frame, y, x), displacement (slice, frame, 2, y, x) in pixels, and the fit's residual before and after
+    (slice,). ``options``: ``signed``, ``region`` (bool (slice, y, x)).
+    """
+    from engine.relaxometry.motion import register_series as run
+
+    return run(images, times_ms, model, how, report or silent(), **options)
+
+
+def contour_region(points: Any, shape: tuple[int, int]) -> Bool:
+    """Return the pixels (y, x) inside an outline (N, 2) of (y, x). See :mod:`engine.relaxometry.contours`."""
+    from engine.relaxometry.contours import contour_region as run
+
+    return run(points, shape)
+
+
+def segments(
+    endo: Any,
+    epi: Any,
+    insertion: tuple[float, float],
+    clockwise: bool,
+    level: str,
+    shape: tuple[int, int],
+    *,
+    pixel_mm: tuple[float, float] = (1.0, 1.0),
+) -> dict[int, Bool]:
+    """Return the AHA segments of a slice: number -> pixels (y, x). See :func:`engine.relaxometry.segments.segments`."""
+    from engine.relaxometry.segments import segments as run
+
+    return run(endo, epi, insertion, clockwise, level, shape, pixel_mm=pixel_mm)
+
+
+def segment_table(map_: ParameterMap, slice_index: int, masks: Mapping[int, Bool]) -> list[dict[str, Any]]:
+    """Return segment, name, mean, sd, median, n, n_invalid of each mask. See :mod:`engine.relaxometry.segments`."""
+    from engine.relaxometry.segments import segment_table as run
+
+    return run(map_, slice_index, masks)
+
+
+def bullseye(map_: ParameterMap, masks: Mapping[int, Mapping[int, Bool]]) -> list[dict[str, Any]]:
+    """Return statistics of all 16 segments over all slices. See :func:`engine.relaxometry.segments.bullseye`."""
+    from engine.relaxometry.segments import bullseye as run
+
+    return run(map_, masks)
+
+
+def ecv(
+    native: MapSet, post: MapSet, blood: Region, haematocrit: float, myocardium: Region | None = None, **options: Any
+) -> tuple[ParameterMap, dict[str, Any]]:
+    """Return the extracellular volume in percent and its summary. See :func:`engine.relaxometry.ecv.ecv`, also for ``options``."""
+    from engine.relaxometry.ecv import ecv as run
+
+    return run(native, post, blood, haematocrit, myocardium, **options)
+
+
+def compare_maps(
+    maps: MapSet, reference: MapSet, region: Region | None = None, *, masks: Mapping[int, Mapping[int, Bool]] | None = None
+) -> dict[str, Any]:
+    """Return bias, limits of agreement and the difference map. See :func:`engine.relaxometry.compare.compare_maps`."""
+    from engine.relaxometry.compare import compare_maps as run
+
+    return run(maps, reference, region, masks=masks)
+
+
+def disagreement(fits: Sequence[MapSet]) -> ParameterMap:
+    """Return the standard deviation of T1 or T2 across methods, where all have a value."""
+    from engine.relaxometry.compare import disagreement as run
+
+    return run(fits)
+
+
+def site_references(path: str | Path | None = None) -> list[dict[str, Any]]:
+    """Return the user's own reference values: quantity, field_t, sequence, mean, sd, note, name, unit; none are built in."""
+    from engine.relaxometry.references import as_record, read_references
+
+    return [as_record(site) for site in read_references(path)]
+
+
+def save_site_references(entries: Sequence[Mapping[str, Any]], path: str | Path | None = None) -> Path:
+    """Write the whole table of reference values and return where."""
+    from engine.relaxometry.references import save_references
+
+    return save_references(entries, path)
+
+
+def z_score(value: float, reference: Mapping[str, Any]) -> float:
+    """Return how many standard deviations a value lies from the mean of a site reference."""
+    from engine.relaxometry.references import z_score as run
+
+    return run(value, reference)
+
+
 # --- making data ------------------------------------------------------------------------------------------------------
 
 
@@ -332,6 +467,108 @@ def simulate(
     from engine.phantom.simulate import simulate as make
 
     return make(images, coils, snr, seed, report or silent())
+
+
+# --- training ---------------------------------------------------------------------------------------------------------
+
+
+def losses() -> list[dict[str, Any]]:
+    """Return all loss terms: name, title, needs_target, networks (empty: any), source."""
+    from engine.losses import LOSSES
+
+    return [
+        {
+            "name": loss.name,
+            "title": loss.title,
+            "needs_target": loss.needs_target,
+            "needs_mapping": loss.needs_mapping,
+            "networks": list(loss.networks),
+            "source": loss.source,
+        }
+        for _, loss in LOSSES.items()
+    ]
+
+
+def train_config_schema() -> list[dict[str, Any]]:
+    """Return every setting of a training configuration in order, for a form. See :func:`engine.training.schema.schema`."""
+    from engine.training.schema import schema
+
+    return schema()
+
+
+def train_presets() -> list[dict[str, Any]]:
+    """Return the recipes that come with the program: name, title, notes, values (nested)."""
+    from engine.training.presets import presets
+
+    return presets()
+
+
+def check_train_config(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what is wrong with a configuration (nested plain values): fields, message, hint. Empty when it can be trained."""
+    from engine.training.checks import as_plain, problems_of
+
+    return [as_plain(problem) for problem in problems_of(values)]
+
+
+def estimate_training(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return memory_mib and seconds_per_step (None where they cannot be told) and the sizes they hold for."""
+    from engine.training.config import from_values
+    from engine.training.estimate import estimate
+
+    return estimate(from_values(values))
+
+
+def train(
+    values: Mapping[str, Any], folder: str | Path, sink: Callable[[dict[str, Any]], None], resume: bool = False
+) -> str | None:
+    """Train in this process and return the id of the new weights. See :func:`engine.training.run.run`."""
+    from engine.training.config import from_values
+    from engine.training.run import run
+
+    return run(from_values(values), Path(folder), sink, resume)
+
+
+def runs() -> list[dict[str, Any]]:
+    """Return all training runs, newest first. See :func:`engine.training.run.runs`."""
+    from engine.training.run import runs as listing
+
+    return listing()
+
+
+def run_log(folder: str | Path) -> list[dict[str, Any]]:
+    """Return the steps and validations that a run wrote down, as its events were; [] when it kept no log."""
+    from engine.training.events import read_log
+
+    return read_log(Path(folder))
+
+
+def run_config(folder: str | Path) -> dict[str, Any]:
+    """Return the configuration of a run as nested plain values."""
+    from engine.training.config import to_values
+    from engine.training.run import read_run
+
+    return to_values(read_run(Path(folder)))
+
+
+def new_run_folder(name: str) -> str:
+    """Return a folder for a new run, which does not exist yet."""
+    from engine.training.run import new_folder
+
+    return str(new_folder(name))
+
+
+def tell_run(folder: str | Path, word: str) -> None:
+    """Tell a run to ``pause``, ``go`` on, ``stop`` and keep the best, or ``discard``."""
+    from engine.training.events import tell
+
+    tell(Path(folder), word)
+
+
+def remove_run(folder: str | Path) -> None:
+    """Delete the folder of a run that is over; its weights stay."""
+    from engine.training.run import remove_run as remove
+
+    remove(Path(folder))
 
 
 # --- weights, benchmarks, machine -------------------------------------------------------------------------------------

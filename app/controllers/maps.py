@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from app.display.curves import CurveEntry, to_csv
 from app.display.frames import Display, Role
 from app.display.map_layers import has_layer, quantity
 from app.display.map_resolve import MapDisplay, resolve_maps
-from app.display.map_snapshot import MapEntry, MapSnapshot
+from app.display.map_snapshot import ExtraMap, MapEntry, MapSnapshot
 from app.display.map_state import Layer, MapView, Tool
 from app.display.map_words import value_text
 from app.display.marks import Mark
@@ -25,6 +26,7 @@ from app.display.relaxation_colors import check_range
 from app.map_sources import REFERENCE, map_snapshot, why_no_maps
 from app.panels.maps import MapsPanel
 from app.panels.maps_pixel import PixelPanel
+from app.session import Case
 from app.undo_maps import ChangeMapView
 from engine.core.errors import EngineError, InputError
 from engine.core.jobs import Reporter
@@ -63,6 +65,8 @@ class MapsController(QObject):
         self._curves: tuple[CurveEntry, ...] = ()
         self._asked: tuple[Any, ...] = ()
         self._borders: tuple[Mark, ...] = ()
+        self._flipped_before = False
+        self._extras: dict[tuple[str, str], ExtraMap] = {}
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.refresh)
@@ -139,6 +143,8 @@ class MapsController(QObject):
 
     def _on_case(self) -> None:
         self._cursor = None
+        alive = {case.key for case in self._c.session.cases}
+        self._extras = {key: made for key, made in self._extras.items() if key[0] in alive}
         self.pointed.emit("")
 
     def refresh(self) -> None:
@@ -146,7 +152,7 @@ class MapsController(QObject):
         self._timer.stop()
         case, panel = self._c.session.current, self._panel
         hint = why_no_maps(case) or READY_HINT
-        self._snapshot = replace(map_snapshot(case, hint), borders=self._borders)
+        self._snapshot = replace(map_snapshot(case, hint), borders=self._borders, extras=self._extras_of(case))
         if case is None or not self._snapshot.entries:
             self._shown = MapDisplay(Display(hint=hint))
             panel.grid.apply(self._shown.display)
@@ -155,7 +161,8 @@ class MapsController(QObject):
             self._show_pixel()
             return
         view = case.map_view
-        self._shown = resolve_maps(self._snapshot, view, case.view)
+        shown = without_correction(self._snapshot) if self._flipped_before else self._snapshot
+        self._shown = resolve_maps(shown, view, case.view)
         panel.set_empty(False)
         panel.grid.apply(self._shown.display)
         panel.grid.set_marks(self._shown.marks)
@@ -176,6 +183,21 @@ class MapsController(QObject):
         if borders != self._borders:
             self._borders = borders
             self._later()
+
+    def set_extra(self, case: Case, made: ExtraMap | None, key: str) -> None:
+        """Show a map made from others beside those of a series, or take it away."""
+        if made is None:
+            self._extras.pop((case.key, key), None)
+        else:
+            self._extras[case.key, key] = made
+        self._later()
+
+    def has_extra(self, case: Case, key: str) -> bool:
+        """Whether a map made from others is shown."""
+        return (case.key, key) in self._extras
+
+    def _extras_of(self, case: Case | None) -> tuple[ExtraMap, ...]:
+        return () if case is None else tuple(made for (key, _), made in self._extras.items() if key == case.key)
 
     # --- looking -------------------------------------------------------------------------------------------------------
 
@@ -231,7 +253,11 @@ class MapsController(QObject):
         self._panel.grid.set_selected(key)
 
     def set_flip(self, on: bool) -> None:
-        """Show the first map in the place of the selected one (of the last one when none is selected), or end that."""
+        """Show maps before motion correction, else the first map in the place of the selected (or last) one; or end that."""
+        if self._flipped_before or (on and any(entry.before is not None for entry in self._snapshot.entries)):
+            self._flipped_before = on
+            self.refresh()
+            return
         keys = [entry.key for entry in self._snapshot.entries]
         if not on or len(keys) < 2:
             self._panel.grid.flip("", "")
@@ -313,21 +339,23 @@ class MapsController(QObject):
         if shown.scale is None:
             return
         values = values_at(shown.display, x, y)
-        under = self._panel.grid.pointed
-        words = []
+        own = {made.key: made for made in self._snapshot.extras}
+        words = {}
         for value in values:
-            text = f"{value.title} {value_text(value.value, shown.scale)}"
-            if value.error is not None and shown.lower is not None:
+            made = own.get(value.key)
+            text = value_text(value.value, shown.scale) if made is None else _extra_text(value.value, made)
+            if value.error is not None and shown.lower is not None and made is None:
                 text += f" (Δ {value_text(value.error, shown.lower)})"
-            words.append(text)
-        self._panel.said.setText("   ".join(words))
+            words[value.key] = f"{value.title} {text}"
+        self._panel.said.setText("   ".join(words.values()))
+        under = self._panel.grid.pointed
         found = next((v for v in values if under is None or v.key == under.key), None)
-        if found is None:
-            self.pointed.emit(f"x {x}  y {y}")
+        if found is None or found.key in own:
+            self.pointed.emit(f"x {x}  y {y}" + (f": {words[found.key]}" if found is not None else ""))
             return
-        lower = under is not None and under.role is Role.ERROR and shown.lower is not None
-        text = value_text(found.error or 0.0, shown.lower) if lower and shown.lower else value_text(found.value, shown.scale)
-        self.pointed.emit(f"x {x}  y {y}: {found.title} {shown.lower.label if lower and shown.lower else shown.scale.label} {text}")
+        lower = shown.lower if under is not None and under.role is Role.ERROR else None
+        number, scale = (found.value, shown.scale) if lower is None else (found.error, lower)
+        self.pointed.emit(f"x {x}  y {y}: {found.title} {scale.label} {value_text(math.nan if number is None else number, scale)}")
 
     # --- the clicked pixel ---------------------------------------------------------------------------------------------
 
@@ -397,6 +425,19 @@ class MapsController(QObject):
         handle = self._c.runner.submit("io", "Save maps", lambda _: self._c.api.save_maps(entry.maps, path))
         handle.succeeded.connect(lambda _: self._c.say(f"The maps of {entry.title} were written to {path}"))
         handle.failed.connect(partial(self._c.errors.report, "Save maps"))
+
+
+def without_correction(snapshot: MapSnapshot) -> MapSnapshot:
+    """Return the maps as they were before motion correction, where there was one."""
+    entries = tuple(
+        entry if entry.before is None else replace(entry, maps=entry.before, title=f"{entry.title}, uncorrected")
+        for entry in snapshot.entries
+    )
+    return replace(snapshot, entries=entries)
+
+
+def _extra_text(value: float, made: ExtraMap) -> str:
+    return f"{value:.1f} {made.unit}".rstrip() if math.isfinite(value) else "no value"
 
 
 def _inside(entry: MapEntry, x: int, y: int) -> bool:

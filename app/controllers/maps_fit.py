@@ -307,9 +307,9 @@ class MapsFitController(QObject):
         eta = spent * (1 - fraction) / fraction if fraction > 0.02 and spent > 0.3 else None
         self._panel.set_progress(fraction, f"{source.title}, {progress.stage}".rstrip(", "), eta)
 
-    def _on_made(self, run: _Run, source: Source, settings: FitSettings, made: MapSet) -> None:
-        case = run.case
-        result = MapResult(source.key, source.title, made, settings, source.identity)
+    def _on_made(self, run: _Run, source: Source, settings: FitSettings, found: tuple[MapSet, MapSet | None]) -> None:
+        case, (made, before) = run.case, found
+        result = MapResult(source.key, source.title, made, settings, source.identity, before)
         others = tuple(result if earlier.key == source.key else earlier for earlier in case.maps)
         maps = others if any(earlier.key == source.key for earlier in case.maps) else (*case.maps, result)
         self._c.undo.push(SetMaps(self._c.session, case, f"fit {made.main.quantity} maps", maps, run.number))
@@ -365,9 +365,11 @@ def _key(case: Case, source: str) -> str:
 
 def _fit(
     api: Any, source: Source, request: FitRequest, kind: Kind, voxel: tuple[float, float, float] | None, report: Reporter
-) -> MapSet:
+) -> tuple[MapSet, MapSet | None]:
+    """Return the maps, and with motion correction also those without, for the flip between before and after."""
     report.check()
-    made: MapSet = api.fit_maps(
-        picked(source), request, report, title=source.title, kind=kind, slices=source.slices, voxel_mm=voxel
-    )
-    return made
+    fit = partial(api.fit_maps, picked(source), title=source.title, kind=kind, slices=source.slices, voxel_mm=voxel)
+    if request.motion == "none":
+        return fit(request, report), None
+    before: MapSet = fit(replace(request, motion="none"), report.part(0.0, 0.1))
+    return fit(request, report.part(0.1, 0.9)), before

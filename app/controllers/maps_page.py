@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtWidgets import QWidget
 
 from app.controllers.maps import MapsController
+from app.controllers.maps_agreement import MapsAgreementController
+from app.controllers.maps_ecv import MapsEcvController
 from app.controllers.maps_fit import MapsFitController
 from app.controllers.maps_regions import MapsRegionsController
 from app.panels.maps import MapsPanel
+from app.panels.maps_agreement import AgreementPanel
+from app.panels.maps_ecv import EcvPanel
 from app.panels.maps_fit import FitPanel
 from app.panels.maps_pixel import PixelPanel
 from app.panels.maps_regions import RegionsPanel
@@ -22,15 +27,21 @@ class MapsPage:
     def __init__(self, window: Any) -> None:
         context = window.context
         self.panel, self.fit_panel, self.pixel_panel, self.regions_panel = MapsPanel(), FitPanel(), PixelPanel(), RegionsPanel()
+        self.ecv_panel, self.agreement_panel = EcvPanel(), AgreementPanel()
         self.widget: QWidget = self.panel
         self.docks: tuple[tuple[DockSpec, QWidget], ...] = (
             (DockSpec("maps_fit", "Fit", LEFT, scrolls=False), self.fit_panel),
             (DockSpec("maps_pixel", "Pixel", RIGHT, scrolls=False), self.pixel_panel),
             (DockSpec("maps_regions", "Segments", RIGHT, scrolls=False, tab_of="maps_pixel"), self.regions_panel),
+            (DockSpec("maps_ecv", "ECV", RIGHT, scrolls=False, tab_of="maps_pixel"), self.ecv_panel),
+            (DockSpec("maps_agreement", "Agreement", RIGHT, scrolls=False, tab_of="maps_pixel"), self.agreement_panel),
         )
         self.maps = MapsController(context, self.panel, self.pixel_panel)
         self.fit = MapsFitController(context, self.fit_panel)
         self.regions = MapsRegionsController(context, self.regions_panel, self.maps)
+        self.ecv = MapsEcvController(context, self.ecv_panel, self.maps)
+        self.agreement = MapsAgreementController(context, self.agreement_panel, self.maps)
+        self._controllers = (self.maps, self.fit, self.regions, self.ecv, self.agreement)
         self.maps.inspected.connect(lambda: window.raise_dock("maps_pixel"))
         self.regions.drawn.connect(lambda: window.raise_dock("maps_regions"))
         self.maps.pointed.connect(window.status_bar.show_pointed)
@@ -42,9 +53,8 @@ class MapsPage:
 
     def set_active(self, active: bool) -> None:
         """Work while on screen, rest while not."""
-        self.maps.set_active(active)
-        self.fit.set_active(active)
-        self.regions.set_active(active)
+        for controller in self._controllers:
+            controller.set_active(active)
 
     def set_flip(self, on: bool) -> None:
         """Show the first map in the place of the selected one."""
@@ -58,8 +68,11 @@ class MapsPage:
         """Show whole maps."""
         self.maps.zoom_reset()
 
+    def may_close(self, close: Callable[[], Any]) -> bool:  # noqa: ARG002 - nothing here has to be asked
+        """Nothing is lost."""
+        return True
+
     def stop(self) -> None:
         """Stand still (the window closes)."""
-        self.maps.stop()
-        self.fit.stop()
-        self.regions.stop()
+        for controller in self._controllers:
+            controller.stop()

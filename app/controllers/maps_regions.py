@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from PySide6.QtWidgets import QFileDialog
 from app.controllers.context import Context
 from app.controllers.maps import MapsController
 from app.display import regions
-from app.display.bullseye import pooled
 from app.display.contour import in_order, rows_and_columns, smooth
 from app.display.edges import segments as edges
 from app.display.map_layers import quantity
@@ -41,9 +40,14 @@ _OTHERS = {101: regions.ROI, 102: regions.BLOOD, 103: regions.MYOCARDIUM}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """What was found in the drawn regions: rows of all maps and slices, masks of the segments of each slice."""
+    """What was found in the drawn regions.
+
+    ``rows`` of all maps and slices; ``means`` of each segment over all slices, by the key of the maps; ``masks`` of the segments of
+    each slice.
+    """
 
     rows: tuple[regions.RegionRow, ...] = ()
+    means: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
     masks: Mapping[int, Mapping[int, Bool]] | None = None
 
 
@@ -68,8 +72,9 @@ class MapsRegionsController(QObject):
         self._asked: tuple[Any, ...] = ()
         self._method = REFERENCE
         self._drag = 1
-        self._sites: dict[str, regions.SiteReference] = {}
+        self._sites: tuple[Mapping[str, Any], ...] = ()
         self._site = ""
+        self._sites_known = False
         self._active = False
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -94,6 +99,7 @@ class MapsRegionsController(QObject):
         panel.direction_toggled.connect(lambda on: self._edit("change the direction", clockwise=on))
         panel.method_chosen.connect(self._on_method)
         panel.site_chosen.connect(self._on_site)
+        panel.sites_requested.connect(self.sites_dialog)
         panel.copy_requested.connect(self.copy)
         panel.export_requested.connect(self.export_dialog)
 
@@ -102,6 +108,11 @@ class MapsRegionsController(QObject):
     def set_active(self, active: bool) -> None:
         """Say whether the workspace is on screen."""
         self._active = active
+        if active and not self._sites_known:
+            self._sites_known = True
+            handle = self._c.runner.submit("io", "Site references", lambda _: self._c.api.site_references(), quiet=True)
+            handle.succeeded.connect(self._set_sites)
+            handle.failed.connect(partial(self._c.errors.report, "Site references"))
         if active:
             self._later()
 
@@ -147,10 +158,8 @@ class MapsRegionsController(QObject):
         keys = [entry.key for entry in self._maps.snapshot.entries]
         key = self._method if self._method in keys else next(iter(keys), "")
         mine = [row for row in self.found.rows if row.key == key]
-        site = self._sites.get(self._site)
-        self._panel.model.set_rows(regions.ordered([row for row in mine if row.slice_index == at]), site)
-        records = [{"segment": row.segment, "n": row.n, "mean": row.mean} for row in mine if row.segment]
-        self._panel.bullseye.set_values(pooled(records), self._maps.display.scale)
+        self._panel.model.set_rows(self._scored([row for row in mine if row.slice_index == at]))
+        self._panel.bullseye.set_values(self.found.means.get(key, {}), self._maps.display.scale)
         self._panel.set_exportable(bool(self.found.rows))
         self._maps.set_borders(_borders((self.found.masks or {}).get(at, {})))
 
@@ -265,18 +274,45 @@ class MapsRegionsController(QObject):
         self._site = name
         self._show()
 
-    def set_sites(self, sites: Mapping[str, regions.SiteReference], chosen: str = "") -> None:
-        """Offer other site references."""
-        self._sites = dict(sites)
-        self._site = chosen if chosen in self._sites else self._site if self._site in self._sites else ""
-        self._panel.set_sites(tuple(self._sites), self._site)
+    def _offered(self) -> dict[str, Mapping[str, Any]]:
+        """Return the references of the quantity on screen, by name."""
+        entries = self._maps.snapshot.entries
+        name = quantity(entries[0].maps) if entries else "T1"
+        return {str(site["name"]): site for site in self._sites if site["quantity"] == name}
+
+    def _scored(self, rows: list[regions.RegionRow]) -> tuple[regions.RegionRow, ...]:
+        """Return rows in order, with the Z-scores of the chosen reference."""
+        offered = self._offered()
+        site = offered.get(self._site)
+        self._panel.set_sites(tuple(offered), self._site)
+        if site is not None:
+            rows = [replace(row, z=self._c.api.z_score(row.mean, site)) if row.n else row for row in rows]
+        return regions.ordered(rows)
+
+    def _set_sites(self, sites: list[Mapping[str, Any]]) -> None:
+        self._sites = tuple(sites)
         self._show()
+
+    def sites_dialog(self) -> None:
+        """Edit the site references."""
+        from app.dialogs.sites import SitesDialog
+
+        dialog = SitesDialog(self._sites, self._c.window)
+        dialog.accepted.connect(lambda: self.keep_sites(dialog.records()))
+        dialog.open()
+
+    def keep_sites(self, records: list[dict[str, Any]]) -> None:
+        """Write the site references and use them."""
+        handle = self._c.runner.submit("io", "Site references", partial(_keep, self._c.api, records))
+        handle.succeeded.connect(self._set_sites)
+        handle.failed.connect(partial(self._c.errors.report, "Site references"))
 
     def csv(self) -> str:
         """Return the numbers of all regions, maps and slices as CSV."""
         entries = self._maps.snapshot.entries
         name = quantity(entries[0].maps) if entries else "T1"
-        return regions.to_csv(regions.ordered(self.found.rows), name, self._sites.get(self._site))
+        site = self._site if self._site in self._offered() else ""
+        return regions.to_csv(self._scored(list(self.found.rows)), name, site)
 
     def copy(self) -> None:
         """Put the numbers on the clipboard."""
@@ -295,7 +331,9 @@ class MapsRegionsController(QObject):
             handle.failed.connect(partial(self._c.errors.report, "Export regions"))
 
 
-def masks_of(api: Any, drawing: Drawing, shape: tuple[int, int]) -> tuple[dict[int, Bool], dict[int, Bool]]:
+def masks_of(
+    api: Any, drawing: Drawing, shape: tuple[int, int], voxel_mm: tuple[float, float, float] | None
+) -> tuple[dict[int, Bool], dict[int, Bool]]:
     """Return the masks (y, x) of the segments of a drawing by AHA number, and of its other regions by their own numbers."""
     others: dict[int, Bool] = {}
     for number, points in ((101, drawing.roi), (102, drawing.blood)):
@@ -307,7 +345,8 @@ def masks_of(api: Any, drawing: Drawing, shape: tuple[int, int]) -> tuple[dict[i
         others[103] = api.contour_region(epi, shape) & ~api.contour_region(endo, shape)
         if drawing.insertion is not None:
             x, y = drawing.insertion
-            found = dict(api.segments(endo, epi, (y, x), drawing.clockwise, drawing.level, shape))
+            pixel = (1.0, 1.0) if voxel_mm is None else (voxel_mm[1], voxel_mm[2])
+            found = dict(api.segments(endo, epi, (y, x), drawing.clockwise, drawing.level, shape, pixel_mm=pixel))
     return found, others
 
 
@@ -319,7 +358,7 @@ def _statistics(api: Any, entries: tuple[MapEntry, ...], drawings: Mapping[int, 
         report.check()
         shape = entries[0].maps.main.values.shape[-2:]
         try:
-            segments, others = masks_of(api, drawing, (int(shape[0]), int(shape[1])))
+            segments, others = masks_of(api, drawing, (int(shape[0]), int(shape[1])), entries[0].maps.voxel_mm)
         except EngineError as error:
             # The other slices are counted all the same.
             wrong = error
@@ -333,7 +372,25 @@ def _statistics(api: Any, entries: tuple[MapEntry, ...], drawings: Mapping[int, 
             rows += regions.make_rows(entry.key, entry.title, index, found, _OTHERS)
     if wrong is not None and not rows:
         raise wrong
-    return Found(regions.with_deltas(rows, REFERENCE), masks)
+    means = {entry.key: _means(api, entry, masks) for entry in entries}
+    return Found(regions.with_deltas(rows, REFERENCE), means, masks)
+
+
+def _means(api: Any, entry: MapEntry, masks: Mapping[int, Mapping[int, Bool]]) -> dict[int, float]:
+    """Return the mean of each segment that has pixels with a value, over all slices of a map."""
+    maps = entry.maps
+    fitting = maps.main.values.shape[-2:]
+    there = {maps.slices.index(index): found for index, found in masks.items() if index in maps.slices and found}
+    if not there or any(mask.shape != fitting for found in there.values() for mask in found.values()):
+        return {}
+    return {int(row["segment"]): float(row["mean"]) for row in api.bullseye(maps.main, there) if row["n"]}
+
+
+def _keep(api: Any, records: list[dict[str, Any]], report: Reporter) -> list[Mapping[str, Any]]:
+    report.check()
+    api.save_site_references(records)
+    kept: list[Mapping[str, Any]] = api.site_references()
+    return kept
 
 
 def _borders(masks: Mapping[int, Bool]) -> tuple[Mark, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -66,6 +66,8 @@ class ReconstructController(QObject):
         self._mask_underway = mask_underway
         self._run: _Run | None = None
         self._run_when_ready: tuple[str, ...] = ()
+        #: A method and the weights that are to be compared as soon as they, a series and a mask are there.
+        self._compare: tuple[str, tuple[str, ...]] | None = None
         # Case -> methods that failed in its last run.
         self._failed: dict[str, set[str]] = {}
         panel.model.set_ticked(context.settings.get("methods/ticked"))
@@ -108,6 +110,7 @@ class ReconstructController(QObject):
         self._refresh()
         if self._run_when_ready:
             self.run_methods(self._run_when_ready)
+        self._run_comparison()
 
     def _on_case(self) -> None:
         case = self._c.session.current
@@ -173,6 +176,31 @@ class ReconstructController(QObject):
         """Start what was waiting for a mask."""
         if self._run_when_ready:
             self.run_methods(self._run_when_ready)
+        self._run_comparison()
+
+    def compare_weights(self, method: str, weights: Sequence[str]) -> None:
+        """Run one method with several weights beside each other, as soon as the table knows them and there is a series."""
+        self._compare = (method, tuple(weights))
+        self.load_methods()
+
+    def _run_comparison(self) -> None:
+        case = self._c.session.current
+        if self._compare is None or case is None or case.mask is None or self.running:
+            return
+        name, weights = self._compare
+        row = self._panel.model.row_of(name)
+        if row is None or weights[-1] not in row.weights:
+            return  # the table is being read again
+        self._compare = None
+        self._panel.model.choose_weights(name, weights[-1])
+        self._panel.model.set_ticked([name])
+        self._panel.select(name)
+        self._panel.keep_earlier.setChecked(True)
+        if not self._panel.model.ticked():
+            hint = "Open a series that the network is made for, then compare again."
+            self._c.errors.report("Compare weights", InputError(f"{row.title} cannot run on {case.title}", hint))
+            return
+        self._start([replace(row, chosen=one) for one in weights])
 
     def _start(self, methods: Sequence[MethodRow]) -> None:
         case = self._c.session.current

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import atan2, degrees, hypot, isfinite
-from typing import Any, Final
+from math import atan2, degrees, hypot
+from typing import Final
 
 NAMES: Final = {
     1: "basal anterior", 2: "basal anteroseptal", 3: "basal inferoseptal",
@@ -51,15 +50,3 @@ def at(across: float, up: float) -> int:
         if sector.inner <= radius <= sector.outer and (angle - sector.start) % 360 < sector.span:
             return sector.number
     return 0
-
-
-def pooled(rows: Sequence[Mapping[str, Any]]) -> dict[int, float]:
-    """Return the mean of each segment over all slices that have it, weighted by their pixels; none for those without a value."""
-    total: dict[int, float] = {}
-    weight: dict[int, float] = {}
-    for row in rows:
-        number, n, mean = int(row["segment"]), int(row["n"]), float(row["mean"])
-        if n > 0 and isfinite(mean):
-            total[number] = total.get(number, 0.0) + n * mean
-            weight[number] = weight.get(number, 0.0) + n
-    return {number: total[number] / weight[number] for number in total}

@@ -142,10 +142,11 @@ def difference_scale(entries: Sequence[MapEntry], view: MapView) -> Scale | None
             at, there = maps.slices.index(index), reference.maps.slices.index(index)
             found = _finite(difference(maps, at, reference.maps, there, view.layer))
             if found.size:
-                tops.append(float(np.percentile(np.abs(found), 95)))
+                tops.append(float(np.percentile(np.abs(found), 90)))
     if not others:
         return None
-    top = round_up(max([*tops, 1.0]))
+    # The middle one of several methods: one bad method must not hide the differences of the good ones.
+    top = round_up(max(float(np.median(tops)) if tops else 1.0, 1.0))
     return Scale(key, "vik", (-top, top), f"Δ{name} from the reference", "ms")
 
 

@@ -11,7 +11,7 @@ from app.display import map_words
 from app.display.contour import smooth
 from app.display.frames import Display, PaneFrame, Role, Sizes
 from app.display.map_layers import Scale, difference, difference_scale, has_layer, scale_of, values_of
-from app.display.map_snapshot import MapEntry, MapSnapshot
+from app.display.map_snapshot import ExtraMap, MapEntry, MapSnapshot
 from app.display.map_state import Layer, MapView, Tool
 from app.display.marks import Mark, MarkKind
 from app.display.orientation import Orientation
@@ -52,6 +52,7 @@ def resolve_maps(snapshot: MapSnapshot, maps_view: MapView, view: ViewState) -> 
     at = min(max(view.slice_index, 0), snapshot.slices - 1)
     scale = scale_of(snapshot.entries, maps_view)
     panes = tuple(_pane(entry, scale, maps_view.layer, at, orientation, snapshot) for entry in snapshot.entries)
+    panes += tuple(_extra(extra, at, orientation) for extra in snapshot.extras)
     lower, scale_below = _lower(snapshot, maps_view, at, orientation)
     display = Display(
         panes=panes,
@@ -79,7 +80,8 @@ def marks_of(snapshot: MapSnapshot, view: MapView) -> tuple[Mark, ...]:
             (drawing.blood, BLOOD_COLOR, MarkKind.DASHED, Tool.BLOOD),
         ):
             if points:
-                made.append(Mark(kind, smooth(points), color, LABELS[key], key, points))
+                # Names only while drawing: on a small heart they would hide it.
+                made.append(Mark(kind, smooth(points), color, LABELS[key] if view.tool is key else "", key, points))
         if drawing.insertion is not None:
             at = (drawing.insertion,)
             made.append(Mark(MarkKind.POINT, at, INSERTION_COLOR, LABELS[Tool.INSERTION], Tool.INSERTION, at))
@@ -122,6 +124,35 @@ def _pane(
     )
 
 
+def _extra(extra: ExtraMap, slice_index: int, orientation: Orientation) -> PaneFrame:
+    """Return a map made from others, on a scale of its own that its words tell."""
+    image, message = None, ""
+    if extra.values.shape[-2:] != (orientation.height, orientation.width):
+        message = "Another matrix size"
+    elif slice_index not in extra.slices:
+        message = f"Slice {slice_index + 1} is not\nthere"
+    else:
+        image = _turned(_slice_of(extra.values, extra.slices.index(slice_index)), orientation)
+    low, high = extra.levels
+    return PaneFrame(
+        extra.key,
+        Role.IMAGE,
+        extra.title,
+        lines=(*extra.lines[:1], f"colours {low:g} to {high:g} {extra.unit}".rstrip()),
+        image=image,
+        colormap=extra.colormap,
+        levels=extra.levels,
+        label=f"{extra.title}, {extra.unit}".rstrip(", "),
+        message=message,
+        details="\n".join((extra.title, *extra.lines)),
+        invalid=_invalid(image),
+    )
+
+
+def _slice_of(values: Float, at: int) -> Float:
+    return CACHE.get((values,), ("map slice", at), lambda: values[at])
+
+
 def _lower(
     snapshot: MapSnapshot, view: MapView, slice_index: int, orientation: Orientation
 ) -> tuple[tuple[PaneFrame, ...], Scale | None]:
@@ -156,6 +187,8 @@ def _lower(
                 invalid=_invalid(image),
             )
         )
+    # Maps made from others have no difference from the reference.
+    frames += [PaneFrame(extra.key, Role.ERROR, "", colormap=scale.colormap, levels=scale.levels) for extra in snapshot.extras]
     return tuple(frames), scale
 
 

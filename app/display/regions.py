@@ -6,7 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from app.display.bullseye import NAMES
@@ -20,7 +20,8 @@ ORDER: Final = {ROI: -3, BLOOD: -2, MYOCARDIUM: -1}
 class RegionRow:
     """One region of one slice of one map.
 
-    ``segment`` is an AHA number, 0 for other regions; ``delta`` the difference of the mean from the reference's map, NaN without.
+    ``segment`` is an AHA number, 0 for other regions; ``delta`` the difference of the mean from the reference's map, ``z`` the
+    distance from the site's mean in its standard deviations; NaN without.
     """
 
     key: str
@@ -34,24 +35,12 @@ class RegionRow:
     n: int
     n_invalid: int
     delta: float = math.nan
+    z: float = math.nan
 
     @property
     def words(self) -> str:
         """The region in words: "8 mid anteroseptal"."""
         return f"{self.segment} {self.name}" if self.segment else self.name
-
-
-@dataclass(frozen=True, slots=True)
-class SiteReference:
-    """Normal values of one site for one field strength and sequence."""
-
-    name: str
-    mean: float
-    sd: float
-
-    def z(self, value: float) -> float:
-        """Return how many standard deviations a value lies from the mean."""
-        return (value - self.mean) / self.sd
 
 
 def make_rows(
@@ -71,8 +60,6 @@ def make_rows(
 
 def with_deltas(rows: Sequence[RegionRow], reference: str) -> tuple[RegionRow, ...]:
     """Return rows whose ``delta`` is the difference from the same region of the reference's map."""
-    from dataclasses import replace
-
     means = {(row.slice_index, row.segment, row.name): row.mean for row in rows if row.key == reference}
     made = []
     for row in rows:
@@ -91,17 +78,16 @@ def mean_text(row: RegionRow) -> str:
     return f"{ms(row.mean)} ± {ms(row.sd)}" if row.n else "no value"
 
 
-def to_csv(rows: Sequence[RegionRow], quantity: str, site: SiteReference | None) -> str:
-    """Return all rows as CSV, in ms."""
+def to_csv(rows: Sequence[RegionRow], quantity: str, site: str) -> str:
+    """Return all rows as CSV, in ms; ``site`` is the name of the reference of the Z-scores, "" for none."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     head = ("method", "slice", "segment", "region", "quantity", "mean_ms", "sd_ms", "median_ms", "pixels", "invalid_pixels")
     writer.writerow((*head, "difference_from_reference_ms", "z", "z_reference"))
     for row in rows:
-        z = "" if site is None or not row.n else f"{site.z(row.mean):.4g}"
         numbers = (_exact(row.mean), _exact(row.sd), _exact(row.median), row.n, row.n_invalid, _exact(row.delta))
         what = (row.method, row.slice_index + 1, row.segment or "", row.name, quantity)
-        writer.writerow((*what, *numbers, z, "" if site is None else site.name))
+        writer.writerow((*what, *numbers, _exact(row.z), site))
     return out.getvalue()
 
 

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from app.display.map_state import LEVELS, Drawing
 from app.display.map_words import ms
-from app.display.regions import RegionRow, SiteReference, mean_text
+from app.display.regions import RegionRow, mean_text
 from app.panels.parts import NORMAL, TIGHT, button, drop_down, label, row, tool_button
 from app.views.bullseye import BullseyeView
 from app.views.table import CompactTable
@@ -35,14 +35,13 @@ class RegionsModel(QAbstractTableModel):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._rows: tuple[RegionRow, ...] = ()
-        self._site: SiteReference | None = None
 
-    def set_rows(self, rows: Sequence[RegionRow], site: SiteReference | None) -> None:
+    def set_rows(self, rows: Sequence[RegionRow]) -> None:
         """Show rows."""
-        if (tuple(rows), site) == (self._rows, self._site):
+        if tuple(rows) == self._rows:
             return
         self.beginResetModel()
-        self._rows, self._site = tuple(rows), site
+        self._rows = tuple(rows)
         self.endResetModel()
 
     def row_of(self, segment: int) -> int:
@@ -78,7 +77,7 @@ class RegionsModel(QAbstractTableModel):
         row_ = self._rows[index.row()]
         if role == Qt.ItemDataRole.ToolTipRole:
             return f"{row_.words}, slice {row_.slice_index + 1}, {row_.method}"
-        z = "" if self._site is None or not row_.n else f"{self._site.z(row_.mean):+.1f}"
+        z = f"{row_.z:+.1f}" if math.isfinite(row_.z) else ""
         delta = "" if not math.isfinite(row_.delta) else f"{row_.delta:+.1f}"
         count = f"{row_.n} ({row_.n_invalid})" if row_.n_invalid else f"{row_.n}"
         name = f"{row_.segment} {row_.name.partition(' ')[2]}" if row_.segment else row_.name

@@ -66,6 +66,12 @@ class TopBar(QToolBar):
             names = [self.tabs.tabData(index) for index in range(self.tabs.count())]
             self.tabs.setCurrentIndex(names.index(name))
 
+    def set_note(self, name: str, note: str) -> None:
+        """Write what a workspace is doing behind its title, "" for nothing."""
+        for index, workspace in enumerate(WORKSPACES):
+            if workspace.name == name:
+                self.tabs.setTabText(index, f"{workspace.title} {note}".rstrip())
+
     def _add_samples(self, fill: Callable[[QMenu], None]) -> None:
         self.samples_menu = QMenu(self)
         self.samples_menu.setObjectName("menu.top_samples")

@@ -126,7 +126,10 @@ def _path(disc: QRectF, sector: Sector) -> QPainterPath:
     path = QPainterPath()
     path.arcMoveTo(outer, sector.start)
     path.arcTo(outer, sector.start, sector.span)
-    path.arcTo(inner, sector.start + sector.span, -sector.span)
+    if sector.inner:
+        path.arcTo(inner, sector.start + sector.span, -sector.span)
+    else:
+        path.lineTo(disc.center())
     path.closeSubpath()
     return path
 

@@ -32,7 +32,8 @@ class CurveView(QWidget):
         self.entries: tuple[CurveEntry, ...] = ()
         self.signal, self.residual = self._plot("maps.curve.signal"), self._plot("maps.curve.residual")
         self.residual.setXLink(self.signal)
-        self.residual.setMaximumHeight(110)
+        self.residual.setMinimumHeight(96)
+        self.residual.setMaximumHeight(128)
         self.legend = self.signal.addLegend(offset=(-6, -6), labelTextSize="8pt")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -105,7 +106,7 @@ class CurveView(QWidget):
         # Bars of several methods stand beside each other, as wide as the closest samples allow.
         times = np.unique(fit.times_ms)
         span = float(times[-1]) if times.size else 1.0
-        width = max(min(float(np.diff(times).min()) if times.size > 1 else span, span / 20) * 0.8 / len(self.entries), span / 200)
+        width = max(min(float(np.diff(times).min()) if times.size > 1 else span, span / 20) * 0.8 / len(self.entries), span / 140)
         shift = (index - (len(self.entries) - 1) / 2) * width
         self.residual.addItem(pg.BarGraphItem(x=fit.times_ms + shift, height=fit.residuals, width=width, brush=color, pen=None))
 

@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from engine import __version__
-from engine.cli import bench, evaluate, inspect, make, reconstruct, weights
+from engine.cli import bench, evaluate, inspect, make, reconstruct, train, weights
 from engine.cli import map as mapping
 from engine.cli.output import end_line
 from engine.core.errors import Cancelled, EngineError, InputError
@@ -50,7 +50,7 @@ def parser() -> Parser:
     )
     top.add_argument("--version", action="version", version=f"myoscope {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
-    for module in (inspect, make, reconstruct, mapping, evaluate, weights, bench):
+    for module in (inspect, make, reconstruct, mapping, evaluate, train, weights, bench):
         module.add(commands)
     return top
 

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from engine import api
+from engine.cli.evaluate_maps import are_maps
+from engine.cli.evaluate_maps import run as run_maps
 from engine.cli.output import add_common, print_json, print_table, reporter
 from engine.core.errors import InputError, ShapeError
 from engine.core.files import check_writable, replacing
@@ -23,9 +25,9 @@ FIELDS = ("metric", "value", "unit", "region", "slice", "data_range", "n_pixels"
 
 def add(commands: Commands) -> None:
     """Add the command of this module."""
-    command = commands.add_parser("evaluate", help="score a reconstruction against a reference")
-    command.add_argument("estimate", help="a reconstruction (.h5) or images")
-    command.add_argument("reference", help="fully sampled k-space, a reconstruction or images")
+    command = commands.add_parser("evaluate", help="score a reconstruction, or maps, against a reference")
+    command.add_argument("estimate", help="a reconstruction (.h5), images, or maps (.h5)")
+    command.add_argument("reference", help="fully sampled k-space, a reconstruction, images, or maps (.h5)")
     command.add_argument("--region", default="whole", help="whole, dynamic, static, or a mask file")
     command.add_argument("--percentile", type=float, default=None, help="of the dynamic region (default 90)")
     command.add_argument("--metrics", default="psnr,ssim,nmse", help="`myoscope metrics` lists them")
@@ -42,6 +44,9 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Score and print; per slice and over all slices."""
     report = reporter(options)
+    if are_maps(options.estimate, options.reference):
+        _check_used(options)
+        return run_maps(options)
     names = [name.strip() for name in options.metrics.split(",") if name.strip()]
     if not names:
         raise InputError("no metrics were named (expected names separated by commas)", "For example --metrics psnr,ssim,nmse.")

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine import api
 from engine.cli import parse
-from engine.cli.output import add_common, print_json, print_table
+from engine.cli.output import add_common, print_json, print_table, reporter
 
 Commands = Any
 
@@ -23,11 +23,14 @@ def add(commands: Commands) -> None:
         ("models", run_models, "reconstruction methods"),
         ("masks", run_masks, "sampling patterns"),
         ("metrics", run_metrics, "image quality metrics"),
+        ("losses", run_losses, "loss terms of training"),
         ("formats", run_formats, "file formats"),
         ("doctor", run_doctor, "versions, devices, memory: to paste in a report"),
     ):
         command = commands.add_parser(name, help=text)
-        add_common(command, quiet=False)
+        if name == "models":
+            command.add_argument("names", nargs="*", metavar="NAME", help="which (default all)")
+        add_common(command, quiet=name == "models")
         command.set_defaults(run=run)
 
 
@@ -78,17 +81,35 @@ def _words(value: Any) -> str:
 
 def run_models(options: argparse.Namespace) -> int:
     """Print the registered methods."""
-    found = api.methods()
+    found = api.methods(options.names, costs=options.json or bool(options.names), report=reporter(options))
     if options.json:
         print_json(found)
         return 0
     rows = [
-        (m["name"], preset, p["parameters"], _giga(p["macs"]), p["macs_shape"], ", ".join(m["weights"]) or "-", m["paper"])
+        (
+            m["name"],
+            preset,
+            p["parameters"],
+            _giga(p["macs"]),
+            _giga(p["paper_macs"]),
+            p["memory_mib"],
+            p["macs_shape"] or "-",
+            _weights(m),
+            m["paper"],
+        )
         for m in found
         for preset, p in m["presets"].items()
     ]
-    print_table(("name", "preset", "parameters", "GMACs", "at", "weights", "paper"), rows)
+    print_table(("name", "preset", "parameters", "GMACs", "paper's", "MiB", "at", "weights", "paper"), rows)
+    if not options.names:
+        print("Multiply-accumulates and memory: `myoscope models NAME`; all of them, in about a minute: `myoscope models --json`.")
     return 0
+
+
+def _weights(method: dict[str, Any]) -> str:
+    if method["weights"] or not method["trainable"]:
+        return ", ".join(method["weights"]) or "-"
+    return f"none (--source {' or '.join(method['sources'])})" if method["sources"] else "none"
 
 
 def _giga(macs: float | None) -> str:
@@ -134,6 +155,20 @@ def run_metrics(options: argparse.Namespace) -> int:
         return 0
     rows = [(m["name"], m["unit"] or "-", "higher" if m["higher_is_better"] else "lower", m["source"]) for m in found]
     print_table(("name", "unit", "better", "definition"), rows)
+    return 0
+
+
+def run_losses(options: argparse.Namespace) -> int:
+    """Print the registered loss terms."""
+    found = api.losses()
+    if options.json:
+        print_json(found)
+        return 0
+    rows = [
+        (m["name"], m["title"], "truth" if m["needs_target"] else "samples", ", ".join(m["networks"]) or "any", m["source"])
+        for m in found
+    ]
+    print_table(("name", "what", "learns from", "networks", "source"), rows)
     return 0
 
 

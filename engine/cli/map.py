@@ -56,6 +56,7 @@ def run(options: argparse.Namespace) -> int:
         weights=options.weights,
         device=options.device,
     )
+    _check_used(request)
     maps = _fit(series, request, options, report)
     api.save_maps(maps, options.out)
     _print(maps, options)
@@ -70,6 +71,16 @@ def _check_output(options: argparse.Namespace) -> None:
         check_writable(options.out, options.file)
     else:
         check_folder_writable(options.out)
+
+
+def _check_used(request: FitRequest) -> None:
+    """Raise ``InputError`` for an option that means nothing here: one that is ignored misleads."""
+    model = next((m for m in api.fit_models() if m["name"] == request.model), None)
+    if model is not None and not model["efficiency"] and request.efficiency != 1.0:
+        raise InputError(
+            f"{request.model} takes no inversion efficiency (found --efficiency {request.efficiency:g})",
+            "Leave it out: it belongs to molli3.",
+        )
 
 
 def _default_model(kind: Kind, file: str) -> str:

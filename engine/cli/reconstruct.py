@@ -36,6 +36,9 @@ def add(commands: Commands) -> None:
     command.add_argument("--slices", help="0:2, 3 or 0,2,5 (default all)")
     command.add_argument("--frames", help="0:6 (default all)")
     command.add_argument("--device", default="auto", help="auto, cpu, cuda:0")
+    command.add_argument(
+        "--precision", default="float32", choices=("float32", "bfloat16", "float16"), help="of a network's layers (float16: CUDA)"
+    )
     command.add_argument("--stages", action="store_true", help="keep what each cascade produced")
     command.add_argument("--no-reference", action="store_true", help="do not store the fully sampled image")
     command.add_argument(
@@ -132,6 +135,7 @@ def run(options: argparse.Namespace) -> int:
         stages=options.stages,
         reference=not options.no_reference,
         options=parse.assignments(options.option, "--option iterations=30"),
+        precision=options.precision,
         reference_sequence=second_sequence(options),
     )
     result = api.reconstruct(request, reporter(options))

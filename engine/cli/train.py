@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.cli.output import print_json
 from engine.core.errors import InputError
+
+if TYPE_CHECKING:
+    from engine.training.config import TrainConfig
 
 
 def add(commands: Any) -> None:
@@ -18,7 +21,7 @@ def add(commands: Any) -> None:
     train.add_argument("--resume", metavar="RUN", help="go on with the run in this folder")
     train.add_argument("--run", dest="folder", metavar="FOLDER", help="folder of the new run (default: among the user's runs)")
     train.add_argument("--events", metavar="-", choices=("-",), help="write one JSON line for each event to stdout")
-    train.add_argument("--check", action="store_true", help="only check the configuration and estimate memory")
+    train.add_argument("--check", action="store_true", help="only check the configuration, and estimate memory and time")
     train.add_argument("--quiet", action="store_true", help="no progress on stderr")
     train.add_argument("--json", action="store_true", help="print the id of the weights as JSON")
     train.set_defaults(run=run)
@@ -38,6 +41,8 @@ def run(options: argparse.Namespace) -> int:
         config = runs.read_run(folder)
     elif options.config:
         config = read_config(options.config)
+        if options.check:
+            return _check(config, options)
         folder = Path(options.folder) if options.folder else runs.new_folder(config.name)
     else:
         raise InputError("nothing to train (expected CONFIG.toml or --resume RUN)", "See `myoscope train --help`.")
@@ -60,12 +65,30 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _check(config: TrainConfig, options: argparse.Namespace) -> int:
+    """Print what the run will take; a contradiction is an error."""
+    from engine.training.estimate import estimate
+
+    found = estimate(config)
+    if options.json:
+        print_json(found)
+        return 0
+    memory = "unknown" if found["memory_mib"] is None else f"about {found['memory_mib']:.0f} MiB"
+    step = "unknown" if found["seconds_per_step"] is None else f"about {found['seconds_per_step']:.2g} s"
+    print(f"{config.model.network}: {found['parameters']} parameters, {found['device']}")
+    print(f"memory  {memory} for {found['frames']} frames of {found['lines']} x {found['columns']}")
+    print(f"a step  {step}, {config.run.steps} steps")
+    return 0
+
+
 def _words(event: dict[str, Any]) -> str:
     kind = event["event"]
     if kind == "step":
         return f"step {event['step']} of {event['steps']}  loss {event['loss']:.5f}  {event['seconds']:.0f} s"
     if kind == "validation":
         best = "  best so far" if event["best"] is True else ""
+        if "psnr" not in event:
+            return f"validation at {event['step']}: samples kept back predicted to {event['score']:.2f} dB{best}"
         return f"validation at {event['step']}: PSNR {event['psnr']:.2f} dB, SSIM {event['ssim']:.4f}{best}"
     if kind == "start":
         return f"{event['network']}, {event['parameters']} parameters, {event['device']}, in {event['folder']}"

@@ -50,10 +50,10 @@ class FitRequest:
     motion
         ``none``, ``rigid`` or ``deformable`` in-plane correction before the fit.
     efficiency
-        Inversion efficiency delta; T1 of an inversion-recovery model is divided by it (1.0: no correction; 0.9653 for MOLLI's
-        adiabatic pulse at 3 T).
+        Inversion efficiency delta: T1 = T1* (B / A - 1) / delta. 1.0 is no correction; 0.9653 was measured for MOLLI's adiabatic
+        pulse at 3 T. Models without that correction do not look at it: ``ir3`` fits the amplitude of the inversion itself.
     background
-        Pixels whose largest sample is below this share of the image's 99th percentile are not fitted.
+        Pixels whose largest sample is below this share of the slice's 99th percentile are not fitted.
     weights
         Id or file, when the model is a mapping network.
     device

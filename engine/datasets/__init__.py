@@ -1,1 +1,1 @@
-"""Training data: sources of series, augmentation, simulated acquisition, undersampled examples. Every draw depends on a seed only."""
+"""Training data: sources, augmentation, simulated acquisition, undersampled examples. Every draw depends on a seed only."""

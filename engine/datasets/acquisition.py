@@ -63,7 +63,7 @@ def acquire(material: Material, acquisition: Acquisition, augmentation: Augmenta
     if augmentation is not None:
         images, times = _augmented(images, material, times, acquisition, augmentation, rng)
     magnitude = not images.is_complex()
-    frames, height, width = images.shape
+    height, width = images.shape[-2:]
     phase = smooth_phase((height, width), rng) if magnitude else np.ones((1, 1), dtype=np.complex64)
     coils = int(rng.integers(acquisition.coils[0], acquisition.coils[1] + 1))
     pixel = rng.uniform(*FOV_MM) / max(height, width)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from engine.datasets.sources import Item
 from engine.physics.coil_maps import estimate
 from engine.physics.coils import combine
 from engine.physics.fourier import fft2c
+from engine.sampling.acs import centre_lines, sampled_centre
 
 REFERENCE_ACS = 24
 
@@ -60,25 +62,31 @@ class Example:
 
     def to(self, device: torch.device) -> Example:
         """Return the example on another device."""
-        names = ("kspace", "mask", "maps", "target", "full", "measured", "times_ms")
-        moved = {name: None if (v := getattr(self, name)) is None else v.to(device) for name in names}
-        return Example(**moved, acs=self.acs, subject=self.subject)
+        values = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
+        moved = {name: value.to(device) if isinstance(value, Tensor) else value for name, value in values.items()}
+        return dataclasses.replace(self, **moved)
 
 
 def make_example(scene: Scene, masks: Masks, columns: int | None, rng: np.random.Generator) -> Example:
     """Return an example of a scene: maps estimated, mask drawn, cropped to ``columns`` along the readout.
 
-    The crop is an exact, smaller problem: with whole readout lines measured, columns are independent after the inverse transform
-    along the readout. It is not made where the mask, or what was acquired, varies along kx.
+    What was undersampled when it was measured keeps its own mask: it would hardly have samples left under a second one.
+
+    The crop is an exact, smaller problem of the physics: with whole readout lines measured, columns are independent after the
+    inverse transform along the readout. It is not made where the mask, or what was acquired, varies along kx. It is not exact for
+    what a network takes over whole images: its borders, instance norms, singular values, and the number that k-space is divided by,
+    which is taken of the crop.
     """
     coil_images = scene.coil_images
     frames, _, height, width = coil_images.shape
     kspace = fft2c(coil_images)
     drawn = masks.draw((frames, height, width), rng)
-    lines = torch.from_numpy(drawn.lines.copy())
+    lines, centre = torch.from_numpy(drawn.lines.copy()), drawn.acs
     if scene.acquired is not None:
-        lines = lines & scene.acquired
-    centre = drawn.acs
+        lines = scene.acquired
+        count = sampled_centre(lines.numpy(), REFERENCE_ACS)
+        block = None if count is None else centre_lines(height, count)
+        centre = None if block is None else (block.start, block.stop)
     maps = estimate(kspace * lines[:, None], lines, centre)
     whole = torch.ones((1, height, 1), dtype=torch.bool)
     target = None

@@ -20,9 +20,10 @@ from engine.io import open_series
 from engine.io.contract import OpenOptions
 from engine.io.samples import open_sample
 from engine.phantom.acquire import PhantomRequest, make_phantom
+from engine.phantom.scheme import parse_scheme
 
 SAMPLE, PHANTOM, MOVING = "sample:", "phantom:", "moving:"
-MOLLI_SCHEMES = ("5(3)3", "4(1)3(1)2", "5(3)3")
+MOLLI_SCHEMES = ("5(3)3", "4(1)3(1)2", "5(3)3")  # eight images, nine, eight
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +50,11 @@ class Source:
 
 
 def open_source(
-    location: str, slices: Sequence[int] = (), leave_out: Sequence[int] = (), options: OpenOptions | None = None
+    location: str,
+    slices: Sequence[int] = (),
+    leave_out: Sequence[int] = (),
+    options: OpenOptions | None = None,
+    frames: int | None = None,
 ) -> Source:
     """Open a source.
 
@@ -63,6 +68,9 @@ def open_source(
         Slices to take (all when empty), and slices to keep out of it, counted from 0.
     options
         What the files do not say themselves: axes, kind, times.
+    frames
+        Number of frames that a series must have, for networks whose channels they are: others are skipped, and phantoms are made
+        with as many. None takes any.
 
     Raises
     ------
@@ -70,10 +78,10 @@ def open_source(
         Nothing there, or nothing that can be read; every file that was skipped is named.
     """
     if location.startswith(PHANTOM):
-        return _phantoms(location.removeprefix(PHANTOM))
+        return _phantoms(location.removeprefix(PHANTOM), frames)
     if location.startswith(SAMPLE):
         series = open_sample(location.removeprefix(SAMPLE))
-        return _of_series(location, [(location, series)], slices, leave_out, ())
+        return _of_series(location, [(location, series)], slices, leave_out, (), frames)
     path = Path(os.path.expandvars(location.removeprefix(MOVING))).expanduser()
     if "$" in str(path):
         raise InputError(f"{location} names a variable that is not set", "Set it in the environment, or write the path.")
@@ -92,7 +100,7 @@ def open_source(
             f"nothing to train on in {path} (expected files with k-space or images / found {reasons or 'no files'})",
             "Name a folder of series the program can open: `myoscope info FILE` says what it makes of one.",
         )
-    return _of_series(location, opened, slices, leave_out, tuple(skipped))
+    return _of_series(location, opened, slices, leave_out, tuple(skipped), frames)
 
 
 def _files(path: Path) -> list[Path]:
@@ -109,8 +117,19 @@ def _of_series(
     slices: Sequence[int],
     leave_out: Sequence[int],
     skipped: tuple[tuple[str, str], ...],
+    frames: int | None,
 ) -> Source:
     items: list[Item] = []
+    if frames is not None:
+        other = [(subject, series.shape[1]) for subject, series in opened if series.shape[1] != frames]
+        opened = [(subject, series) for subject, series in opened if series.shape[1] == frames]
+        if not opened:
+            found = ", ".join(map(str, sorted({count for _, count in other})))
+            raise InputError(
+                f"{name} has no series that the network can take (expected {frames} frames / found {found})",
+                f"Choose settings of the network for {other[0][1]} frames, or other data.",
+            )
+        skipped += tuple((subject, f"{count} frames (expected {frames})") for subject, count in other)
     for subject, series in opened:
         count = series.shape[0]
         beyond = [index for index in (*slices, *leave_out) if not 0 <= index < count]
@@ -141,9 +160,15 @@ class _Reader:
         return Material(None, np.asarray(series.reader.read(index)), series.kind, self.subject, times, lines)
 
 
-def _phantoms(kind: str) -> Source:
+def _phantoms(kind: str, frames: int | None) -> Source:
     """Return an endless source of numerical hearts: size, person, field, heart rate and slice vary."""
     request = PhantomRequest(kind=kind, coils=1)  # refuses an unknown kind
+    schemes = [scheme for scheme in MOLLI_SCHEMES if frames in (None, parse_scheme(scheme).count)] or [str(frames)]
+    if kind == Kind.T2PREP and frames not in (None, request.frame_count):
+        raise InputError(
+            f"{PHANTOM}{kind} has {request.frame_count} images, the network is built for {frames}",
+            f"Choose settings of the network for {request.frame_count} frames.",
+        )
 
     def draw(rng: np.random.Generator) -> Material:
         side = int(rng.integers(112, 225))
@@ -151,9 +176,9 @@ def _phantoms(kind: str) -> Source:
         chosen = replace(
             request,
             matrix=matrix,
-            frames=int(rng.integers(8, 26)) if kind == Kind.CINE else None,
+            frames=(frames or int(rng.integers(8, 26))) if kind == Kind.CINE else None,
             field_t=float(rng.choice((1.5, 3.0))),
-            scheme=str(rng.choice(MOLLI_SCHEMES)),
+            scheme=str(rng.choice(schemes)),
             rr_ms=float(rng.uniform(650.0, 1150.0)),
             seed=int(rng.integers(1 << 31)),
             analytic=kind != Kind.CINE and bool(rng.uniform() < 0.5),

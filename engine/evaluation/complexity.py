@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -25,7 +24,7 @@ def shape_of(spec: ModelSpec) -> tuple[int, int, int, int] | None:
     return frames, coils, height, width
 
 
-def macs(spec: ModelSpec, preset: str, shape: tuple[int, int, int, int] | None = None) -> float | None:
+def macs(spec: ModelSpec, config: Any, shape: tuple[int, int, int, int] | None = None) -> float | None:
     """Return the multiply-accumulates of one forward pass.
 
     Every convolution and every dense layer is seen as it is called, at its own size, in the plain form of the network: padding,
@@ -35,7 +34,7 @@ def macs(spec: ModelSpec, preset: str, shape: tuple[int, int, int, int] | None =
 
     Parameters
     ----------
-    spec, preset
+    spec, config
         The network and its settings.
     shape
         (frame, coil, y, x); None takes the one that the spec names.
@@ -48,16 +47,14 @@ def macs(spec: ModelSpec, preset: str, shape: tuple[int, int, int, int] | None =
     sizes = shape or shape_of(spec)
     if sizes is None:
         return None
+    sizes = (spec.frames_of(config) or sizes[0], *sizes[1:])
     counter = _Counter(spec.macs_rule)
     with plain_forms(), without_memory(counter.watch):
-        method = spec.build(spec.presets[preset])
+        method = spec.build(config)
         if not isinstance(method, nn.Module):
             return None
-        method.eval()
-        counter.attach(method)
-        config = spec.presets[preset]
-        frames = (spec.frames(config) if spec.frames else None) or sizes[0]
-        run(spec, method, replace(Problem(*sizes), frames=frames))
+        counter.attach(method.eval())
+        run(spec, method, Problem(*sizes))
     return counter.total
 
 

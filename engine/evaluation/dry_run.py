@@ -175,15 +175,16 @@ class _Shapes:
 
     def __init__(self) -> None:
         self._known: dict[Any, tuple[Any, ...]] = {}
-        self._makes_new: dict[Any, bool] = {}
+        self._kinds: dict[Any, str] = {}
 
     def result(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Return the result of an operation, without values."""
-        if func not in self._makes_new:
-            schema = func._schema
-            free = not any(one.alias_info for one in (*schema.arguments, *schema.returns))
-            self._makes_new[func] = free and len(schema.returns) == 1 and str(schema.returns[0].type) == "Tensor"
-        key = (func, _key(args), _key(tuple(kwargs.items()))) if self._makes_new[func] else None
+        kind = self._kinds.get(func)
+        if kind is None:
+            kind = self._kinds[func] = _kind(func)
+        if kind == "view" and hasattr(args[0], "fake_mode"):
+            return _view(func, args, kwargs)
+        key = (func, _key(args), _key(tuple(kwargs.items()))) if kind == "new" else None
         try:
             known = self._known.get(key) if key is not None else None
         except TypeError:  # an argument that cannot be a key
@@ -195,6 +196,25 @@ class _Shapes:
                 self._known[key] = made
             return result
         return _made(*known)
+
+
+def _kind(func: Any) -> str:
+    """Return "new" for an operation that gives one new tensor, "view" for one that gives a view of its first, "" for others."""
+    schema = func._schema
+    aliases = [one.alias_info for one in (*schema.arguments, *schema.returns) if one.alias_info is not None]
+    if len(schema.returns) != 1 or str(schema.returns[0].type) != "Tensor" or any(alias.is_write for alias in aliases):
+        return ""
+    return "view" if aliases else "new"
+
+
+def _view(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor:
+    from torch._subclasses.fake_tensor import FakeTensor, in_kernel_invocation_manager
+
+    source: Any = args[0]
+    with in_kernel_invocation_manager(source.fake_mode):
+        seen = func(*args, **kwargs)
+    made: Tensor = FakeTensor(source.fake_mode, seen, source.fake_device)
+    return made
 
 
 def _made(mode: Any, device: torch.device, shape: tuple[int, ...], stride: tuple[int, ...], dtype: torch.dtype) -> Tensor:

@@ -72,7 +72,7 @@ def read(path: Path, options: OpenOptions) -> KSpaceSeries | ImageSeries:
             f"the files of the collection of {path.name} differ in size (found {', '.join(str(a.shape) for a in arrays)})",
             "Remove those that do not belong to it.",
         )
-    stored = arrays[0] if len(arrays) == 1 else np.stack(arrays, axis=-1)
+    stored = arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=-1)
     images = np.ascontiguousarray(stored.transpose(2, 3, 1, 0))  # (slice, frame, y, x)
     if not np.isfinite(images).all():
         bad = int(np.count_nonzero(~np.isfinite(images)))
@@ -240,14 +240,14 @@ def _record(maps: MapSet, quantity: str, unit: str) -> dict[str, Any]:
 def _write(target: Path, maps: MapSet, values: NDArray[Any], record: dict[str, Any]) -> None:
     library = nibabel()
     known = maps.provenance.get("affine")
-    z, y, x = maps.voxel_mm or (1.0, 1.0, 1.0)
-    affine = np.asarray(known, np.float64) if known is not None else np.diag([x, y, z, 1.0])
     data = values.astype(np.uint8 if values.dtype == np.uint8 else np.float32).transpose(2, 1, 0)  # (x, y, z)
-    image = library.Nifti1Image(data, affine)
+    image = library.Nifti1Image(data, None if known is None else np.asarray(known, np.float64))
+    if known is not None:
+        image.set_qform(np.asarray(known, np.float64), code="scanner")
+        image.set_sform(np.asarray(known, np.float64), code="scanner")
+    elif maps.voxel_mm is not None:  # without an affine the file says that nobody knows where it lies
+        image.header.set_zooms(maps.voxel_mm[::-1])
     image.header.set_xyzt_units("mm" if maps.voxel_mm is not None or known is not None else "unknown")
-    code = 1 if known is not None else 0  # 0: where it lies is not known
-    image.header.set_sform(affine, code=code)
-    image.header.set_qform(affine, code=code)
     content = image.to_bytes()
     with replacing(target) as temporary:
         temporary.write_bytes(gzip.compress(content, mtime=0) if target.name.lower().endswith(".gz") else content)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from engine.core.registry import Registry
 from engine.physics.operator import SenseOperator
@@ -29,6 +29,8 @@ class LossInput:
         Named parts of each cascade, as the network reported them.
     times_ms
         float32 (batch, frame) or None.
+    mapping
+        The frozen mapping network, for terms that ask it (:class:`engine.models.parts.mapping.MappingNetwork`).
     """
 
     image: Tensor
@@ -38,6 +40,7 @@ class LossInput:
     operator: SenseOperator
     stages: Mapping[str, Sequence[Tensor]] = field(default_factory=dict)
     times_ms: Tensor | None = None
+    mapping: nn.Module | None = None
 
     @property
     def truth(self) -> Tensor:
@@ -50,8 +53,24 @@ class LossInput:
 class Loss:
     """A loss term.
 
-    ``compute(data)`` gives a real scalar; ``needs_target`` whether it compares with a fully sampled image; ``source`` paper and
-    equation.
+    Parameters
+    ----------
+    name, title
+        In the configuration, and on screen.
+    compute
+        ``compute(data)`` gives a real scalar.
+    needs_target
+        Whether it compares with a fully sampled image.
+    source
+        Paper and equation.
+    needs_phase
+        Whether it compares complex values, which a network that gives magnitudes cannot learn from.
+    of_image
+        Whether it is a term of one image, which can be computed for each cascade's; otherwise it reads stages.
+    networks
+        Names of the networks that report what it reads; empty when every network will do.
+    needs_mapping
+        Whether it asks the mapping network.
     """
 
     name: str
@@ -59,6 +78,10 @@ class Loss:
     compute: Callable[[LossInput], Tensor]
     needs_target: bool = True
     source: str = ""
+    needs_phase: bool = False
+    of_image: bool = True
+    networks: tuple[str, ...] = ()
+    needs_mapping: bool = False
 
 
 LOSSES: Registry[Loss] = Registry("loss", "engine.losses", "losses")

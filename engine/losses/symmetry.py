@@ -29,5 +29,7 @@ LOSSES.register(
         compute,
         needs_target=False,
         source="JotlasNet, eq. (20), after ISTA-Net (Zhang and Ghanem, CVPR 2018)",
+        of_image=False,
+        networks=("ista_net", "slr_net"),
     ),
 )

@@ -99,7 +99,8 @@ class Conv3d(nn.Conv3d):
             return self._taps_out(input)
         features = input.contiguous(memory_format=torch.channels_last_3d)
         kernel = self.weight.contiguous(memory_format=torch.channels_last_3d)
-        if input.device.type == "cpu" and input.dtype == torch.float32 and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        single = input.dtype == torch.float32 and not torch.is_autocast_enabled(input.device.type)
+        if single and input.device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
             # conv3d takes a naive loop, 15 times slower, for small batches on one thread.
             return torch.mkldnn_convolution(features, kernel, self.bias, (1, 1, 1), (1, 1, 1), (1, 1, 1), 1)
         return functional.conv3d(features, kernel, self.bias, padding=1)

@@ -137,13 +137,17 @@ class ModelSpec:
     trainable: bool = False
     paper_macs: float | None = None
     macs_shape: str = ""
-    macs_counting: str = ""
+    macs_counting: str = "Convolutions and dense layers, without their bias."
     macs_rule: MacRule = field(default_factory=MacRule)
     frames: Callable[[Any], int | None] | None = None
     needs_reference: bool = False
     max_coils: int | None = None
     normalise: str = "zero_filled_p99"
     notes: tuple[str, ...] = ()
+
+    def frames_of(self, config: Any) -> int | None:
+        """Return the number of frames that a network with these settings is built for, None where any will do."""
+        return None if self.frames is None else self.frames(config)
 
     def parameters(self, preset: str | None = None) -> int:
         """Return the number of trainable parameters of a preset, without allocating them."""

@@ -174,7 +174,7 @@ MODELS.register(
         macs_counting=COUNTING,
         macs_rule=MacRule(bias=True, without=("sensitivity",)),
         frames=frames_of,
-        normalise="kspace_p99",
+        normalise="kspace_p99_all",
         notes=(*NOTES, "In the first step eta and alpha have no effect: k is the measurement, and the memory is zero."),
     ),
 )

@@ -234,7 +234,7 @@ MODELS.register(
         trainable=True,
         paper_macs=107.92e9,
         macs_shape="1x1x256x256",
-        macs_counting="convolutions with their bias and the products of the attention; the paper does not say how it counts",
+        macs_counting="Convolutions with their bias and the products of the attention; the paper does not say how it counts.",
         macs_rule=MacRule(bias=True, matmul=True),
         needs_reference=True,
         notes=(

@@ -222,7 +222,7 @@ MODELS.register(
         },
         trainable=True,
         macs_shape="1x1x256x256",
-        macs_counting="convolutions without bias, as the published program evaluates them; the paper gives no figure",
+        macs_counting="Convolutions without bias, as the published program evaluates them; the paper gives no figure.",
         macs_rule=MacRule(),
         needs_reference=True,
         notes=(

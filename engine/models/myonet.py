@@ -80,7 +80,8 @@ class Block(nn.Module):
     def forward(self, features: Tensor, frames: int) -> Tensor:
         """Return features of the same shape (batch * frame, channel, y, x)."""
         inner = torch.relu(self.space(features))
-        return features + (self.mix(inner, frames) if self.time else self.mix(inner))
+        mixed: Tensor = self.mix(inner, frames) if self.time else self.mix(inner)
+        return features + mixed
 
 
 class Denoiser(nn.Module):

@@ -167,8 +167,9 @@ MODELS.register(
         macs_shape="1x10x144x512",
         macs_counting="Convolutions with their bias, as ptflops counts, for one frame of 144 x 512.",
         macs_rule=MacRule(bias=True, without=("sensitivity",)),
-        normalise="kspace_p99",
+        normalise="kspace_p99_all",
         notes=(
+            "DIRECT divides the k-space of every frame by its own 99th percentile; here the frames of a slice share one.",
             "Every frame is an image of its own, as the published counts say; nothing is shared between frames but the weights.",
             "The result is the coil-combined complex image; the published program reports the root sum of squares.",
             NO_EFFECT,

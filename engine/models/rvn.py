@@ -88,7 +88,7 @@ MODELS.register(
         macs_counting="Convolutions without bias; the paper gives no figure.",
         macs_rule=MacRule(without=("sensitivity",)),
         frames=lambda config: int(config.frames),
-        normalise="kspace_p99",
+        normalise="kspace_p99_all",
         notes=(
             "Frames are channels: weights serve series with as many frames as they were trained for.",
             "The paper gives ten layers and no sizes; the others are those of the authors' program.",

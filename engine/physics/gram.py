@@ -198,12 +198,20 @@ class GramOperator:
         return cropped
 
     def select_frames(self, start: int, stop: int) -> GramOperator:
-        """Return the operator of the frames ``start .. stop``: the same matrices, itself where they serve any frame."""
+        """Return the operator of the frames ``start .. stop``: the same matrices, itself where they serve any frame.
+
+        Where the frames share one set, its matrices are left alone, and serve any number of frames.
+        """
         if self._indices is None:
             return self
+        indices = [index[(index >= start) & (index < stop)] - start for index in self._indices]
+        used = [number for number, index in enumerate(indices) if index.numel()]
+        only = slice(used[0], used[0] + 1) if len(used) == 1 else slice(None)
         selected = GramOperator.__new__(GramOperator)
-        selected.matrices, selected._factor, selected._inverse = self.matrices, self._factor, self._inverse
-        selected._indices = [index[(index >= start) & (index < stop)] - start for index in self._indices]
+        selected.matrices = self.matrices[:, only]
+        selected._factor = None if self._factor is None else (self._factor[0], self._factor[1][:, only])
+        selected._inverse = None if self._inverse is None else (self._inverse[0], self._inverse[1][:, only])
+        selected._indices = None if len(used) == 1 else indices
         return selected
 
     def _check(self, image: Tensor) -> None:

@@ -65,7 +65,8 @@ def scale_of(kspace: Tensor, mask: Tensor | None, rule: str) -> float:
         (..., 1, ky, kx or 1), or without the coil axis; samples outside do not count. None when all of it was measured.
     rule
         ``zero_filled_p99``: 99th percentile of the zero-filled root-sum-of-squares image; ``image_max``: its largest value;
-        ``kspace_max``, ``kspace_p99``: of the magnitude of the measured samples; ``none``: 1.
+        ``kspace_max``, ``kspace_p99``: of the magnitude of the measured samples; ``kspace_p99_all``: 99th percentile of the
+        magnitude of all samples, those that were not measured as zeros (DIRECT); ``none``: 1.
 
     Raises
     ------
@@ -137,13 +138,15 @@ class _Samples:
         return torch.cat([(f if m is None else f[m.to(torch.bool).expand(f.shape)]).abs().flatten() for f, m in self.frames()])
 
 
-def _percentile(values: Tensor) -> float:
-    """Return the 99th percentile by the nearest rank (torch.quantile refuses more than 16 million values)."""
+def _percentile(values: Tensor, zeros: int = 0) -> float:
+    """Return the 99th percentile of the values and as many zeros by the nearest rank.
+
+    (torch.quantile refuses more than 16 million values.)
+    """
     flat = values.flatten()
-    if flat.numel() == 0:
-        return 0.0
-    rank = min(flat.numel(), max(1, ceil(PERCENTILE / 100.0 * flat.numel())))
-    return float(flat.kthvalue(rank).values)
+    total = flat.numel() + zeros
+    rank = min(total, max(1, ceil(PERCENTILE / 100.0 * total))) - zeros
+    return float(flat.kthvalue(rank).values) if 1 <= rank <= flat.numel() else 0.0
 
 
 RULES: Mapping[str, Callable[[_Samples], float]] = {
@@ -151,5 +154,6 @@ RULES: Mapping[str, Callable[[_Samples], float]] = {
     "kspace_max": lambda samples: max(float(frame.abs().amax()) for frame, _ in samples.frames()),
     "image_max": lambda samples: float(samples.zero_filled().amax()),
     "kspace_p99": lambda samples: _percentile(samples.magnitudes()),
+    "kspace_p99_all": lambda samples: _percentile(measured := samples.magnitudes(), samples.kspace.numel() - measured.numel()),
     "none": lambda _: 1.0,
 }

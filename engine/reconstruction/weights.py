@@ -126,6 +126,17 @@ def load(network: str, weights: str | None, device: torch.device | str = "cpu") 
     return module.eval(), card.as_dict()
 
 
+def card_of(weights: str) -> ModelCard:
+    """Return the card of weights in the library (id) or of a ``.safetensors`` file (path; made up where it has none).
+
+    Raises
+    ------
+    UnknownNameError, FormatError, CheckpointMismatch
+        They are not there, damaged, or of no network known here.
+    """
+    return _locate(next(spec for _, spec in MODELS.items() if spec.trainable), weights)[1]
+
+
 def spec_of(network: str) -> ModelSpec:
     """Return the spec of a method, or of the mapping network, which has weights too but makes maps instead of images.
 

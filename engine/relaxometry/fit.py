@@ -25,6 +25,7 @@ from engine.relaxometry.times import checked_times
 from engine.relaxometry.uncertainty import degrees_of_freedom
 
 MOTIONS = ("none", "rigid", "deformable")
+FITS = {"T1": "molli3", "T2": "t2prep2"}
 RICIAN_NOTE = (
     "magnitudes of samples below about twice the noise read too high (Rician floor); standard deviations do not know of it"
 )
@@ -87,7 +88,8 @@ def fit_maps(
     if request.motion != MOTIONS[0]:
         from engine.relaxometry.motion import register_series
 
-        moved = register_series(stack, times, request.model, request.motion, report.part(0.0, 0.8))
+        fitted = request.model if model.network is None else FITS[model.quantity]  # frames are registered to a fit's
+        moved = register_series(stack, times, fitted, request.motion, report.part(0.0, 0.8), signed=mode)
         stack, displacement, before, after = moved
         notes.append(
             f"{request.motion} motion correction: residual {float(np.mean(before)):.4g} before, {float(np.mean(after)):.4g} after"
@@ -156,16 +158,11 @@ def fit_map(
 
 
 def check_request(request: FitRequest, model: SignalModel) -> None:
-    """Raise ``InputError`` for a setting that cannot be used with the model: one that is ignored misleads."""
+    """Raise ``InputError`` for a setting that cannot be used with the model."""
     if not (math.isfinite(request.efficiency) and 0.5 <= request.efficiency <= 1.0):
         raise InputError(
             f"the inversion efficiency cannot be used (expected 0.5 to 1 / found {request.efficiency:g})",
             "Use 1 for no correction, 0.9653 for MOLLI's adiabatic pulse at 3 T.",
-        )
-    if request.efficiency != 1.0 and not model.look_locker:
-        raise InputError(
-            f"{model.name} takes no inversion efficiency (expected 1 / found {request.efficiency:g})",
-            "Leave it out: this model fits the amplitude of the inversion itself." if model.inverts else "Leave it out.",
         )
     if not 0.0 <= request.background < 1.0:
         raise InputError(
@@ -204,7 +201,7 @@ def _record(request: FitRequest, mode: str, wrong: dict[str, int]) -> dict[str, 
         "model": request.model,
         "signed": mode,
         "asked": request.signed,
-        "efficiency": request.efficiency,
+        "efficiency": request.efficiency if MODELS.get(request.model).look_locker else 1.0,
         "background": request.background,
         "motion": request.motion,
         "weights": request.weights,

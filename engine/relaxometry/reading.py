@@ -21,6 +21,7 @@ from engine.relaxometry.uncertainty import degrees_of_freedom, variances
 
 PERCENTILE = 99.0
 TIME_LIMIT_MS = 10_000.0
+FLAT = 1e-12  # share of the energy below which a change of the samples is rounding
 QUANTITIES = {"t1_ms": "T1", "t1_star_ms": "T1*", "t2_ms": "T2", "a": "A", "b": "B", "c": "C"}
 SD = "sd:"
 
@@ -79,14 +80,16 @@ def read(
                 maps[SD + name] = xp.sqrt(variance * noise)
         maps["r2"] = xp.where(found.spread > 0, 1.0 - found.rss / found.spread, 0.0)
         maps["residual"] = xp.sqrt(found.rss / (samples * (2 if mode == "complex" else 1)))
-        why = _reason(found, model, mode, values[model.parameters[0]], reason, xp)
+        why = _reason(found, model, mode, samples, values[model.parameters[0]], reason, xp)
     valid = why == 0
     out = {name: xp.where(valid, value, 0.0) for name, value in maps.items()}
     return {**out, "polarity": xp.where(valid, found.polarity, 0), "reason": why}
 
 
-def _reason(found: Solution, model: SignalModel, mode: str, main: Any, reason: Any, xp: ModuleType) -> Any:
+def _reason(found: Solution, model: SignalModel, mode: str, samples: int, main: Any, reason: Any, xp: ModuleType) -> Any:
     bound = found.edge | (main > TIME_LIMIT_MS) | ~(xp.isfinite(main) & xp.isfinite(found.c1) & xp.isfinite(found.rss))
+    if model.offset:  # samples that do not change tell no time
+        bound = bound | (found.spread <= FLAT * samples * found.c0 * found.c0)
     if mode == "magnitude" and not model.inverts:
         bound = bound | (found.c1 <= 0)
     why = xp.where(bound, int(Reason.BOUND), 0)

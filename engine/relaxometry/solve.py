@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.relaxometry.contract import SignalModel
-from engine.relaxometry.dictionary import dictionary, grid
+from engine.relaxometry.dictionary import dictionary, grid, margin
 from engine.relaxometry.polarity import orient
 from engine.relaxometry.solution import Solution
 
@@ -60,12 +60,14 @@ def _scale(peak: float) -> float:
 
 
 def _unscaled(found: Solution, scale: float) -> Solution:
-    """Return the solution of samples that were multiplied by ``scale``, in units of the samples."""
-    for name, power in (("c0", 1), ("c1", 1), ("rss", 2), ("spread", 2)):
-        setattr(found, name, getattr(found, name) / scale**power)
-    var_0, var_1, var_u, cov_01, cov_0u, cov_1u = found.cov
-    # For noise of variance 1: those of the amplitudes do not know of their size, that of u falls with its square.
-    found.cov = (var_0, var_1, var_u * scale**2, cov_01, cov_0u * scale, cov_1u * scale)
+    """Return the solution of samples that were multiplied by ``scale``, in units of the samples; changed in place."""
+    if scale == 1.0:
+        return found
+    # Covariances are those for noise of variance 1: amplitudes do not know of their size, the variance of u falls with its square.
+    _, _, var_u, _, cov_0u, cov_1u = found.cov
+    changes = ((found.c0, -1), (found.c1, -1), (found.rss, -2), (found.spread, -2), (var_u, 2), (cov_0u, 1), (cov_1u, 1))
+    for array, power in changes:
+        array *= scale**power
     return found
 
 
@@ -91,9 +93,11 @@ def _by_kernels(samples: NDArray[Any], times_ms: NDArray[np.float64], model: Sig
     if compiled is None or count > compiled.MOST_SAMPLES or (polar and count == model.unknowns):
         return None
     values = np.ascontiguousarray(samples)
-    scale = _scale(float(np.abs(samples).max(initial=0.0)))
+    parts = values.view(np.float32)  # real and imaginary parts of complex ones: no more is needed of the largest
+    scale = _scale(max(float(parts.max(initial=0.0)), -float(parts.min(initial=0.0))))
     u = grid(model, compiled.GRID)
-    problem = compiled.prepared(values, scale, times_ms, u, dictionary(model, times_ms, u), model.offset, polar)
+    units, least = dictionary(model, times_ms, u), margin(model, times_ms, u)
+    problem = compiled.prepared(values, scale, times_ms, u, units, model.offset, polar, least)
     _in_parts(lambda begin, end: compiled.fit(problem, begin, end), pixels)
     c0, c1, log_tau, rss, spread, phase = problem.out[:6, :pixels]
     found = Solution(

@@ -17,21 +17,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.relaxometry.contract import SignalModel
-from engine.relaxometry.dictionary import HIGHEST_RATIO, PENALTY, SIZE, dictionary, grid
+from engine.relaxometry.dictionary import HIGHEST_RATIO, PENALTY, SIZE, dictionary, grid, margin
 from engine.relaxometry.signal import curvature, gauss_newton, phase_coupling, slope
 from engine.relaxometry.solution import NAMES, Solution
 from engine.relaxometry.uncertainty import covariance
 
 STEPS = 5
 LONGEST = 0.4  # of a step in u: two of the grid's
-# Between two values of the grid the energy rises by less than the share that is missing here.
-MARGIN = 0.99
 # Largest number of dictionary responses held at once (float32).
 CPU_RESPONSES, CUDA_RESPONSES = 8_000_000, 1_000_000_000
 EXACT = 1e-9  # residual energy, as a share of the whole, below which a fit is exact
 
 
-def solve(samples: Tensor, times_ms: NDArray[np.float64], model: SignalModel, mode: str, margin: float = MARGIN) -> Solution:
+def solve(samples: Tensor, times_ms: NDArray[np.float64], model: SignalModel, mode: str, least: float | None = None) -> Solution:
     """Fit every pixel.
 
     Parameters
@@ -43,15 +41,17 @@ def solve(samples: Tensor, times_ms: NDArray[np.float64], model: SignalModel, mo
         (sample,) ascending, in ms.
     model, mode
         Signal model, and what the samples are.
-    margin
-        Polarities whose best energy on the grid is below this share of what is needed are not refined; 0 refines all.
+    least
+        Polarities whose best energy on the grid is below this share of what is needed are not refined; 0 refines all. None is
+        :func:`engine.relaxometry.dictionary.margin`.
     """
     polar = mode == "magnitude" and model.inverts
+    share = margin(model, times_ms, grid(model)) if least is None else least
     count, pixels = samples.shape
     responses = SIZE * (count if polar else 1)
     limit = CUDA_RESPONSES if samples.device.type == "cuda" else CPU_RESPONSES
     step = max(1, limit // responses)
-    parts = [_solve(samples[:, i : i + step], times_ms, model, polar, margin) for i in range(0, pixels, step)]
+    parts = [_solve(samples[:, i : i + step], times_ms, model, polar, share) for i in range(0, pixels, step)]
     return _joined(parts)
 
 
@@ -62,18 +62,18 @@ def _joined(parts: list[Solution]) -> Solution:
     return Solution(**whole, cov=tuple(torch.cat(list(c)) for c in zip(*(part.cov for part in parts), strict=True)))
 
 
-def _solve(samples: Tensor, times_ms: NDArray[np.float64], model: SignalModel, polar: bool, margin: float) -> Solution:
+def _solve(samples: Tensor, times_ms: NDArray[np.float64], model: SignalModel, polar: bool, share: float) -> Solution:
     u = grid(model)
     units = torch.as_tensor(dictionary(model, times_ms, u), device=samples.device)
     t = torch.as_tensor(times_ms, device=samples.device)[:, None]
     if samples.is_complex():
         return _refine_complex(samples.to(torch.complex128), t, model, u, _energy_complex(samples, units, model))
     if polar:
-        return _solve_polar(samples, t, model, u, units, margin)
+        return _solve_polar(samples, t, model, u, units, share)
     return _refine(samples.double(), t, model, u, (units.float() @ samples).square())
 
 
-def _solve_polar(samples: Tensor, t: Tensor, model: SignalModel, u: NDArray[np.float64], units: Tensor, margin: float) -> Solution:
+def _solve_polar(samples: Tensor, t: Tensor, model: SignalModel, u: NDArray[np.float64], units: Tensor, share: float) -> Solution:
     count = samples.shape[0]
     ones = torch.ones(count, count, device=samples.device, dtype=torch.float64)
     signs = 1.0 - 2.0 * torch.tril(ones, -1)  # row k: the first k are negative
@@ -84,7 +84,7 @@ def _solve_polar(samples: Tensor, t: Tensor, model: SignalModel, u: NDArray[np.f
     best = _refine(values * signs.T[:, first], t, model, u, energy.gather(1, first.expand(u.size, 1, -1))[:, 0])
     best.polarity = first.to(torch.uint8)
     exact = count == model.unknowns  # every polarity fits: see _better
-    least = margin * (values.square().sum(0) - _score(best)).clamp(min=0.0)
+    least = share * (values.square().sum(0) - _score(best)).clamp(min=0.0)
     for k in range(count):
         tried = ((peaks[k] >= least) | exact) & (first != k)
         index = tried.nonzero()[:, 0]
@@ -149,7 +149,8 @@ def _start(energy: Tensor, u: NDArray[np.float64]) -> Tensor:
     bend = a - 2.0 * b + c
     shift = torch.where(bend < 0, 0.5 * (a - c) / bend, 0.0).clamp(-1.0, 1.0)
     inner = (best > 0) & (best < u.size - 1)
-    return grid_u[best] + torch.where(inner, shift, 0.0) * (u[1] - u[0])
+    start: Tensor = grid_u[best] + torch.where(inner, shift, 0.0) * (u[1] - u[0])
+    return start
 
 
 @dataclass(slots=True, eq=False)
@@ -221,7 +222,8 @@ def _phase(z: Tensor, sums: _Sums, model: SignalModel) -> Tensor:
     if model.offset:
         total = z.sum(0)
         square = square + total * total / z.shape[0]
-    return 0.5 * torch.angle(square)
+    phase: Tensor = 0.5 * torch.angle(square)
+    return phase
 
 
 def _finished(y: Tensor, u: Tensor, t: Tensor, model: SignalModel, u_grid: NDArray[np.float64]) -> Solution:

@@ -21,6 +21,7 @@ OPTIMISERS = ("adam", "adamw")
 SCHEDULES = ("constant", "cosine", "step", "poly")
 PRECISIONS = ("float32", "bfloat16", "float16")
 MODES = ("supervised", "self")
+CASCADES = ("last", "all", "log")
 
 
 def _help(text: str, **more: Any) -> dict[str, Any]:
@@ -36,6 +37,7 @@ class ModelPart:
     options: dict[str, Any] = field(default_factory=dict, metadata=_help("Settings of the network that differ from the preset"))
     start: str = field(default="", metadata=_help("Weights to start from (id or file); empty starts from scratch"))
     freeze: tuple[str, ...] = field(default=(), metadata=_help("Parameters kept as they are: beginnings of their names"))
+    mapping: str = field(default="", metadata=_help("Weights of the mapping network that the relaxometry terms ask (id or file)"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class SourcePart:
 class DataPart:
     """What it is trained on."""
 
-    sources: tuple[SourcePart, ...] = field(default=(SourcePart(),), metadata=_help("Training data"))
+    sources: tuple[SourcePart, ...] = field(default=(SourcePart("phantom:cine"),), metadata=_help("Training data"))
     validation: tuple[SourcePart, ...] = field(
         default=(), metadata=_help("Data for validation; empty keeps a share of the subjects out of training")
     )
@@ -106,7 +108,9 @@ class RunPart:
     precision: str = field(
         default="float32", metadata=_help("Precision of the network; physics is float32 always", choices=PRECISIONS)
     )
-    checkpointing: bool = field(default=False, metadata=_help("Compute activations again instead of keeping them: half the memory"))
+    checkpointing: bool = field(
+        default=False, metadata=_help("Compute activations again instead of keeping them: less memory, more time")
+    )
     threads: int = field(default=0, metadata=_help("CPU threads; 0 leaves one core to the window", range=(0, 1024)))
     tensorboard: bool = field(default=False, metadata=_help("Write a TensorBoard log"))
     csv: bool = field(default=True, metadata=_help("Write losses and scores as CSV"))
@@ -118,6 +122,7 @@ class TrainConfig:
 
     name: str = field(default="myonet", metadata=_help("Name of the run, and of the weights it makes"))
     notes: str = field(default="", metadata=_help("Notes for the model card"))
+    licence: str = field(default="not stated", metadata=_help("Licence of the weights, for the model card"))
     model: ModelPart = field(default_factory=ModelPart, metadata=_help("Network"))
     data: DataPart = field(default_factory=DataPart, metadata=_help("Data"))
     masks: Masks = field(default_factory=Masks, metadata=_help("Masks to train with"))
@@ -125,6 +130,13 @@ class TrainConfig:
         default_factory=lambda: Masks(("equispaced",), (8.0, 8.0), (24, 24)), metadata=_help("Masks to validate with")
     )
     losses: dict[str, float] = field(default_factory=lambda: {"l1": 1.0}, metadata=_help("Loss terms and their weights"))
+    cascades: str = field(
+        default="last",
+        metadata=_help(
+            "Which cascades' images are compared: the last, all alike, or all with weights that grow tenfold from first to last",
+            choices=CASCADES,
+        ),
+    )
     optimiser: OptimiserPart = field(default_factory=OptimiserPart, metadata=_help("Optimiser"))
     run: RunPart = field(default_factory=RunPart, metadata=_help("Run"))
 
@@ -147,26 +159,66 @@ def read_config(path: str | Path) -> TrainConfig:
     return from_values(values)
 
 
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a configuration cannot be used: the settings that stand against each other, what is wrong, what to do."""
+
+    fields: tuple[str, ...]
+    message: str
+    hint: str
+
+    def error(self) -> InputError:
+        """Return the problem as an error."""
+        return InputError(self.message, self.hint)
+
+
 def from_values(values: Mapping[str, Any]) -> TrainConfig:
-    """Return the configuration of plain values, as :func:`to_values` gives them; missing ones are defaults."""
-    config: TrainConfig = _build(TrainConfig, values, "")
+    """Return the configuration of plain values, as :func:`to_values` gives them; missing ones are defaults.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_config`.
+    """
+    config, problems = parse(values)
+    if problems:
+        raise problems[0].error()
     return config
+
+
+def parse(values: Mapping[str, Any]) -> tuple[TrainConfig, list[Problem]]:
+    """Return the configuration of plain values, with defaults where a value cannot be used, and a problem for each of these."""
+    problems: list[Problem] = []
+    config: TrainConfig = build(TrainConfig, values, "", problems)
+    return config, problems
 
 
 def to_values(config: Any) -> dict[str, Any]:
     """Return a configuration as plain values that TOML and JSON can hold."""
-    return {key: _plain(value) for key, value in dataclasses.asdict(config).items()}
+    return {key: plain(value) for key, value in dataclasses.asdict(config).items()}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a value with lists in the place of tuples."""
     if isinstance(value, tuple):
-        return [_plain(one) for one in value]
+        return [plain(one) for one in value]
     if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
+        return {key: plain(one) for key, one in value.items()}
     return value
 
 
-def _build(cls: type[Any], values: Mapping[str, Any], where: str) -> Any:
+def build(cls: type[Any], values: Mapping[str, Any], where: str, problems: list[Problem], base: Any = None) -> Any:
+    """Return the dataclass ``cls`` from plain values, each checked for type, choices and range.
+
+    Parameters
+    ----------
+    cls, values, where
+        What to make, of what, and what stands before its names ("run.").
+    problems
+        Gets one entry for each value that cannot be used.
+    base
+        What values that are not given are taken from; None takes the defaults of ``cls``.
+    """
     fields = {one.name: one for one in dataclasses.fields(cls)}
     hints = typing.get_type_hints(cls)
     made: dict[str, Any] = {}
@@ -174,45 +226,62 @@ def _build(cls: type[Any], values: Mapping[str, Any], where: str) -> Any:
         name = f"{where}{key}"
         if key not in fields:
             near = difflib.get_close_matches(key, fields, n=2, cutoff=0.5)
-            raise InputError(
-                f"unknown setting {name} (expected one of {', '.join(fields)})",
-                f"Did you mean {' or '.join(near)}?" if near else "Remove it.",
-            )
-        made[key] = _value(hints[key], value, name)
-        _check_range(fields[key], made[key], name)
-    return cls(**made)
+            hint = f"Did you mean {' or '.join(near)}?" if near else "Remove it."
+            problems.append(Problem((name,), f"unknown setting {name} (expected one of {', '.join(fields)})", hint))
+            continue
+        try:
+            kept = _value(hints[key], value, name, problems)
+            _check_range(fields[key], kept, name)
+        except InputError as error:
+            problems.append(Problem((name,), error.message, error.hint))
+            continue
+        made[key] = kept
+    try:
+        return cls(**made) if base is None else dataclasses.replace(base, **made)
+    except InputError as error:  # what the dataclass itself refuses
+        names = tuple(f"{where}{key}" for key in made if key in error.message) or (where.rstrip("."),)
+        place = f"{where.rstrip('.')}: " if where else ""
+        problems.append(Problem(names, place + error.message, error.hint))
+        return cls() if base is None else base
 
 
-def _value(kind: Any, value: Any, name: str) -> Any:
+def _value(kind: Any, value: Any, name: str, problems: list[Problem]) -> Any:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if dataclasses.is_dataclass(kind):
-        if not isinstance(value, Mapping):
-            raise InputError(f"{name} is {value!r} (expected a table)", f"Write [{name}] and its settings below it.")
-        return _build(typing.cast("type[Any]", kind), value, f"{name}.")
+        _expect(isinstance(value, Mapping), value, name, "a table")
+        return build(typing.cast("type[Any]", kind), value, f"{name}.", problems)
     if origin is tuple:
-        if not isinstance(value, (list, tuple)):
-            raise InputError(f"{name} is {value!r} (expected a list)", f"Write {name} = [ ... ].")
+        _expect(isinstance(value, (list, tuple)), value, name, "a list")
         if arguments[-1] is not Ellipsis and len(value) != len(arguments):
             raise InputError(f"{name} has {len(value)} values (expected {len(arguments)})", "Give low and high.")
         inner = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else arguments
-        return tuple(_value(one, part, f"{name}[{n}]") for n, (one, part) in enumerate(zip(inner, value, strict=True)))
+        return tuple(_value(one, part, f"{name}[{n}]", problems) for n, (one, part) in enumerate(zip(inner, value, strict=True)))
     if origin is dict:
-        if not isinstance(value, Mapping):
-            raise InputError(f"{name} is {value!r} (expected a table)", f"Write [{name}] and its settings below it.")
-        return {key: _value(arguments[1], part, f"{name}.{key}") for key, part in value.items()}
-    if kind is Any or isinstance(kind, types.GenericAlias):
+        _expect(isinstance(value, Mapping), value, name, "a table")
+        return {key: _value(arguments[1], part, f"{name}.{key}", problems) for key, part in value.items()}
+    if kind is Any:
         return value
+    if origin in (types.UnionType, typing.Union):  # a value or None
+        kind = next(one for one in arguments if one is not type(None))
+        return None if value is None else _value(kind, value, name, problems)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if type(value) is not kind:
-        raise InputError(f"{name} is {value!r} (expected {kind.__name__})", f"Write a value of type {kind.__name__}.")
+    words = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+    _expect(type(value) is kind, value, name, words.get(kind, kind.__name__))
     return value
+
+
+def _expect(right: bool, value: Any, name: str, expected: str) -> None:
+    if not right:
+        below = f"Write [{name}] and its settings below it." if expected == "a table" else f"Write {expected}."
+        raise InputError(f"{name} is {value!r} (expected {expected})", below)
 
 
 def _check_range(one: dataclasses.Field[Any], value: Any, name: str) -> None:
     choices = one.metadata.get("choices")
     if choices and value not in choices:
-        raise InputError(f"{name} is {value!r} (expected {', '.join(choices)})", f"Choose one of {', '.join(choices)}.")
+        listed = ", ".join(str(choice) for choice in choices)
+        raise InputError(f"{name} is {value!r} (expected one of {listed})", f"Choose one of {listed}.")
     limits = one.metadata.get("range")
     if limits and isinstance(value, (int, float)) and not limits[0] <= value <= limits[1]:
         raise InputError(f"{name} is {value:g} (expected {limits[0]:g} to {limits[1]:g})", one.metadata["help"] + ".")

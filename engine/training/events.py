@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.core.errors import InputError
+from engine.core.files import replacing, translate
 
 Sink = Callable[[dict[str, Any]], None]
 CONTROL = "control"
@@ -41,13 +42,20 @@ def tell(folder: Path, word: str) -> None:
         raise InputError(
             f"a run cannot be told to {word} (expected {', '.join(COMMANDS)})", "Tell it to pause, go, stop or discard."
         )
-    (folder / CONTROL).write_text(word, encoding="utf-8")
+    with replacing(folder / CONTROL) as temporary:  # never read half
+        temporary.write_text(word, encoding="utf-8")
 
 
 class CsvLog:
-    """Appends steps and validations to ``log.csv`` in the run's folder."""
+    """Appends steps and validations to ``log.csv`` in the run's folder.
 
-    COLUMNS = ("event", "step", "loss", "learning_rate", "psnr", "ssim", "nmse", "seconds")
+    Raises
+    ------
+    OutputError
+        The disk is full, or the folder is gone.
+    """
+
+    COLUMNS = ("event", "step", "loss", "learning_rate", "psnr", "ssim", "nmse", "score", "seconds")
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "log.csv"
@@ -56,12 +64,39 @@ class CsvLog:
         """Take an event."""
         if event["event"] not in ("step", "validation"):
             return
-        new = not self._path.exists()
-        with self._path.open("a", newline="", encoding="utf-8") as stream:
-            writer = csv.DictWriter(stream, self.COLUMNS, extrasaction="ignore")
-            if new:
-                writer.writeheader()
-            writer.writerow(event)
+        try:
+            new = not self._path.exists()
+            with self._path.open("a", newline="", encoding="utf-8") as stream:
+                writer = csv.DictWriter(stream, self.COLUMNS, extrasaction="ignore")
+                if new:
+                    writer.writeheader()
+                writer.writerow(event)
+        except OSError as error:
+            raise translate(error, self._path) from error
+
+    def close(self) -> None:
+        """Leave nothing open."""
+
+
+def read_log(folder: Path) -> list[dict[str, Any]]:
+    """Return the events that a run wrote into ``log.csv``: steps and validations, numbers as numbers; [] when it kept none.
+
+    What was told after the checkpoint that a run was resumed from stands there twice; the later one counts.
+    """
+    try:
+        with (folder / "log.csv").open(newline="", encoding="utf-8") as stream:
+            rows = list(csv.DictReader(stream))
+    except OSError:
+        return []
+    found: dict[tuple[str, int], dict[str, Any]] = {}
+    for row in rows:
+        try:
+            numbers = {key: float(value) for key, value in row.items() if key not in ("event", "step", None) and value}
+            place = (row["event"], int(row["step"]))
+        except (TypeError, ValueError, KeyError):  # a line that a kill cut short
+            continue
+        found[place] = {"event": place[0], "step": place[1], **numbers}
+    return sorted(found.values(), key=lambda event: (event["step"], event["event"]))
 
 
 class TensorBoardLog:
@@ -75,11 +110,15 @@ class TensorBoardLog:
                 "a TensorBoard log needs the package tensorboard (found none)",
                 "Install it: `pip install tensorboard`, or set run.tensorboard = false.",
             ) from error
-        self._writer = SummaryWriter(str(folder / "tensorboard"))  # type: ignore[no-untyped-call]
+        self._writer: Any = SummaryWriter(str(folder / "tensorboard"))
 
     def __call__(self, event: dict[str, Any]) -> None:
         """Take an event."""
         for key, value in event.items():
             if key not in ("event", "step") and isinstance(value, (int, float)):
-                self._writer.add_scalar(f"{event['event']}/{key}", value, event.get("step", 0))  # type: ignore[no-untyped-call]
-        self._writer.flush()  # type: ignore[no-untyped-call]
+                self._writer.add_scalar(f"{event['event']}/{key}", value, event.get("step", 0))
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Close the log's file."""
+        self._writer.close()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,18 +16,23 @@ import torch
 from torch import Tensor, nn
 
 from engine.core.errors import InputError
-from engine.core.jobs import silent
+from engine.core.files import replacing
+from engine.core.jobs import CancelToken, Reporter, silent
 from engine.core.types import Kind
 from engine.datasets.examples import Example
 from engine.evaluation.score import score
+from engine.losses import LOSSES, LossInput
+from engine.losses.kspace import predicted
+from engine.models.parts.checkpointing import recomputing
 from engine.training import distributed
-from engine.training.config import OptimiserPart
+from engine.training.config import OptimiserPart, TrainConfig
 from engine.training.events import Sink, command
 from engine.training.selfsupervised import split_lines
 from engine.training.state import State, save_best, save_checkpoint
 from engine.training.steps import predict, total
 
 METRICS = ("psnr", "ssim", "nmse")
+HELD = "held_db"  # the score without a truth
 PAUSE_SECONDS = 0.2
 REPORT_SECONDS = 0.2
 
@@ -50,30 +56,28 @@ def fit(state: State, sink: Sink) -> str:
     Raises
     ------
     InputError
-        The loss is not finite; the cause is named and the last checkpoint is kept.
+        The loss or its gradient is not finite; the cause is named and the last checkpoint is kept.
     DeviceMemoryError, OutputError
         No memory, full disk.
     """
-    run = state.config.run
-    ended = ""
+    state.ended = ended = ""
     began, before = time.monotonic(), state.spent_seconds
-    if state.step == 0:
+    if not state.history:
         validate(state, sink)
         checkpoint(state)
     while not ended:
-        state.spent_seconds = before + time.monotonic() - began
         try:
             train_epoch(state, sink, before, began)
         except Stopped as stopped:
             ended = stopped.word
-            state.spent_seconds = before + time.monotonic() - began
-            if ended == "stop" and (not state.history or state.history[-1]["step"] != state.step):
-                checkpoint(state)
-            break
         state.spent_seconds = before + time.monotonic() - began
-        validate(state, sink)
-        checkpoint(state)
-        ended = distributed.agree(state, _finished(state))
+        # Told to stop, it keeps the best there is; what was never scored but at its beginning is scored now.
+        if not ended or (ended == "stop" and len(state.history) == 1 and state.step > 0):
+            validate(state, sink)
+        ended = ended or distributed.agree(state, _finished(state))
+        state.ended = ended
+        if ended != "discard":
+            checkpoint(state)
     sink({"event": "end", "step": state.step, "reason": ended, "best": state.best, "best_step": state.best_step,
           "seconds": round(state.spent_seconds, 2)})  # fmt: skip
     return ended
@@ -101,7 +105,7 @@ def train_epoch(state: State, sink: Sink, spent_before: float = 0.0, began: floa
     told = 0.0
     with _examples(state, numbers) as examples:
         while state.step < last:
-            if _listen(state, spent_before + time.monotonic() - began):
+            if _listen(state, spent_before + time.monotonic() - began, sink):
                 return
             rate = learning_rate(optimiser, state.step, run.steps)
             for group in state.optimiser.param_groups:
@@ -132,46 +136,96 @@ def _step(state: State, examples: Iterator[Example], count: int) -> tuple[float,
         with contextlib.nullcontext() if together else state.parallel.no_sync():  # type: ignore[operator,union-attr]
             value, parts = _loss(state, example)
             # Several processes average their gradients; one process sums its own.
-            (value * state.world / config.optimiser.batch).backward()  # type: ignore[no-untyped-call]
+            share = value * state.world / config.optimiser.batch
+            (share if state.scaler is None else state.scaler.scale(share)).backward()  # type: ignore[no-untyped-call]
         loss += float(value.detach()) / count
         terms = {name: terms[name] + part / count for name, part in parts.items()}
     if not math.isfinite(loss):
-        raise InputError(
-            f"the loss is {loss} at step {state.step + 1} (expected a finite number; terms: "
-            + ", ".join(f"{name} {value:g}" for name, value in terms.items())
-            + ")",
-            'Lower optimiser.learning_rate or optimiser.clip, or use run.precision = "float32"; the last checkpoint is kept.',
-        )
+        raise _not_finite(state, f"the loss is {loss}", terms)
+    _update(state, terms)
+    return loss, terms
+
+
+def _update(state: State, terms: Mapping[str, float]) -> None:
+    """Move the weights along the gradient, and their moving average after them."""
+    part = state.config.optimiser
+    if state.scaler is not None:
+        state.scaler.unscale_(state.optimiser)
     trained = [p for p in state.module.parameters() if p.requires_grad]
-    if config.optimiser.clip > 0:
-        nn.utils.clip_grad_norm_(trained, config.optimiser.clip)
-    state.optimiser.step()
+    norm = float(nn.utils.clip_grad_norm_(trained, part.clip if part.clip > 0 else math.inf))
+    if state.scaler is None:
+        if not math.isfinite(norm):
+            raise _not_finite(state, f"the gradient's norm is {norm}", terms)
+        state.optimiser.step()
+    else:
+        state.scaler.step(state.optimiser)  # leaves out a step whose gradients left float16's range, and lowers the scale
+        state.scaler.update()
     if state.ema is not None:
         # The average follows quickly at first: it would remember the start for a long time otherwise.
-        decay = min(config.optimiser.ema, (1 + state.step) / (10 + state.step))
+        decay = min(part.ema, (1 + state.step) / (10 + state.step))
         with torch.no_grad():
             for name, parameter in state.module.named_parameters():
                 if name in state.ema:
                     state.ema[name].lerp_(parameter.detach(), 1 - decay)
-    return loss, terms
+
+
+def _not_finite(state: State, what: str, terms: Mapping[str, float]) -> InputError:
+    listed = ", ".join(f"{name} {value:g}" for name, value in terms.items())
+    return InputError(
+        f"{what} at step {state.step + 1} (expected a finite number; terms: {listed})",
+        'Lower optimiser.learning_rate or optimiser.clip, or use run.precision = "float32"; the last checkpoint is kept.',
+    )
 
 
 def _loss(state: State, example: Example) -> tuple[Tensor, dict[str, float]]:
     config = state.config
+    shown = held = None
     if config.data.mode == "self":
         rng = np.random.default_rng((config.run.seed, 3, state.step))
         shown, held = split_lines(example.mask, example.acs, rng)
-        _, data = predict(state.runner, state.spec, example, config.run.precision, input_mask=shown)
-        return total(config.losses, split_loss_input(data, held))
-    _, data = predict(state.runner, state.spec, example, config.run.precision)
-    return total(config.losses, data)
+    with recomputing(config.run.checkpointing):
+        _, data = predict(
+            state.runner,
+            state.spec,
+            example,
+            config.run.precision,
+            input_mask=shown,
+            mapping=state.mapping,
+            report=Reporter(None, _Ear(state)),
+            stages=reads_stages(config),
+        )
+    if held is not None:
+        data = split_loss_input(data, held)
+    return total(config.losses, data, config.cascades)
 
 
-def split_loss_input(data: Any, held: Tensor) -> Any:
+def reads_stages(config: TrainConfig) -> bool:
+    """Return whether a term of the loss reads what cascades report; it is not kept otherwise."""
+    return config.cascades != "last" or any(not LOSSES.get(name).of_image for name in config.losses)
+
+
+def split_loss_input(data: LossInput, held: Tensor) -> LossInput:
     """Return loss input that compares k-space only where ``held`` is true: samples the network did not see."""
-    import dataclasses
-
     return dataclasses.replace(data, target=None, measured=held)
+
+
+class _Ear(CancelToken):
+    """Lets the word stop be heard within a step, of one process; several would wait for each other for ever."""
+
+    def __init__(self, state: State) -> None:
+        super().__init__()
+        self._state, self._asked = state, time.monotonic()
+
+    @property
+    def cancelled(self) -> bool:
+        """Raise ``Stopped`` when the run was told to stop or discard; asked a few times a second."""
+        now = time.monotonic()
+        if self._state.world == 1 and now - self._asked > PAUSE_SECONDS:
+            self._asked = now
+            word = command(self._state.folder)
+            if word in ("stop", "discard"):
+                raise Stopped(word)
+        return False
 
 
 @contextlib.contextmanager
@@ -193,15 +247,17 @@ def _examples(state: State, numbers: list[int]) -> Iterator[Iterator[Example]]:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _listen(state: State, seconds: float) -> bool:
+def _listen(state: State, seconds: float, sink: Sink) -> bool:
     """Do what the run was told: wait while paused, raise to stop; return whether its minutes are used up."""
     minutes = state.config.run.minutes
     word = "go"
     if state.rank == 0:
         word = command(state.folder)
-        while word == "pause":
-            time.sleep(PAUSE_SECONDS)
-            word = command(state.folder)
+        if word == "pause":
+            sink({"event": "paused", "step": state.step})
+            while (word := command(state.folder)) == "pause":
+                time.sleep(PAUSE_SECONDS)
+            sink({"event": "resumed", "step": state.step})
         if word == "go" and minutes > 0 and seconds >= 60 * minutes:
             word = "minutes"
     word = distributed.agree(state, word)
@@ -211,40 +267,68 @@ def _listen(state: State, seconds: float) -> bool:
 
 
 def validate(state: State, sink: Sink) -> dict[str, float]:
-    """Score the kept weights on the validation examples: means of PSNR, SSIM and NMSE of whole magnitude series."""
+    """Score the kept weights on the validation examples; several processes do the same work once, in the first of them.
+
+    The score, higher is better, decides what is best: the mean PSNR of whole magnitude series; where an example was never fully
+    sampled, the signal-to-error ratio in dB of samples that the network was not shown (PSNR against a zero-filled image would
+    reward doing nothing).
+    """
     if state.rank != 0:
         return {}
     began = time.monotonic()
     current = {name: value.detach().clone() for name, value in state.module.state_dict().items()}
     state.module.load_state_dict(state.weights())
     state.module.eval()
-    values: dict[str, list[float]] = {name: [] for name in METRICS}
+    blind = any(example.target is None for example in state.validation)
+    values: dict[str, list[float]] = {}
     preview: Tensor | None = None
     try:
         with torch.inference_mode():
-            for example in state.validation:
-                there = example.to(state.device)
-                image, data = predict(state.module, state.spec, there, state.config.run.precision)
-                truth = data.target if data.target is not None else data.operator.adjoint(data.full)
-                found = score(_numpy(image), _numpy(truth), METRICS, None, "myoscope", silent(), Kind.UNKNOWN)
-                for one in found:
-                    values[one.metric].append(one.value)
+            for number, example in enumerate(state.validation):
+                image, found = _scored(state, example.to(state.device), number, blind)
+                for name, value in found.items():
+                    values.setdefault(name, []).append(value)
                 preview = image if preview is None else preview
     finally:
         state.module.load_state_dict(current)
         state.module.train()
     means = {name: float(np.mean(value)) for name, value in values.items()}
-    improved = state.best is None or means["psnr"] > state.best
+    _note(state, sink, means, HELD if blind else METRICS[0], preview, time.monotonic() - began)
+    return means
+
+
+def _scored(state: State, example: Example, number: int, blind: bool) -> tuple[Tensor, dict[str, float]]:
+    """Return the image of one example and its scores by name."""
+    config = state.config
+    if blind:
+        rng = np.random.default_rng((config.run.seed, 6, number))
+        shown, held = split_lines(example.mask, example.acs, rng)
+        image, data = predict(state.module, state.spec, example, config.run.precision, shown, stages=False)
+        error = ((predicted(data) - data.full) * held).abs().square().sum()
+        power = (data.full * held).abs().square().sum()
+        return image, {HELD: float(10 * torch.log10(power / error))}
+    image, data = predict(state.module, state.spec, example, config.run.precision, stages=False)
+    scores = score(_numpy(image), _numpy(data.truth), METRICS, None, "myoscope", silent(), Kind.UNKNOWN)
+    found: dict[str, list[float]] = {}
+    for one in scores:
+        found.setdefault(one.metric, []).append(one.value)
+    return image, {name: float(np.mean(value)) for name, value in found.items()}
+
+
+def _note(state: State, sink: Sink, means: dict[str, float], metric: str, preview: Tensor | None, seconds: float) -> None:
+    """Keep the weights if they are the best so far; tell the scores."""
+    found = means[metric]
+    improved = state.best is None or found > state.best
     state.waited = 0 if improved else state.waited + 1
     if improved:
-        state.best, state.best_step = means["psnr"], state.step
+        state.best, state.best_step = found, state.step
         save_best(state)
-    record = {"event": "validation", "step": state.step, **means, "best": improved, "seconds": round(time.monotonic() - began, 2)}
+    record = {"event": "validation", "step": state.step, **means, "score": found, "metric": metric, "best": improved,
+              "seconds": round(seconds, 2)}  # fmt: skip
     state.history.append({key: value for key, value in record.items() if key != "event"})
     if preview is not None:
         record["preview"] = str(save_preview(state, preview))
     sink(record)
-    return means
 
 
 def _numpy(image: Tensor) -> Any:
@@ -253,8 +337,6 @@ def _numpy(image: Tensor) -> Any:
 
 def save_preview(state: State, image: Tensor) -> Path:
     """Write the first validation example as it is now: ``preview-STEP.npy``, float32 (frame, y, x), magnitudes."""
-    from engine.core.files import replacing
-
     path = state.folder / f"preview-{state.step:07d}.npy"
     with replacing(path) as temporary:
         np.save(temporary, image[0].abs().float().cpu().numpy())

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import dataclasses
 import json
+import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from engine.core import device as devices
-from engine.core.errors import FormatError, InputError
+from engine.core.errors import DeviceMemoryError, FormatError, InputError
+from engine.core.files import replacing, translate
+from engine.datasets.sources import SAMPLE
+from engine.io.samples import samples
+from engine.reconstruction.weights import preset_of
 from engine.training import distributed
-from engine.training.config import TrainConfig, from_values
+from engine.training.config import SourcePart, TrainConfig, from_values
 from engine.training.events import CONTROL, CsvLog, Sink, TensorBoardLog, tell
-from engine.training.loop import fit
+from engine.training.loop import HELD, METRICS, fit
 from engine.training.setup import CONFIG, set_up
-from engine.training.state import BEST, LAST, State, read_checkpoint
+from engine.training.state import BEST, LAST, State, read_checkpoint, read_notes
 from engine.weights import library
 from engine.weights.card import ModelCard
 
+PROCESS, RESULT = "process", "result.json"
 _MMAP_MAX, _TRIM_THRESHOLD = -4, -1  # of glibc's mallopt
 
 
@@ -39,20 +47,78 @@ def new_folder(name: str) -> Path:
 
 
 def runs() -> list[dict[str, Any]]:
-    """Return all runs, newest first: folder, name, network, step, steps, best score, whether it can be resumed."""
+    """Return all runs, newest first.
+
+    Each is a record of ``folder``, ``name``, ``network``, ``step``, ``steps``, ``best`` score and ``best_step``, ``seconds``,
+    ``history`` (validations), ``weights`` (id, None before the end), ``parent`` (what it started from, None), ``ended`` (why, ""
+    before) and ``state``: ``running``, ``interrupted`` (it can be resumed) or ``ended``.
+    """
     found = []
-    for folder in sorted(runs_folder().glob("*"), key=lambda path: path.stat().st_mtime, reverse=True):
+    folders = [folder for folder in runs_folder().glob("*") if (folder / LAST).is_file()]
+    for folder in sorted(folders, key=lambda path: (path / LAST).stat().st_mtime, reverse=True):
         try:
-            about = read_checkpoint(folder / LAST)[1]
+            about = read_notes(folder / LAST)
         except FormatError:
             continue
-        config = about["config"]
+        config, ended = about["config"], about.get("ended", "")
         found.append({
             "folder": str(folder), "name": config["name"], "network": config["model"]["network"], "step": about["step"],
             "steps": config["run"]["steps"], "best": about["best"], "best_step": about["best_step"],
-            "seconds": about["spent_seconds"], "history": about["history"],
+            "seconds": about["spent_seconds"], "history": about["history"], "weights": _result(folder), "ended": ended,
+            "parent": config["model"]["start"] or None,
+            "state": "running" if is_running(folder) else "ended" if ended else "interrupted",
         })  # fmt: skip
     return found
+
+
+def _result(folder: Path) -> str | None:
+    try:
+        return str(json.loads((folder / RESULT).read_text(encoding="utf-8"))["weights"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def is_running(folder: Path) -> bool:
+    """Return whether the process that trains in this folder is alive."""
+    try:
+        number = int((folder / PROCESS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return process_exists(number)
+
+
+def process_exists(number: int) -> bool:
+    """Return whether there is a process of this number on this machine."""
+    try:
+        import psutil
+    except ImportError:
+        if sys.platform == "win32":
+            return False  # there, a signal would end it
+        try:
+            os.kill(number, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
+    return bool(psutil.pid_exists(number))
+
+
+def remove_run(folder: Path) -> None:
+    """Delete a run that is over; its weights stay in the library.
+
+    Raises
+    ------
+    InputError, FormatError, OutputError
+        It is still running, or no run, or cannot be deleted.
+    """
+    read_run(folder)
+    if is_running(folder):
+        raise InputError(f"the run in {folder} is still on", "Stop or discard it first.")
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise translate(error, folder) from error
 
 
 def read_run(folder: Path) -> TrainConfig:
@@ -77,7 +143,7 @@ def run(config: TrainConfig, folder: Path, sink: Sink, resume: bool = False) -> 
         Contradictions, data, memory, disk; the last checkpoint stays.
     """
     keep_heap()
-    with distributed.processes(config) as (rank, world):
+    with distributed.processes(config) as (rank, world), contextlib.ExitStack() as afterwards:
         sinks: list[Sink] = [sink] if rank == 0 else []
 
         def everyone(event: dict[str, Any]) -> None:
@@ -89,25 +155,54 @@ def run(config: TrainConfig, folder: Path, sink: Sink, resume: bool = False) -> 
         state = set_up(config, folder, everyone, resume, rank, world)
         if rank == 0:
             (folder / CONTROL).unlink(missing_ok=True)
-            sinks += [CsvLog(folder)] if config.run.csv else []
-            sinks += [TensorBoardLog(folder)] if config.run.tensorboard else []
+            (folder / PROCESS).write_text(str(os.getpid()), encoding="utf-8")
+            afterwards.callback((folder / PROCESS).unlink, missing_ok=True)
+            for made in logs(config, folder):
+                afterwards.callback(made.close)
+                sinks.append(made)
         everyone({
             "event": "start", "folder": str(folder), "network": state.spec.name, "step": state.step, "steps": config.run.steps,
             "parameters": sum(p.numel() for p in state.module.parameters()), "device": devices.label(state.device),
             "validation_examples": len(state.validation), "resumed": resume,
         })  # fmt: skip
-        with devices.memory_errors(
-            state.device, f"training {state.spec.title} (try run.checkpointing, data.columns, run.precision)"
-        ):
+        with _memory_hint(state):
             ended = fit(state, everyone)
-        if rank != 0:
-            return None
-        if ended == "discard":
-            shutil.rmtree(folder)
-            return None
-        identifier = register(state)
-        sink({"event": "weights", "id": identifier, "score": state.best, "step": state.best_step})
-        return identifier
+    # Its files are closed now: on some systems open ones cannot be removed.
+    if rank != 0:
+        return None
+    if ended == "discard":
+        shutil.rmtree(folder)
+        return None
+    identifier = register(state)
+    sink({"event": "weights", "id": identifier, "score": state.best, "step": state.best_step})
+    return identifier
+
+
+def logs(config: TrainConfig, folder: Path) -> list[CsvLog | TensorBoardLog]:
+    """Return the logs that a configuration asks for."""
+    wanted: list[CsvLog | TensorBoardLog] = []
+    if config.run.csv:
+        wanted.append(CsvLog(folder))
+    if config.run.tensorboard:
+        wanted.append(TensorBoardLog(folder))
+    return wanted
+
+
+@contextlib.contextmanager
+def _memory_hint(state: State) -> Iterator[None]:
+    """Say what to change when memory runs out."""
+    try:
+        with devices.memory_errors(state.device, f"training {state.spec.title}"):
+            yield
+    except DeviceMemoryError as error:
+        run, data = state.config.run, state.config.data
+        ways = [] if run.checkpointing else ["run.checkpointing = true"]
+        if data.columns > 32 or (data.columns == 0 and state.config.masks.full_readout):
+            ways.append(f"data.columns = {data.columns // 2 if data.columns else 48}")
+        if run.precision == "float32":
+            ways.append('run.precision = "bfloat16"')
+        ways.append("fewer data.acquisition.frames, or a smaller preset of the network")
+        raise DeviceMemoryError(error.message, f"Set {', or '.join(ways)}; then resume.") from error
 
 
 def register(state: State) -> str:
@@ -123,32 +218,49 @@ def register(state: State) -> str:
     card = ModelCard(
         id=identifier,
         network=state.spec.name,
-        preset=next((name for name, preset in state.spec.presets.items() if preset == state.network_config), None),
+        preset=preset_of(state.spec, state.network_config),
         config=dataclasses.asdict(state.network_config),
         parameters=0,
         sha256="",
         source=f"trained with Myoscope, {about['step']} steps of {config.optimiser.batch}, {state.spent_seconds / 60:.0f} minutes, "
         f"{devices.label(state.device)}",
-        licence="Apache-2.0" if not config.model.start else "as the weights it started from",
+        licence=config.licence,
         parent=config.model.start or None,
         data="; ".join(_words(part) for part in config.data.sources),
-        masks=", ".join(config.masks.patterns) + f", ACS {config.masks.acs[0]} to {config.masks.acs[1]}",
+        masks=f"{', '.join(config.masks.patterns)}, ACS {config.masks.acs[0]} to {config.masks.acs[1]}",
         accelerations=config.masks.acceleration,
         coils=f"{config.data.acquisition.coils[0]} to {config.data.acquisition.coils[1]} where simulated, maps estimated (ESPIRiT)",
         normalisation=state.spec.normalise,
-        scores={key: float(scores[key]) for key in ("psnr", "ssim", "nmse") if key in scores},
+        scores={key: float(scores[key]) for key in (*METRICS, HELD) if key in scores},
+        protocol=_protocol(config, len(state.validation)),
         seed=config.run.seed,
+        notes=config.notes,
     )
-    return library.add({key: value.numpy() for key, value in tensors.items()}, card).card.id
+    found = library.add({key: value.numpy() for key, value in tensors.items()}, card).card.id
+    with replacing(state.folder / RESULT) as temporary:
+        temporary.write_text(json.dumps({"weights": found}), encoding="utf-8")
+    return found
 
 
-def _words(part: Any) -> str:
+def _protocol(config: TrainConfig, examples: int) -> str:
+    """Return how the scores were taken."""
+    masks, columns = config.validation_masks, config.data.validation_columns
+    where = "; ".join(_words(part) for part in config.data.validation) or "subjects kept out of training"
+    crop = f", crops of {columns} columns" if columns else ""
+    low, high = masks.acceleration
+    factor = f"R {low:g}" if low == high else f"R {low:g} to {high:g}"
+    return f"{examples} series of {where}{crop}; {', '.join(masks.patterns)}, {factor}, ACS {masks.acs[0]} to {masks.acs[1]}"
+
+
+def _words(part: SourcePart) -> str:
+    """Return a source in words: never a whole path, which would tell whose machine it was."""
     text = part.location.replace("\\", "/").rstrip("/").split("/")[-1]
     if part.slices:
         text += f" slices {', '.join(map(str, part.slices))}"
     if part.leave_out:
         text += f" without slices {', '.join(map(str, part.leave_out))}"
-    return text
+    licence = next((one.licence for one in samples() if part.location == f"{SAMPLE}{one.name}"), "")
+    return f"{text} ({licence})" if licence else text
 
 
 def keep_heap() -> None:

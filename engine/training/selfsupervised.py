@@ -58,7 +58,8 @@ def split_lines(mask: Tensor, acs: int | None, rng: np.random.Generator) -> tupl
             count = int(SHARE * measured.sum())
             if free.sum() < 2 or count < 1:
                 raise InputError(
-                    f"too few samples to split for self-supervision (expected at least two outside the centre / found {int(free.sum())})",
+                    "too few samples to split for self-supervision (expected at least two outside the centre / found "
+                    f"{int(free.sum())})",
                     "Use data that were measured with a lower acceleration.",
                 )
             count = min(count, int(free.sum()) - 1)

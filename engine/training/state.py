@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,9 @@ class State:
     """Everything a run needs to go on.
 
     ``step`` counts finished optimiser steps; ``ema`` the moving average of the weights (None without); ``best`` the best validation
-    score so far and ``best_step`` its step; ``history`` one record for each validation; ``spent_seconds`` of all sessions.
+    score so far and ``best_step`` its step; ``history`` one record for each validation; ``spent_seconds`` of all sessions;
+    ``ended`` why it came to its end, "" before; ``mapping`` the frozen mapping network that terms of the loss ask; ``scaler`` what keeps
+    gradients in float16's range.
     """
 
     config: TrainConfig
@@ -47,6 +50,9 @@ class State:
     waited: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
     spent_seconds: float = 0.0
+    ended: str = ""
+    mapping: nn.Module | None = None
+    scaler: torch.amp.GradScaler | None = None
     rank: int = 0
     world: int = 1
     parallel: nn.Module | None = None
@@ -85,6 +91,8 @@ def save_checkpoint(state: State, name: str = LAST) -> Path:
         "waited": state.waited,
         "history": state.history,
         "spent_seconds": state.spent_seconds,
+        "ended": state.ended,
+        "scaler": None if state.scaler is None else state.scaler.state_dict(),
     }
     return _write(state.folder / name, tensors, about)
 
@@ -114,17 +122,29 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     FormatError
         There is none, or it is damaged.
     """
+    with _opened(path) as file:
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 not a mapping
+    return tensors, read_notes(path)
+
+
+def read_notes(path: Path) -> dict[str, Any]:
+    """Return the notes of a checkpoint alone; errors as in :func:`read_checkpoint`."""
+    with _opened(path) as file:
+        about = json.loads((file.metadata() or {}).get(METADATA, "null"))
+    if not isinstance(about, dict):
+        raise FormatError(f"{path.name} is not a checkpoint of a training run", "Resume from a run's folder.")
+    return about
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     if not path.is_file():
         raise FormatError(f"there is no checkpoint {path}", "The run was stopped before its first checkpoint; start it again.")
     try:
         with safe_open(path, framework="pt") as file:
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 not a mapping
-            about = json.loads((file.metadata() or {}).get(METADATA, "null"))
+            yield file
     except (SafetensorError, OSError, ValueError) as error:
         raise FormatError(f"{path.name} is damaged ({error})", "Resume from another run.") from error
-    if not isinstance(about, dict):
-        raise FormatError(f"{path.name} is not a checkpoint of a training run", "Resume from a run's folder.")
-    return tensors, about
 
 
 def restore(state: State, path: Path) -> None:
@@ -144,18 +164,24 @@ def restore(state: State, path: Path) -> None:
             f"{path} does not fit the network of this run ({error})", "Resume with its own settings."
         ) from error
     if state.ema is not None:
-        state.ema = {key: tensors[f"ema.{key}"].to(state.device) for key in state.ema}
-    for group in state.optimiser.param_groups:
-        for parameter in group["params"]:
-            name = next(key for key, one in state.module.named_parameters() if one is parameter)
-            kept = {
-                key.split(".")[1]: value
-                for key, value in tensors.items()
-                if key.startswith("optimiser.") and key.split(".", 2)[2] == name
-            }
-            if kept:
-                state.optimiser.state[parameter] = {
-                    key: value if key == "step" else value.to(parameter.device) for key, value in kept.items()
-                }
+        # A run whose moving average was switched on later begins it at the weights.
+        state.ema = {key: tensors.get(f"ema.{key}", model[key]).to(state.device) for key in state.ema}
+    _restore_optimiser(state, tensors)
     state.step, state.best, state.best_step = about["step"], about["best"], about["best_step"]
     state.waited, state.history, state.spent_seconds = about["waited"], about["history"], about["spent_seconds"]
+    if state.scaler is not None and about.get("scaler"):
+        state.scaler.load_state_dict(about["scaler"])
+
+
+def _restore_optimiser(state: State, tensors: Mapping[str, Tensor]) -> None:
+    kept: dict[str, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        if key.startswith("optimiser."):
+            _, moment, name = key.split(".", 2)
+            kept.setdefault(name, {})[moment] = value
+    trained = {id(parameter) for group in state.optimiser.param_groups for parameter in group["params"]}
+    for name, parameter in state.module.named_parameters():
+        if id(parameter) in trained and name in kept:
+            state.optimiser.state[parameter] = {
+                moment: value if moment == "step" else value.to(parameter.device) for moment, value in kept[name].items()
+            }

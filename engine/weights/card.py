@@ -41,10 +41,14 @@ class ModelCard:
         Scaling rule they expect (:mod:`engine.physics.scaling`); "" leaves it to the method.
     scores
         Metric -> value on held-out data.
+    protocol
+        How the scores were taken.
     seed, software, created
         How and when they were made.
     known_failures
         Sentences.
+    notes
+        What whoever has the weights wants to say about them.
     use
         "research use only".
     """
@@ -64,10 +68,12 @@ class ModelCard:
     coils: str = "unknown"
     normalisation: str = ""
     scores: Mapping[str, float] = field(default_factory=dict)
+    protocol: str = ""
     seed: int | None = None
     software: Mapping[str, str] = field(default_factory=dict)
     created: str = ""
     known_failures: tuple[str, ...] = ()
+    notes: str = ""
     use: str = RESEARCH_USE
 
     def __post_init__(self) -> None:

@@ -59,6 +59,8 @@ class MapsStandIn:
         self.pixels: list[tuple[int, int, int]] = []
         self.saved_maps: list = []
         self.asked_segments: list = []
+        self.asked_ecv: list = []
+        self.sites: list = []
 
     def fit_models(self):
         return FIT_MODELS
@@ -118,7 +120,7 @@ class MapsStandIn:
                 inside ^= crosses & (x < (x1 - x0) * (y - y0) / (y1 - y0) + x0)
         return inside
 
-    def segments(self, endo, epi, insertion, clockwise, level, shape):
+    def segments(self, endo, epi, insertion, clockwise, level, shape, *, pixel_mm=(1.0, 1.0)):
         self.asked_segments.append((insertion, clockwise, level))
         wall = self.contour_region(epi, shape) & ~self.contour_region(endo, shape)
         if not wall.any():
@@ -140,8 +142,64 @@ class MapsStandIn:
             rows.append({"segment": number, "name": "", **names, "n": int(good.sum()), "n_invalid": int((mask & ~good).sum())})
         return rows
 
+    def bullseye(self, values, masks):
+        rows = [row for at, found in masks.items() for row in self.segment_table(values, at, found)]
+        pooled = []
+        for number in range(1, 17):
+            mine = [row for row in rows if row["segment"] == number and row["n"]]
+            n = sum(row["n"] for row in mine)
+            mean = sum(row["n"] * row["mean"] for row in mine) / n if n else np.nan
+            pooled.append({"segment": number, "mean": mean, "n": n})
+        return pooled
+
+    # between maps
+
+    def ecv(self, native, post, blood, haematocrit, myocardium=None, *, blood_post=None, myocardium_post=None):
+        if not 0 < haematocrit < 1:
+            raise InputError(f"the haematocrit is no fraction (expected 0 to 1 / found {haematocrit:g})", "Give 0.42 for 42 %.")
+        valid = native.valid & post.valid
+        self.asked_ecv.append((native, post, blood, haematocrit, myocardium))
+        self.asked_post = (blood_post, myocardium_post)
+        values = np.where(valid, 25 + native.main.values * np.float32(1e-3), 0).astype(np.float32)
+        summary = {"haematocrit": haematocrit, "blood": {"native_ms": 1500.0, "native_n": 12}, "ecv": 26.0, "ecv_sd": 1.5}
+        return ParameterMap(values, "ECV", "%", valid), summary
+
+    def compare_maps(self, maps, reference, region=None, *, masks=None):
+        both = maps.valid & reference.valid & (True if region is None else region.pixels)
+        change, mean = maps.main.values - reference.main.values, (maps.main.values + reference.main.values) / 2
+        made = {**_agreement(change[both]), "means": mean[both], "differences": change[both]}
+        if masks is not None:
+            rows = [
+                {**_agreement(change[at][m]), "segment": n, "reference_mean": float(reference.main.values[at][m].mean())}
+                for at, found in masks.items()
+                for n, m in found.items()
+            ]
+            made |= {"segments": rows, "segment_agreement": _agreement(np.array([row["bias"] for row in rows]))}
+        return made
+
+    def disagreement(self, maps):
+        stack = np.stack([m.main.values for m in maps])
+        valid = np.all([m.valid for m in maps], axis=0)
+        return ParameterMap(np.where(valid, stack.std(axis=0, ddof=1), 0).astype(np.float32), "T1", "ms", valid)
+
+    # site references
+
+    def site_references(self):
+        return [{**site, "name": f"{site['quantity']}, {site['field_t']:g} T, {site['sequence']}"} for site in self.sites]
+
+    def save_site_references(self, records):
+        self.sites = [dict(record) for record in records]
+
+    def z_score(self, value, site):
+        return (value - site["mean"]) / site["sd"]
+
     def save_maps(self, maps, path):
         self.saved_maps.append((maps, path))
+
+
+def _agreement(change) -> dict:
+    bias, sd = float(change.mean()), float(change.std(ddof=1))
+    return {"bias": bias, "sd": sd, "lower": bias - 1.96 * sd, "upper": bias + 1.96 * sd, "n": int(change.size)}
 
 
 def values_of(images) -> np.ndarray:

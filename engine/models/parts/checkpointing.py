@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
 from typing import TypeVar
 
 import torch
@@ -14,9 +16,23 @@ T = TypeVar("T")
 # Below this the second computation, a third more work, buys nothing that matters.
 WORTH_BYTES = 64 * 2**20
 
+_least: ContextVar[float] = ContextVar("least", default=WORTH_BYTES)
+
+
+@contextlib.contextmanager
+def recomputing(wanted: bool) -> Iterator[None]:
+    """Inside the ``with`` block (of this thread) let every step be computed again, however small; or, False, let none be."""
+    token = _least.set(0.0 if wanted else float("inf"))
+    try:
+        yield
+    finally:
+        _least.reset(token)
+
 
 def recomputed(step: Callable[[], T], kept_bytes: float, again: Callable[[], AbstractContextManager[None]] = nullcontext) -> T:
     """Return ``step()``; under gradients, where it would keep more than ``WORTH_BYTES``, compute it again in the backward pass.
+
+    :func:`recomputing` says otherwise.
 
     Parameters
     ----------
@@ -27,7 +43,7 @@ def recomputed(step: Callable[[], T], kept_bytes: float, again: Callable[[], Abs
     again
         Makes a context for the second computation, where the first one has a side effect that must not happen twice.
     """
-    if not torch.is_grad_enabled() or kept_bytes < WORTH_BYTES:
+    if not torch.is_grad_enabled() or kept_bytes < _least.get():
         return step()
     result: T = checkpoint(step, use_reentrant=False, preserve_rng_state=False, context_fn=lambda: (nullcontext(), again()))
     return result

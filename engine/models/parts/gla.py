@@ -120,7 +120,7 @@ class GLAUnit(nn.Module):
             for part in stripes.parts(frames, height, width):
                 x = features.inside(part).to(wide)
                 recalled = torch.baddbmm(bias[part[0]].unsqueeze(1), x.flatten(1, 2), matrix[part[0]].mT)
-                residual[part] = recalled.unflatten(1, x.shape[1:3])
+                residual[part] = recalled.reshape(*x.shape[:3], -1)
         return residual.permute(0, 3, 1, 2), memory
 
 

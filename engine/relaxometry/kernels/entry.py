@@ -35,10 +35,13 @@ class Problem:
         First value of u = log tau on the grid, and the distance to the next.
     offset, polar
         Whether the model has an offset; whether the samples are magnitudes whose signs are to be found.
+    margin
+        Share of the energy that is needed below which a rival polarity is not looked at.
     out, negatives
-        (OUTPUTS, at least pixels): c0, c1, u, residual energy, spread, phase and six covariances; how many samples are negative.
-    codes, picks, energies
-        Room for the work: int32 (sample or 1, pixel), int64 and float64 (pixel,).
+        (OUTPUTS, at least pixels): c0, c1, u, residual energy, spread, phase and six covariances, of which
+        real samples leave the phase, and models without offset what concerns c0, untouched; how many samples are negative.
+    codes, picks, shifts, energies
+        Room for the work: int32 (sample or 1, pixel); int64, float32 (zeros) and float64 (pixel,).
     """
 
     samples: Any
@@ -49,14 +52,18 @@ class Problem:
     step: float
     offset: bool
     polar: bool
+    margin: float
     out: Any
     negatives: Any
     codes: Any
     picks: Any
+    shifts: Any
     energies: Any
 
 
-def prepared(samples: Any, scale: float, times_ms: Any, grid: Any, dictionary: Any, offset: bool, polar: bool) -> Problem:
+def prepared(
+    samples: Any, scale: float, times_ms: Any, grid: Any, dictionary: Any, offset: bool, polar: bool, margin: float
+) -> Problem:
     """Return the problem with its times and units padded, and with room for the results."""
     count, pixels = samples.shape
     padded = -(-count // BLOCK_SIZE) * BLOCK_SIZE
@@ -74,10 +81,12 @@ def prepared(samples: Any, scale: float, times_ms: Any, grid: Any, dictionary: A
         step=float(grid[1] - grid[0]),
         offset=offset,
         polar=polar,
-        out=np.empty((OUTPUTS, pixels + SKEW)),
+        margin=margin,
+        out=np.zeros((OUTPUTS, pixels + SKEW)),  # rows that are not touched cost nothing
         negatives=np.zeros(pixels, np.uint8),
         codes=np.empty((count if polar else 1, pixels if real_samples else 0), np.int32),
         picks=np.empty(pixels if real_samples else 0, np.int64),
+        shifts=np.zeros(pixels if real_samples else 0, np.float32),
         energies=np.empty(pixels if real_samples else 0),
     )
 
@@ -89,15 +98,20 @@ def fit(problem: Problem, begin: int, end: int) -> None:
         phase.fit(p.samples, p.scale, p.times, p.units, p.first, p.step, p.offset, begin, end, p.out)
         return
 
-    def settle(chosen: Any, index: Any, again: bool) -> None:
-        real.settle(p.samples, p.scale, p.times, p.first, p.step, p.offset, chosen, index, again, p.out, p.energies, p.negatives)
+    def settle(chosen: Any, shifts: Any, index: Any, again: bool) -> None:
+        real.settle(
+            p.samples, p.scale, p.times, p.first, p.step, p.offset, chosen, shifts, index, again, p.out, p.energies, p.negatives
+        )
 
-    real.explore(p.samples, p.scale, p.units, p.offset, p.polar, begin, end, p.codes, p.picks)
-    settle(p.picks[begin:end], np.arange(begin, end), False)
+    real.explore(p.samples, p.scale, p.units, p.offset, p.polar, begin, end, p.codes, p.picks, p.shifts)
+    settle(p.picks[begin:end], p.shifts[begin:end], np.arange(begin, end), False)
     if not p.polar:
         return
-    nothing = np.empty(0, np.int64)
-    count = real.rivals(p.codes, p.picks, p.energies, begin, end, p.out, p.first, p.step, nothing, nothing)
-    found, index = np.empty(count, np.int64), np.empty(count, np.int64)
-    real.rivals(p.codes, p.picks, p.energies, begin, end, p.out, p.first, p.step, found, index)
-    settle(found, index, True)
+    room = end - begin
+    while True:
+        found, index = np.empty(room, np.int64), np.empty(room, np.int64)
+        listed = real.rivals(p.codes, p.picks, p.energies, p.margin, begin, end, p.out, p.first, p.step, found, index)
+        if listed <= room:
+            break
+        room = listed
+    settle(found[:listed], np.zeros(listed, np.float32), index[:listed], True)

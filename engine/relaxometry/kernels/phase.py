@@ -10,11 +10,12 @@ from __future__ import annotations
 import numpy as np
 
 from engine.metrics.kernels.compiled import compiled, inlined
-from engine.relaxometry import signal, uncertainty
+from engine.relaxometry import signal
 from engine.relaxometry.kernels.exponential import exp_minus
 from engine.relaxometry.kernels.real import GRID, UGRID, code_of
 from engine.relaxometry.kernels.tile import (
     BLOCK,
+    CONVERGED,
     DD,
     ED,
     EE,
@@ -23,6 +24,7 @@ from engine.relaxometry.kernels.tile import (
     ONE,
     ROWS,
     SIZE,
+    STEP,
     STEPS,
     SY,
     TILE,
@@ -38,9 +40,12 @@ from engine.relaxometry.kernels.tile import (
     H,
     I,
     U,
+    amplitudes,
+    covariances,
     curvature,
+    cut,
     gauss_newton,
-    moved,
+    largest_step,
     slope,
     terms,
 )
@@ -50,7 +55,6 @@ ZE, ZD, ZH, SZ, RE, RD, RH, SR, COS, SIN, X = (I(SIZE * row) for row in range(RO
 MORE = 10
 """Rows between those of the tile and the samples."""
 
-covariance = inlined(uncertainty.covariance)
 phase_coupling = inlined(signal.phase_coupling)
 
 
@@ -161,7 +165,9 @@ def _advance(w, part, low, high):  # type: ignore[no-untyped-def]  # noqa: ANN00
         bend = curvature(n, p, m, s, f, f1, f2) - phase_coupling(n, p, f, f1, g, g1, part * (v * v - y * y))
         newton = -slope(n, p, f, f1) / bend
         other = gauss_newton(n, p, m, f, f1)
-        w[U + j] = moved(w[U + j], newton if bend < 0.0 else other, low, high)
+        step = cut(w[U + j], newton if bend < 0.0 else other, low, high)
+        w[STEP + j] = step
+        w[U + j] += step
 
 
 @inlined
@@ -184,19 +190,13 @@ def _totals(w, padded):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
 @inlined
 def _emit(w, start, filled, out, count, part):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     for j in range(I(filled)):
-        e, d, y = w[E + j], w[D + j], w[SY + j]
-        n = w[EE + j] - part * e * e
-        f = w[YE + j] - part * e * y
-        i = start + j
-        c1 = f / n
-        energy = w[YY + j]
-        out[0, i] = part * (y - c1 * e)
-        out[1, i] = c1
-        out[2, i] = w[U + j]
-        out[3, i] = max(energy - part * y * y - f * f / n, 0.0)
+        i, energy = start + j, w[YY + j]
+        c0, c1, explained = amplitudes(w, j, part)
+        out[0, i], out[1, i], out[2, i] = c0, c1, w[U + j]
+        out[3, i] = max(energy - part * w[SY + j] * w[SY + j] - explained, 0.0)
         out[4, i] = energy - (w[SR + j] * w[SR + j] + w[SZ + j] * w[SZ + j]) / count
         out[5, i] = np.arctan2(w[SIN + j], w[COS + j])
-        cov = covariance(count, part * e, part * d, n, w[ED + j] - part * e * d, w[DD + j] - part * d * d, c1)
+        cov = covariances(w, j, count, part, c1)
         for r in range(6):
             out[6 + r, i] = cov[r]
 
@@ -230,11 +230,12 @@ def _fit(samples, scale, t, q, u0, du, offset, first, last, out):  # type: ignor
         for j in range(TILE):
             g = best[j] & (GRID - 1)
             w[U + j] = u0 + du * g
-        for step in range(STEPS + 1):
+        for _ in range(STEPS):
             _sums(w, t, padded)
             _turn(w, part)
-            if step < STEPS:
-                _advance(w, part, u0, u0 + du * (GRID - 1))
+            _advance(w, part, u0, u0 + du * (GRID - 1))
+            if largest_step(w) < CONVERGED:
+                break
         _emit(w, start, filled, out, number, part)
 
 

@@ -11,12 +11,9 @@ from __future__ import annotations
 import numpy as np
 
 from engine.metrics.kernels.compiled import compiled, inlined
-from engine.relaxometry import dictionary, uncertainty
+from engine.relaxometry import dictionary
 from engine.relaxometry.kernels.tile import (
     BLOCK,
-    DD,
-    ED,
-    EE,
     ONE,
     ROWS,
     SIZE,
@@ -24,14 +21,13 @@ from engine.relaxometry.kernels.tile import (
     TILE,
     TILE2,
     TWO,
-    YE,
     YY,
     ZERO,
-    D,
-    E,
     I,
     U,
     Y,
+    amplitudes,
+    covariances,
     refine,
 )
 
@@ -40,12 +36,8 @@ GRID = 1 << GRID_BITS
 UGRID = I(GRID)
 POLARITY_BITS = 8
 POLARITIES = (1 << POLARITY_BITS) - 1
-# Between two values of the grid the energy rises by less than the share that is missing here.
-MARGIN = np.float32(0.99)
 # See engine.relaxometry.dictionary.
 PENALTY, HIGHEST_RATIO = dictionary.PENALTY, dictionary.HIGHEST_RATIO
-
-covariance = inlined(uncertainty.covariance)
 
 
 @inlined
@@ -66,13 +58,28 @@ def _project(y, q, s, padded):  # type: ignore[no-untyped-def]  # noqa: ANN001, 
 
 
 @inlined
-def _explore_signed(y, q, s, best, padded):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _explore_signed(y, q, energy, best, padded):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Put the energies of all tau into ``energy``, and the codes of the best into ``best``."""
     for j in range(TILE):
         best[j] = 0
     for g in range(UGRID):
-        _project(y, q[g], s, padded)
+        row = energy[g * TILE : (g + ONE) * TILE]
+        _project(y, q[g], row, padded)
         for j in range(TILE):
-            best[j] = max(best[j], code_of(s[j] * s[j], g))
+            row[j] = row[j] * row[j]
+        for j in range(TILE):
+            best[j] = max(best[j], code_of(row[j], g))
+
+
+@inlined
+def _vertex(energy, g, j):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return how far from the g-th tau the vertex of the parabola through its energy and its neighbours' lies."""
+    if g == 0 or g == GRID - 1:
+        return np.float32(0.0)
+    left, middle, right = energy[(g - 1) * SIZE + j], energy[g * SIZE + j], energy[(g + 1) * SIZE + j]
+    bend = left - np.float32(2.0) * middle + right
+    shift = np.float32(0.5) * (left - right) / bend if bend < 0 else np.float32(0.0)
+    return min(max(shift, np.float32(-1.0)), np.float32(1.0))
 
 
 @inlined
@@ -125,12 +132,13 @@ def _winner(best, pick, count):  # type: ignore[no-untyped-def]  # noqa: ANN001,
             pick[j] = max(pick[j], (np.int64(best[base + j]) << POLARITY_BITS) | number)
 
 
-def _explore(samples, scale, q, offset, polar, first, last, codes, picks):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _explore(samples, scale, q, offset, polar, first, last, codes, picks, shifts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     count, padded, rows = I(samples.shape[0]), I(q.shape[1]), I(codes.shape[0])
     factor = np.float32(scale)
     part = np.float32(1.0) / np.float32(count) if offset else np.float32(0.0)
     y = np.zeros(padded * TILE, np.float32)
     s = np.empty(SIZE, np.float32)
+    energy = np.empty(SIZE if polar else GRID * SIZE, np.float32)
     mean = np.empty(padded * TILE, np.float32)
     best = np.empty(padded * TILE, np.int32)
     pick = np.empty(SIZE, np.int64)
@@ -145,7 +153,9 @@ def _explore(samples, scale, q, offset, polar, first, last, codes, picks):  # ty
             _means(y, mean, s, padded, part)
             _explore_polar(y, q, s, mean, best, padded)
         else:
-            _explore_signed(y, q, s, best, padded)
+            _explore_signed(y, q, energy, best, padded)
+            for j in range(filled):
+                shifts[start + j] = _vertex(energy, best[j] & (GRID - 1), j)
         _winner(best, pick, rows)
         for k in range(rows):
             row_of_codes = codes[k, start : start + filled]
@@ -164,7 +174,7 @@ def _score(rss, c0, c1, u, u0, du):  # type: ignore[no-untyped-def]  # noqa: ANN
     return rss if possible else PENALTY * rss
 
 
-def _settle(samples, scale, t, u0, du, offset, picks, index, again, out, energies, negatives):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _settle(samples, scale, t, u0, du, offset, picks, shifts, index, again, out, energies, negatives):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     count, padded = I(samples.shape[0]), I(t.size)
     number, factor = np.float64(count), np.float64(scale)
     part = 1.0 / number if offset else 0.0
@@ -172,44 +182,42 @@ def _settle(samples, scale, t, u0, du, offset, picks, index, again, out, energie
     for start in range(0, index.size, SIZE):
         filled = min(SIZE, index.size - start)
         pick, place = picks[start : start + filled], index[start : start + filled]
-        for j in range(filled):
-            g = (pick[j] >> POLARITY_BITS) & (GRID - 1)
-            w[U + I(j)] = u0 + du * g
+        for k in range(filled):
+            g = (pick[k] >> POLARITY_BITS) & (GRID - 1)
+            w[U + I(k)] = u0 + du * (g + shifts[start + k])
         for i in range(count):
             row = samples[i]
             base = Y + i * TILE
-            for j in range(filled):
-                v = factor * row[place[j]]
-                w[base + I(j)] = -v if np.int64(i) < (pick[j] & POLARITIES) else v
+            for k in range(filled):
+                v = factor * row[place[k]]
+                w[base + I(k)] = -v if np.int64(i) < (pick[k] & POLARITIES) else v
         refine(w, t, padded, part, u0, u0 + du * (GRID - 1))
         for k in range(filled):
-            j, i = I(k), place[k]
-            e, d, y = w[E + j], w[D + j], w[SY + j]
-            n = w[EE + j] - part * e * e
-            f = w[YE + j] - part * e * y
-            c1 = f / n
-            c0 = part * (y - c1 * e)
-            rss = max(w[YY + j] - part * y * y - f * c1, 0.0)
+            at, j = place[k], I(k)
+            c0, c1, explained = amplitudes(w, j, part)
+            rss = max(w[YY + j] - part * w[SY + j] * w[SY + j] - explained, 0.0)
             u = w[U + j]
-            if again and _score(rss, c0, c1, u, u0, du) >= _score(out[3, i], out[0, i], out[1, i], out[2, i], u0, du):
+            if again and _score(rss, c0, c1, u, u0, du) >= _score(out[3, at], out[0, at], out[1, at], out[2, at], u0, du):
                 continue
-            cov = covariance(number, part * e, part * d, n, w[ED + j] - part * e * d, w[DD + j] - part * d * d, c1)
-            out[0, i], out[1, i], out[2, i], out[3, i] = c0, c1, u, rss
-            out[4, i], out[5, i] = w[YY + j] - y * y / number, 0.0
-            out[6, i], out[7, i], out[8, i], out[9, i], out[10, i], out[11, i] = cov
-            energies[i] = w[YY + j]
-            negatives[i] = pick[k] & POLARITIES
+            out[1, at], out[2, at], out[3, at] = c1, u, rss
+            out[4, at] = w[YY + j] - w[SY + j] * w[SY + j] / number
+            var_0, var_1, var_u, cov_01, cov_0u, cov_1u = covariances(w, j, number, part, c1)
+            out[7, at], out[8, at], out[11, at] = var_1, var_u, cov_1u
+            if offset:
+                out[0, at], out[6, at], out[9, at], out[10, at] = c0, var_0, cov_01, cov_0u
+            energies[at] = w[YY + j]
+            negatives[at] = pick[k] & POLARITIES
 
 
-def _rivals(codes, picks, energies, first, last, out, u0, du, found, index):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _rivals(codes, picks, energies, margin, first, last, out, u0, du, found, index):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """List the polarities that may yet be better than those that were settled; return how many there are.
 
-    Once without a list (of length 0) to be told how long it has to be.
+    Only as many are written as ``found`` and ``index`` hold.
     """
     listed = 0
     for i in range(first, last):
         score = _score(out[3, i], out[0, i], out[1, i], out[2, i], u0, du)
-        least = MARGIN * np.float32(max(energies[i] - score, 0.0))
+        least = np.float32(margin * max(energies[i] - score, 0.0))
         for k in range(codes.shape[0]):
             code = codes[k, i]
             if np.int32(code & np.int32(-GRID)).view(np.float32) < least or k == picks[i] & POLARITIES:

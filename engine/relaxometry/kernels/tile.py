@@ -12,13 +12,14 @@ from __future__ import annotations
 import numpy as np
 
 from engine.metrics.kernels.compiled import inlined
-from engine.relaxometry import signal
+from engine.relaxometry import signal, uncertainty
 from engine.relaxometry.kernels.exponential import exp_minus
 
 I = np.uintp  # noqa: E741
 SIZE = 64
 BLOCK_SIZE = 3
-STEPS = 4
+STEPS = 8
+CONVERGED = 1e-5  # largest last step in u of a tile: the error that is left goes with its square
 NEVER_MS = 1e9
 LONGEST = 0.4  # of a step in u: two of the grid's
 
@@ -26,12 +27,13 @@ ZERO, ONE, TWO, BLOCK = I(0), I(1), I(2), I(BLOCK_SIZE)
 TILE, TILE2 = I(SIZE), I(2 * SIZE)
 
 # Where the rows of the workspace begin. Those of the samples come last.
-U, INV, E, D, H, EE, ED, DD, EH, YE, YD, YH, SY, YY, Y = (I(SIZE * row) for row in range(15))
-ROWS = 14
+U, INV, STEP, E, D, H, EE, ED, DD, EH, YE, YD, YH, SY, YY, Y = (I(SIZE * row) for row in range(16))
+ROWS = 15
 
 slope = inlined(signal.slope)
 curvature = inlined(signal.curvature)
 gauss_newton = inlined(signal.gauss_newton)
+covariance = inlined(uncertainty.covariance)
 
 
 @inlined
@@ -86,14 +88,22 @@ def sums(w, t, padded):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
 
 
 @inlined
-def moved(u, step, low, high):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Return u after a step, cut to LONGEST and to the range; one that is no number is not taken."""
+def cut(u, step, low, high):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Return the step cut to LONGEST and to the range of u; one that is no number is 0."""
     step = LONGEST if step > LONGEST else step
     step = -LONGEST if step < -LONGEST else step
-    to = u + step
-    to = low if to < low else to
-    to = high if to > high else to
-    return to if to == to else u
+    step = low - u if u + step < low else step
+    step = high - u if u + step > high else step
+    return step if step == step else 0.0
+
+
+@inlined
+def largest_step(w):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Return the largest step that was taken last in the tile."""
+    largest = 0.0
+    for j in range(TILE):
+        largest = max(largest, abs(w[STEP + j]))
+    return largest
 
 
 @inlined
@@ -114,14 +124,36 @@ def advance(w, part, low, high):  # type: ignore[no-untyped-def]  # noqa: ANN001
         bend = curvature(n, p, m, s, f, f1, f2)
         newton = -slope(n, p, f, f1) / bend
         other = gauss_newton(n, p, m, f, f1)
-        w[U + j] = moved(w[U + j], newton if bend < 0.0 else other, low, high)
+        step = cut(w[U + j], newton if bend < 0.0 else other, low, high)
+        w[STEP + j] = step
+        w[U + j] += step
+
+
+@inlined
+def amplitudes(w, j, part):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Return c0, c1 and the energy that the exponential explains; the sums follow the last step of u to first order."""
+    step, y = w[STEP + j], w[SY + j]
+    e = w[E + j] + step * w[D + j]
+    n = w[EE + j] + 2.0 * step * w[ED + j] - part * e * e
+    f = w[YE + j] + step * w[YD + j] - part * e * y
+    c1 = f / n
+    return part * (y - c1 * e), c1, f * c1
+
+
+@inlined
+def covariances(w, j, count, part, c1):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Return the six covariances from the sums before the last step: they belong together."""
+    e, d = w[E + j], w[D + j]
+    n, p, m = w[EE + j] - part * e * e, w[ED + j] - part * e * d, w[DD + j] - part * d * d
+    return covariance(count, part * e, part * d, n, p, m, c1)
 
 
 @inlined
 def refine(w, t, padded, part, low, high):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Bring u to the optimum, and leave the sums there."""
+    """Bring u to the optimum, and leave the sums before the last step."""
     totals(w, padded)
-    for step in range(STEPS + 1):
+    for _ in range(STEPS):
         sums(w, t, padded)
-        if step < STEPS:
-            advance(w, part, low, high)
+        advance(w, part, low, high)
+        if largest_step(w) < CONVERGED:
+            break

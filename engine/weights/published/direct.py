@@ -75,7 +75,7 @@ def _vsharp(state: State, sensitivity: State | None, path: Path) -> Published:
 
 def card(path: Path) -> dict[str, Any]:
     """Return what the model card of a DIRECT checkpoint says of itself."""
-    return {"source": f"{URL}, {path.name}", "coils": "multi-coil", "normalisation": "kspace_p99"}
+    return {"source": f"{URL}, {path.name}", "coils": "multi-coil", "normalisation": "kspace_p99_all"}
 
 
 Reader = Callable[[State, State | None, Path], Published]

@@ -156,7 +156,13 @@ def test_motion_correction_waits_for_the_button(opened, engine, qtbot):
     assert pane_of(opened).frame.badges == ("stale: other settings",)
     opened.maps.fit.run()
     wait(qtbot, opened)
-    assert engine.fits[-1][4].motion == "rigid"
+    assert [fit[4].motion for fit in engine.fits[-2:]] == ["none", "rigid"]
+    grid = opened.maps.panel.grid
+    grid.setFocus()
+    QTest.keyPress(grid, Qt.Key.Key_F)
+    assert pane_of(opened).frame.title == "Images, uncorrected"
+    QTest.keyRelease(grid, Qt.Key.Key_F)
+    assert pane_of(opened).frame.title == "Images"
 
 
 # --- times --------------------------------------------------------------------------------------------------------------
@@ -408,6 +414,16 @@ def test_a_removed_result_takes_its_map_off_and_undo_brings_both(opened, qtbot):
     opened.undo_stack.undo()
     wait(qtbot, opened)
     assert opened.maps.maps.display.display.panes[1].badges == ()
+
+
+def test_the_flip_shows_the_reference_in_place(opened, qtbot):
+    add_result(opened)
+    wait(qtbot, opened)
+    grid, key = opened.maps.panel.grid, opened.session.current.results[0].key
+    opened.maps.maps.set_flip(True)
+    assert grid.pane(key).frame.title == "Images"
+    opened.maps.maps.set_flip(False)
+    assert grid.pane(key).frame.title == "CG-SENSE"
 
 
 def test_tools_do_not_move_the_pixel(opened, qtbot):

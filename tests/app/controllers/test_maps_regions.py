@@ -11,11 +11,11 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtWidgets import QDialogButtonBox, QFileDialog
 
+from app.dialogs.sites import SitesDialog
 from app.display.map_state import Drawing, Tool
 from app.display.marks import MarkKind
-from app.display.regions import SiteReference
 from tests.app.controllers.test_maps import add_result, click, opened, pane_of, spot, wait  # noqa: F401
 from tests.app.maps_stand_in import molli, values_of
 
@@ -157,14 +157,27 @@ def test_contours_go_to_all_slices_and_to_another_series(opened, engine, qtbot):
 def test_numbers_as_csv_with_z_scores(opened, qtbot, tmp_path, monkeypatch):  # noqa: F811
     draw_all(opened, qtbot)
     regions = opened.maps.regions
-    regions.set_sites({"1.5 T, ours": SiteReference("1.5 T, ours", 900.0, 50.0)}, "1.5 T, ours")
+    panel = opened.maps.regions_panel
+    assert panel._site.count() == 1, "none is built in"
+    regions.sites_dialog()
+    dialog = opened.findChild(SitesDialog)
+    dialog.add()
+    assert not dialog.buttons.button(QDialogButtonBox.StandardButton.Ok).isEnabled()
+    for column, text in enumerate(("T1", "1.5", "ours", "900", "50", "")):
+        dialog._model.item(0, column).setText(text)
+    dialog.accept()
+    wait(qtbot, opened)
+    assert panel._site.itemText(1) == "T1, 1.5 T, ours"
+    panel.site_chosen.emit("T1, 1.5 T, ours")
+    z = panel.model.data(panel.model.index(1, 5))
+    assert z == f"{(regions.found.means['reference'][7] - 900) / 50:+.1f}"
     regions.copy()
     rows = list(csv.DictReader(io.StringIO(QGuiApplication.clipboard().text())))
     assert {row["quantity"] for row in rows} == {"T1"}
     row = next(row for row in rows if row["segment"] == "9")
     assert row["region"] == "mid inferoseptal"
     assert float(row["z"]) == pytest.approx((float(row["mean_ms"]) - 900) / 50, abs=2e-3)
-    assert row["z_reference"] == "1.5 T, ours"
+    assert row["z_reference"] == "T1, 1.5 T, ours"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(tmp_path / "segments"), ""))
     regions.export_dialog()
     wait(qtbot, opened)

@@ -11,7 +11,7 @@ from app.display.frames import REFERENCE
 from app.display.map_layers import auto_range, difference_scale, round_up, scale_of, values_of
 from app.display.map_resolve import resolve_maps
 from app.display.map_snapshot import MapEntry, MapSnapshot
-from app.display.map_state import Drawing, FitSettings, Layer, MapView
+from app.display.map_state import Drawing, FitSettings, Layer, MapView, Tool
 from app.display.map_words import counts, invalid_text, median_text, ms, reasons_text
 from app.display.marks import MarkKind
 from app.display.state import ViewState
@@ -147,7 +147,10 @@ def test_words():
 def test_marks():
     drawing = Drawing(endo=((1, 1), (2, 1), (2, 2)), insertion=(4.0, 2.0))
     shown = resolve_maps(snapshot(drawing=drawing), MapView(pixel=(3, 4)), ViewState())
-    assert [(m.kind, m.label) for m in shown.marks] == [(MarkKind.DASHED, "endo"), (MarkKind.POINT, "RV"), (MarkKind.PIXEL, "")]
+    assert [(m.kind, m.label) for m in shown.marks] == [(MarkKind.DASHED, ""), (MarkKind.POINT, "RV"), (MarkKind.PIXEL, "")]
+    drawing_it = resolve_maps(snapshot(drawing=drawing), MapView(tool=Tool.ENDO), ViewState()).marks
+    assert drawing_it[0].label == "endo"
+    assert drawing_it[0].handles == drawing.endo
     assert resolve_maps(snapshot(drawing=drawing), MapView(marks=False), ViewState()).marks == ()
 
 

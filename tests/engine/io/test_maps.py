@@ -25,7 +25,9 @@ def maps(rng):
     images = np.stack([np.abs(1 - 1.9 * np.exp(-row[:, None, None] * 0.9 / one)) for row, one in zip(TIMES, t1, strict=True)])
     images = (images + 0.01 * rng.standard_normal(images.shape)).astype(np.float32)
     images[0, :, 0, 0] = np.nan
-    made = api.fit_maps(np.abs(images), FitRequest(), times_ms=TIMES, title="myonet", kind=Kind.MOLLI, slices=(2, 5), voxel_mm=(8, 1.5, 1.25))
+    made = api.fit_maps(
+        np.abs(images), FitRequest(), times_ms=TIMES, title="myonet", kind=Kind.MOLLI, slices=(2, 5), voxel_mm=(8, 1.5, 1.25)
+    )
     return replace(made, displacement=rng.standard_normal((2, 5, 2, 5, 4)).astype(np.float32))
 
 

@@ -6,7 +6,6 @@ import gzip
 import json
 import sys
 
-import nibabel
 import numpy as np
 import pytest
 
@@ -15,6 +14,8 @@ from engine.core.errors import DependencyError, FormatError, InputError, OutputE
 from engine.core.maps import FitRequest
 from engine.core.types import Kind
 from engine.io import nifti
+
+nibabel = pytest.importorskip("nibabel")
 
 AFFINE = np.array([[0, -1.5, 0, 10], [1.25, 0, 0, -20], [0, 0, 8, 5], [0, 0, 0, 1.0]])
 

@@ -13,15 +13,20 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
-from engine.core.errors import Cancelled, EngineError
+from engine.core.errors import Cancelled, EngineError, ShapeError
 from engine.core.jobs import CancelToken, Reporter
 from engine.core.requests import MaskRequest
 from engine.models import MODELS, ReconInput
 from engine.models.contract import KINDS
+from engine.models.parts import chunks, frames
+from engine.models.parts.forms import plain_forms
 from engine.physics.operator import SenseOperator
 from engine.physics.scaling import RULES, find_scale
 from engine.sampling import make_mask
+from engine.sampling.acs import sampled_centre
 
+ACS = 10
+LIGHT = 600_000  # parameters that a test may allocate and run
 METHODS = MODELS.names()
 NETWORKS = [name for name, spec in MODELS.items() if spec.trainable]
 CLASSICAL = [name for name, spec in MODELS.items() if not spec.trainable]
@@ -58,7 +63,7 @@ CASES = [
 
 def fitted(spec, case):
     """Return the case with as many coils and frames as the method can take."""
-    frames = (spec.frames(config_of(spec)) if spec.frames else None) or case.frames
+    frames = spec.frames_of(config_of(spec)) or case.frames
     return dataclasses.replace(case, coils=min(case.coils, spec.max_coils or case.coils), frames=frames)
 
 
@@ -77,7 +82,7 @@ def problem(spec, case, seed=0):
     truth = smooth(*shape, generator=g) + 0.3 * smooth(case.batch, case.frames, case.ky, case.kx, generator=g)
     maps = smooth(case.batch, 1, case.coils, case.ky, case.kx, generator=g, width=15) + 0.1
     maps = maps / maps.abs().square().sum(-3, keepdim=True).sqrt()
-    lines = make_mask(MaskRequest(case.pattern, 2.0, acs=10, per_frame=case.per_frame), case.frames, case.ky, case.kx).lines
+    lines = make_mask(MaskRequest(case.pattern, 2.0, acs=ACS, per_frame=case.per_frame), case.frames, case.ky, case.kx).lines
     mask = torch.from_numpy(lines.copy())[None, :, None]
     operator = SenseOperator(mask, maps)
     kspace = operator.forward(truth)
@@ -87,6 +92,7 @@ def problem(spec, case, seed=0):
 
 def record(spec, kspace, operator, truth, **others):
     times = torch.linspace(100.0, 2000.0, truth.shape[1]).expand(truth.shape[:2])
+    others.setdefault("acs", sampled_centre(operator.mask[0, :, 0].cpu().numpy(), ACS))
     return ReconInput(kspace, operator, times_ms=times, reference=truth if spec.needs_reference else None, **others)
 
 
@@ -265,6 +271,98 @@ def test_stages_end_with_the_image(name):
     assert sorted(stages["image"]) == list(range(len(stages["image"])))
     assert torch.equal(stages["image"][max(stages["image"])], image)
     assert all(value.shape == image.shape for value in stages["image"].values())
+
+
+def relative(found, expected):
+    return float(torch.linalg.vector_norm(found - expected) / torch.linalg.vector_norm(expected))
+
+
+@pytest.mark.parametrize("case", [PLAIN, CASES[4]], ids=lambda case: case.name)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_fast_forms_give_what_the_plain_ones_and_those_for_training_give(name, case):
+    spec = MODELS.get(name)
+    network = build(spec)
+    image, _ = run(spec, case, network)
+    with plain_forms():
+        plainly, _ = run(spec, case, network)
+    assert close(image, plainly, 1e-4), f"{name}: {relative(image, plainly):.1e} from the plain form"
+    kspace, operator, truth, _ = problem(spec, case)
+    kept = network(record(spec, kspace, operator, truth))
+    assert kept.requires_grad
+    assert close(kept.detach(), image, 1e-4), f"{name}: with gradients it is another image"
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_slices_of_a_batch_do_not_see_each_other(name):
+    spec = MODELS.get(name)
+    network = build(spec)
+    kspace, operator, truth, _ = problem(spec, Case(batch=2))
+    with torch.inference_mode():
+        both = network(record(spec, kspace, operator, truth))
+        for index in range(2):
+            one = SenseOperator(operator.mask, operator.maps[index : index + 1])
+            alone = network(record(spec, kspace[index : index + 1], one, truth[index : index + 1]))
+            assert close(both[index : index + 1], alone, 1e-4)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_frames_in_pieces_give_the_same_image(name, monkeypatch):
+    spec = MODELS.get(name)
+    network = build(spec)
+    whole, _ = run(spec, PLAIN, network)
+    monkeypatch.setattr(frames, "PIXELS_AT_ONCE", {"cpu": 1})
+    monkeypatch.setattr(chunks, "CPU_PIXELS", 1)
+    assert close(run(spec, PLAIN, network)[0], whole, 1e-4)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_half_precision_is_near_and_the_physics_is_not_halved(name):
+    spec = MODELS.get(name)
+    network = build(spec)
+    exact, _ = run(spec, PLAIN, network)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        image, _ = run(spec, PLAIN, network)
+    assert image.dtype == torch.complex64
+    assert torch.isfinite(torch.view_as_real(image)).all()
+    # Random weights, several instance norms after another: trained networks are closer (`myoscope bench models`).
+    assert 0 < relative(image, exact) < 0.15, f"{name}: {relative(image, exact):.3f} in bfloat16"
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_cascade_can_be_cancelled(name, monkeypatch):
+    spec = MODELS.get(name)
+    calls, stages = [], []
+    report = Reporter()
+    monkeypatch.setattr(Reporter, "check", lambda _: calls.append(1))
+    run(spec, PLAIN, report=report, stages=lambda *told: stages.append(told[:2]))
+    images = [index for index, part in stages if part == "image"]
+    assert len(calls) > len(images)
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if MODELS.get(name).frames_of(config_of(MODELS.get(name)))])
+def test_frames_that_are_channels_are_checked(name):
+    spec = MODELS.get(name)
+    given = spec.frames_of(config_of(spec)) + 1
+    monkey = dataclasses.replace(spec, frames=lambda _: given)
+    with pytest.raises(ShapeError, match=rf"frames.*found {given}") as caught:
+        run(monkey, PLAIN, build(spec))
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_light_preset_runs_whether_it_finds_its_own_coil_maps_or_not(name):
+    spec = MODELS.get(name)
+    for preset, config in spec.presets.items():
+        if config == config_of(spec) or spec.parameters(preset) > LIGHT:
+            continue
+        torch.manual_seed(0)
+        frames = spec.frames_of(config) or 2
+        case = dataclasses.replace(PLAIN, frames=frames)
+        kspace, operator, truth, _ = problem(dataclasses.replace(spec, frames=lambda _, n=frames: n), case)
+        with torch.inference_mode():
+            image = spec.build(config).eval()(record(spec, kspace, operator, truth))
+        assert image.shape == truth.shape, preset
+        assert torch.isfinite(torch.view_as_real(image)).all(), preset
 
 
 @pytest.mark.cuda

@@ -29,6 +29,7 @@ def expected(kspace, mask, rule):
         "none": 1.0,
         "kspace_max": samples.max(),
         "kspace_p99": np.percentile(samples, 99, method="inverted_cdf"),
+        "kspace_p99_all": np.percentile((kspace * measured).abs().numpy(), 99, method="inverted_cdf"),
         "image_max": images.max(),
         "zero_filled_p99": np.percentile(images, 99, method="inverted_cdf"),
     }[rule]

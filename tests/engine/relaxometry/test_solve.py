@@ -34,7 +34,7 @@ def noisy(rng, model, mode, pixels=1537):
     return (np.abs(turned).astype(np.float32) if mode == "magnitude" else turned.astype(np.complex64)), times
 
 
-def by_torch(samples, times, model, mode, margin=varpro.MARGIN):
+def by_torch(samples, times, model, mode, margin=None):
     found = varpro.solve(torch.from_numpy(samples) / 512.0, times, MODELS.get(model), mode, margin)
     found = orient(found.map(lambda t: t.numpy()), MODELS.get(model), mode, len(samples))
     return module._unscaled(found, 1.0 / 512.0)
@@ -51,16 +51,16 @@ def test_kernels_agree_with_torch_where_every_polarity_is_refined(rng, model, mo
     inner = ~oracle.edge & (np.sqrt(oracle.cov[2] * oracle.rss / len(times)) < 0.5)
     assert inner.mean() > 0.7
     for name in FIELDS:
-        assert np.allclose(getattr(ours, name)[inner], getattr(oracle, name)[inner], rtol=1e-6, atol=1e-8), name
-    for a, b in zip(ours.cov, oracle.cov, strict=True):
-        assert np.allclose(a[inner], b[inner], rtol=1e-5, atol=1e-12)
+        assert np.allclose(getattr(ours, name)[inner], getattr(oracle, name)[inner], rtol=1e-8, atol=1e-8), name
+    for number in range(6) if MODELS.get(model).offset else (1, 2, 5):  # without an offset c0 has none
+        assert np.allclose(ours.cov[number][inner], oracle.cov[number][inner], rtol=1e-4, atol=1e-12)
     assert np.array_equal(ours.polarity[inner], oracle.polarity[inner])
     assert np.allclose(np.exp(1j * ours.phase[inner]), np.exp(1j * oracle.phase[inner]), atol=1e-6)
 
 
 def test_margin_loses_no_polarity(rng):
     samples, times = noisy(rng, "molli3", "magnitude", 4096)
-    quick, all_of_them = (by_torch(samples, times, "molli3", "magnitude", m).rss for m in (varpro.MARGIN, 0.0))
+    quick, all_of_them = (by_torch(samples, times, "molli3", "magnitude", m).rss for m in (None, 0.0))
     assert np.all(quick <= all_of_them * (1 + 1e-9))
 
 
@@ -74,7 +74,10 @@ def test_no_other_optimizer_finds_a_smaller_residual(rng, mode):
         for k in range(len(times) if mode == "magnitude" else 1):
             signed = np.where(np.arange(len(times)) < k, -y, y)
             for start in (150.0, 500.0, 1200.0, 3000.0):
-                fit = least_squares(lambda p, s=signed: p[0] - p[1] * np.exp(-times / np.exp(np.clip(p[2], 0, 12))) - s, (300.0, 600.0, np.log(start)))
+                fit = least_squares(
+                    lambda p, s=signed: p[0] - p[1] * np.exp(-times / np.exp(np.clip(p[2], 0, 12))) - s,
+                    (300.0, 600.0, np.log(start)),
+                )
                 a, b, u = fit.x
                 if 0 < a < b and 20 < np.exp(u) < 10_000:
                     best = min(best, 2.0 * fit.cost)
@@ -118,9 +121,9 @@ def test_without_numba_torch_serves(rng, monkeypatch):
 def test_parts_of_several_threads_make_the_whole(rng, monkeypatch):
     samples, times = noisy(rng, "molli3", "complex", 1000)
     one = solve(samples, times, MODELS.get("molli3"), "complex", "cpu")
-    monkeypatch.setattr(module, "threads", lambda pixels: 3)
+    monkeypatch.setattr(module, "threads", lambda _: 3)
     several = solve(samples, times, MODELS.get("molli3"), "complex", "cpu")
-    assert np.array_equal(one.tau, several.tau)
+    assert np.allclose(one.tau, several.tau, rtol=1e-9)
 
 
 def test_one_core_is_left_to_the_window(monkeypatch):

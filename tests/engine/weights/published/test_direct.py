@@ -93,7 +93,7 @@ def test_names_of_parallel_training_are_understood(tmp_path):
 def test_the_card_tells_source_and_scaling(tmp_path):
     found = read(saved(tmp_path, model=recurrent()))
     assert "NKI-AI/direct, model_1000.pt" in found.card["source"]
-    assert found.card["normalisation"] == "kspace_p99"
+    assert found.card["normalisation"] == "kspace_p99_all"
     assert PUBLISHED.get("direct").licence == "Apache-2.0"
     assert "recurrent_varnet" in PUBLISHED.get("direct").networks
 

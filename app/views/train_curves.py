@@ -1,0 +1,173 @@
+"""Curves of training runs: loss (logarithmic) and validation score over steps, the best step marked. Loads pyqtgraph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+
+from app import theme
+from app.display.curves import style
+from app.display.train_run import RunRecord, smoothed, thinned
+from app.views.curve import LINES
+
+INTERVAL_MS: Final = 200
+"""Curves are drawn again five times a second at most."""
+AXIS: Final = 56
+SCORES: Final = {"psnr": "PSNR, dB", "ssim": "SSIM", "nmse": "NMSE"}
+
+
+class TrainCurves(QWidget):
+    """Loss of one or several runs at the left, their validation scores at the right."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("train.curves")
+        self.setAccessibleName("Curves of the training")
+        self.runs: tuple[RunRecord, ...] = ()
+        self.shown_metric = "psnr"
+        self.drawn = 0
+        self.loss, self.score = self._plot("train.curves.loss"), self._plot("train.curves.score")
+        self.loss.setLogMode(x=False, y=True)
+        self.score.setXLink(self.loss)
+        self.legend = self.score.addLegend(offset=(-6, -6), labelTextSize="8pt")
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(INTERVAL_MS)
+        self._timer.timeout.connect(self._on_time)
+        self._due = False
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.loss, 1)
+        layout.addWidget(self.score, 1)
+        theme.notifier().changed.connect(self._dress)
+        self._dress()
+
+    def _plot(self, name: str) -> Any:
+        plot = pg.PlotWidget(self)
+        plot.setObjectName(name)
+        plot.setAccessibleName("Loss over steps" if name.endswith("loss") else "Validation score over steps")
+        plot.setMenuEnabled(False)
+        plot.hideButtons()
+        plot.setMouseEnabled(x=False, y=False)
+        plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        plot.showGrid(x=True, y=True, alpha=0.12)
+        plot.setMinimumHeight(150)
+        plot.getAxis("left").setWidth(AXIS)
+        for side in ("left", "bottom"):
+            # Powers of ten in a corner would have to be read twice.
+            plot.getAxis(side).enableAutoSIPrefix(False)
+        return plot
+
+    def _dress(self) -> None:
+        background, text, dim = (theme.color(name) for name in ("base", "text", "dim"))
+        for plot in (self.loss, self.score):
+            plot.setBackground(background)
+            for side in ("left", "bottom"):
+                axis = plot.getAxis(side)
+                axis.setPen(pg.mkPen(dim))
+                axis.setTextPen(pg.mkPen(text))
+        self.legend.setLabelTextColor(text)
+        self.draw()
+
+    def set_runs(self, runs: Sequence[RunRecord]) -> None:
+        """Show other runs, the first in front."""
+        self.runs = tuple(runs)
+        self.draw()
+
+    def set_metric(self, name: str) -> None:
+        """Show another score."""
+        self.shown_metric = name
+        self.draw()
+
+    def refresh(self) -> None:
+        """Say that a run told something: drawn at once, or as soon as the last drawing is long enough ago."""
+        if self._timer.isActive():
+            self._due = True
+        elif self.isVisible():
+            self.draw()
+            self._timer.start()
+
+    def stop(self) -> None:
+        """Draw no more by itself (the window closes)."""
+        self._timer.stop()
+        self._due = False
+
+    def _on_time(self) -> None:
+        if self._due:
+            self._due = False
+            self.refresh()
+
+    def showEvent(self, event: Any) -> None:
+        super().showEvent(event)
+        self.draw()
+
+    def draw(self) -> None:
+        """Draw all curves now."""
+        self.drawn += 1
+        text = theme.color("text").name()
+        for plot, words in ((self.loss, "training loss"), (self.score, SCORES[self.shown_metric])):
+            plot.clear()
+            plot.setLabel("left", words, color=text)
+            plot.setLabel("bottom", "step", color=text)
+        self.legend.clear()
+        for index, run in reversed(list(enumerate(self.runs))):
+            self._draw_run(index, run)
+        last = max([run.steps or run.step for run in self.runs] or [1])
+        done = max([run.step for run in self.runs] or [0])
+        # The whole run from the start would leave a live curve in a corner: twice of what is done, at most all.
+        self.loss.setXRange(0, max(1, min(last, 2 * done) if done else last), padding=0.01)
+        self._describe()
+
+    def _draw_run(self, index: int, run: RunRecord) -> None:
+        color, symbol, line = style(index)
+        curve = thinned(run.loss.curve())
+        faint = QColor(color)
+        faint.setAlpha(70)
+        positive = curve[1] > 0
+        curve = curve[0][positive], curve[1][positive]
+        if len(self.runs) == 1:
+            self.loss.plot(*curve, pen=pg.mkPen(faint, width=1))
+        if curve[0].size:
+            self.loss.plot(*smoothed(curve), pen=pg.mkPen(color, width=2, style=LINES[line]))
+        scores = run.scores.get(self.shown_metric)
+        if scores is None or not len(scores):
+            return
+        steps, values = thinned(scores.curve())
+        pen = pg.mkPen(color, width=1.6, style=LINES[line])
+        rim = theme.color("base").name()
+        shown = {"symbol": symbol, "symbolSize": 6, "symbolBrush": color, "symbolPen": rim} if steps.size <= 80 else {}
+        self.score.plot(steps, values, pen=pen, name=run.title, **shown)
+        if run.best is not None:
+            self._mark_best(run, color, scores.curve())
+
+    def _mark_best(self, run: RunRecord, color: str, curve: tuple[np.ndarray, np.ndarray]) -> None:
+        at = int(np.searchsorted(curve[0], run.best_step))
+        if at >= curve[0].size or curve[0][at] != run.best_step:
+            return
+        value = float(curve[1][at])
+        text = theme.color("text")
+        pen = pg.mkPen(text, width=1.2)
+        self.score.plot([run.best_step], [value], pen=None, symbol="star", symbolSize=16, symbolBrush=color, symbolPen=pen)
+        self.score.addLine(x=run.best_step, pen=pg.mkPen(color, width=1, style=Qt.PenStyle.DotLine))
+        if len(self.runs) == 1:
+            words = pg.TextItem(
+                f"best {value:.2f}" if self.shown_metric == "psnr" else f"best {value:.4g}", color=text, anchor=(1.1, 1.3)
+            )
+            words.setPos(run.best_step, value)
+            if run.best_step < 0.3 * max(1, float(curve[0][-1])):
+                words.setAnchor((-0.1, -0.3))
+            self.score.addItem(words, ignoreBounds=True)
+
+    def _describe(self) -> None:
+        said = []
+        for run in self.runs:
+            best = "" if run.best is None else f", best {run.best:.2f} dB at step {run.best_step}"
+            said.append(f"{run.title}: step {run.step} of {run.steps}{best}")
+        self.setAccessibleDescription("; ".join(said) or "No run yet")

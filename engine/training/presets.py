@@ -1,0 +1,42 @@
+"""The papers' recipes, and ways to begin: TOML files that come with the program."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import engine
+from engine.core.errors import UnknownNameError
+
+FOLDER = Path("resources") / "presets" / "training"
+
+
+def folder() -> Path:
+    """Return where the presets lie."""
+    return Path(engine.__file__).resolve().parent.parent / FOLDER
+
+
+def presets() -> list[dict[str, Any]]:
+    """Return every preset: ``name`` (of its file), ``title`` and ``notes`` (from the comment it begins with), ``values``."""
+    return [_read(path) for path in sorted(folder().glob("*.toml"))]
+
+
+def preset(name: str) -> dict[str, Any]:
+    """Return one preset; raise ``UnknownNameError`` when there is none of this name."""
+    found = {path.stem: path for path in folder().glob("*.toml")}
+    if name not in found:
+        listed = ", ".join(sorted(found))
+        raise UnknownNameError(f"unknown training preset {name!r} (expected one of {listed})", "Choose one of them.")
+    return _read(found[name])
+
+
+def _read(path: Path) -> dict[str, Any]:
+    text = path.read_text(encoding="utf-8")
+    comment: list[str] = []
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            break
+        comment.append(line.removeprefix("#").strip())
+    title, *notes = comment
+    return {"name": path.stem, "title": title, "notes": " ".join(notes).strip(), "values": tomllib.loads(text)}

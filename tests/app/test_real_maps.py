@@ -1,0 +1,119 @@
+"""The Maps workspace on the real engine: from a sample to a map, its curve and its segments; pictures of it; how soon a map is there.
+
+Pictures go to the folder in MYOSCOPE_PICTURES (a temporary one without it): they are meant to be looked at.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, QSize, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+
+from app.display.frames import REFERENCE
+from engine import api
+from engine.core.types import ImageSeries, Kind
+from tests.app.test_real_engine import PATIENCE_MS, folder, picture  # noqa: F401
+
+pytestmark = pytest.mark.slow
+TIMES = np.array([100, 180, 260, 1100, 1180, 1260, 2100, 2180, 3100, 4100, 5100], np.float32)
+T1 = (700.0, 1200.0)
+
+
+def series(size=256, noise=10.0) -> ImageSeries:
+    """Return MOLLI images of two tissues side by side, air around."""
+    t1 = np.where(np.arange(size)[None, :] < size // 2, *T1).repeat(size, axis=0)
+    signal = np.abs(1000.0 - 1900.0 * np.exp(-TIMES[:, None, None] / (t1 * 0.9)))
+    images = np.abs(signal + np.random.default_rng(0).normal(0, noise, signal.shape)).astype(np.float32)
+    images[:, : size // 8] = 1.0
+    return ImageSeries(images[None], Kind.MOLLI, TIMES[None], name="two tissues", unknown=("orientation",))
+
+
+@pytest.fixture
+def maps(make_window, qtbot):
+    """Return a window on the real engine with the Maps workspace on screen."""
+    window = make_window(api)
+    window.set_theme("dark")
+    window.resize(QSize(1366, 768))
+    window.show_workspace("maps")
+    qtbot.waitUntil(lambda: bool(window.maps.fit.models), timeout=PATIENCE_MS)
+    return window
+
+
+def add(window, data, qtbot):
+    window.session.insert_case(window.session.new_case(data, data.name))
+    qtbot.waitUntil(lambda: bool(window.session.current.maps) and not window.maps.fit.running, timeout=PATIENCE_MS)
+    QApplication.processEvents()
+
+
+def click(window, qtbot, x, y):
+    pane = window.maps.panel.grid.pane(REFERENCE)
+    before = window.maps.maps.curves
+    at = pane.target().to_view(*pane.link.display.orientation.to_display(x, y))
+    QTest.mouseClick(pane, Qt.MouseButton.LeftButton, pos=QPoint(round(at[0]), round(at[1])))
+    qtbot.waitUntil(lambda: window.maps.maps.curves is not before, timeout=PATIENCE_MS)
+
+
+def test_a_sample_becomes_a_map_with_curves_and_its_pictures(maps, qtbot, folder):  # noqa: F811
+    picture(maps, folder / "maps_empty.png")
+    add(maps, api.open_sample("kidney_molli"), qtbot)
+    click(maps, qtbot, 150, 115)
+    dark = picture(maps, folder / "maps_kidney.png")
+    maps.set_theme("light")
+    light = picture(maps, folder / "maps_kidney_light.png")
+    assert (dark != light).any()
+    (result,) = maps.session.current.maps
+    kidney = result.maps.main.values[1, 110:120, 120:130]
+    assert 500 < np.median(kidney[result.maps.valid[1, 110:120, 120:130]]) < 3000
+    (curve,) = maps.maps.maps.curves
+    found = curve.fit.parameters["t1_ms"]
+    assert found[1] < found[0] < found[2]
+    assert found[0] == pytest.approx(result.maps.main.values[1, 115, 150], rel=1e-3), "the curve is that of the map's pixel"
+
+
+def test_segments_of_known_tissue(maps, qtbot, folder):  # noqa: F811
+    add(maps, series(96), qtbot)
+    regions = maps.maps.regions
+    turn = np.arange(10) * 2 * np.pi / 10
+    for tool, radius in (("endo", 12.0), ("epi", 24.0)):
+        maps.maps.maps.set_tool(tool)
+        for angle in turn:
+            regions.add_point(48 + radius * np.cos(angle), 54 + radius * np.sin(angle))
+    maps.maps.maps.set_tool("insertion")
+    regions.add_point(40.0, 31.0)
+    qtbot.waitUntil(lambda: len(regions.found.rows) == 7, timeout=PATIENCE_MS)
+    QApplication.processEvents()
+    picture(maps, folder / "maps_segments.png")
+    rows = {row.segment: row for row in regions.found.rows}
+    assert set(rows) == {0, *range(7, 13)}
+    # The septum follows the insertion counter-clockwise: to the left half, whose T1 is known; the lateral wall lies in the other.
+    assert rows[8].median == pytest.approx(T1[0], rel=0.02)
+    assert rows[9].median == pytest.approx(T1[0], rel=0.02)
+    assert rows[12].median == pytest.approx(T1[1], rel=0.02)
+    assert maps.maps.regions_panel.bullseye.values[9] == pytest.approx(rows[9].mean)
+
+
+def test_how_soon_a_map_is_there(maps, qtbot, record_property):
+    """Speed is never a test: this prints it, for 256 x 256 x 11, from the click to the painted map."""
+    maps.maps.fit_panel.live.setChecked(False)
+    maps.session.insert_case(maps.session.new_case(series(), "speed"))
+    qtbot.waitUntil(lambda: not maps.runner.active(), timeout=PATIENCE_MS)
+    qtbot.wait(100)
+    case, told = maps.session.current, []
+    for _ in range(5):
+        before, began, spent = case.maps, time.perf_counter(), time.process_time()
+        QTest.mouseClick(maps.maps.fit_panel.button, Qt.MouseButton.LeftButton)
+        while case.maps is before or maps.maps.fit.running:
+            QApplication.processEvents()
+        maps.maps.panel.grid.repaint()
+        told.append((1000 * (time.perf_counter() - began), 1000 * (time.process_time() - spent)))
+        qtbot.wait(50)
+    wall, processor = np.array(told).min(axis=0)
+    words = f"a T1 map of 256 x 256 x 11 is painted {wall:.0f} ms after the click ({processor:.0f} ms of processor time)"
+    record_property("map_after_click", words)
+    sys.stdout.write(f"\n{words}\n")
+    assert maps.session.current.maps[0].maps.valid.any()
