@@ -144,6 +144,7 @@ class MainWindow(QMainWindow):
         self.machine.fill_samples(menu, self.files)
 
     def _connect(self) -> None:
+        self.reconstruct.training_requested.connect(self.train_network)
         self.errors.shown.connect(self.notices.show_notice)
         self.notices.details_requested.connect(self._show_details)
         self.top_bar.workspace_chosen.connect(self.show_workspace)
@@ -193,6 +194,11 @@ class MainWindow(QMainWindow):
             self._show_actions()
         self.top_bar.show_workspace(wanted.name)
         self.actions_by_key[f"go.{wanted.name}"].setChecked(True)
+
+    def train_network(self, name: str) -> None:
+        """Go to the Train workspace with a network in its form."""
+        self.show_workspace("train")
+        self.train.form.choose_network(name)
 
     def raise_dock(self, name: str) -> None:
         """Bring a dock in front of those it shares its place with; one that was closed stays closed."""
@@ -344,6 +350,7 @@ class MainWindow(QMainWindow):
         self.review.stop()
         self.sampling.stop()
         self.machine.stop()
+        self.reconstruct.costs.stop()
         for page in self._pages.values():
             page.stop()
         self.arrangement.save()

@@ -44,7 +44,7 @@ class TrainingProcess(QObject):
     def __init__(self, arguments: Sequence[str], parent: QObject | None = None, program: Sequence[str] = PROGRAM) -> None:
         super().__init__(parent)
         self.error_lines: deque[str] = deque(maxlen=KEPT_LINES)
-        self._pending = b""
+        self._pending = self._error_rest = b""
         self._done = False
         self._process = QProcess(self)
         self._process.setProgram(program[0])
@@ -109,8 +109,8 @@ class TrainingProcess(QObject):
                 self.told.emit(event)
 
     def _read_errors(self) -> None:
-        text = bytes(self._process.readAllStandardError().data()).decode("utf-8", "replace")
-        self.error_lines += [line.rstrip() for line in text.splitlines() if line.strip()]
+        *lines, self._error_rest = (self._error_rest + bytes(self._process.readAllStandardError().data())).split(b"\n")
+        self.error_lines += [line.decode("utf-8", "replace").rstrip() for line in lines if line.strip()]
 
     def _on_error(self, error: QProcess.ProcessError) -> None:
         if error is QProcess.ProcessError.FailedToStart:
@@ -120,6 +120,8 @@ class TrainingProcess(QObject):
     def _on_finished(self, code: int, status: QProcess.ExitStatus) -> None:
         self._read_events()
         self._read_errors()
+        if self._error_rest.strip():
+            self.error_lines.append(self._error_rest.decode("utf-8", "replace").rstrip())
         self._end(code if status is QProcess.ExitStatus.NormalExit else -1)
 
     def _end(self, code: int) -> None:

@@ -14,6 +14,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog
 
 from app.controllers.context import Context
+from app.controllers.method_costs import MethodCostsController
 from app.display.words import seconds_text
 from app.jobs import JobHandle
 from app.panels.methods import MethodsPanel
@@ -55,9 +56,12 @@ class ReconstructController(QObject):
     -------
     running_changed(bool)
         A run began or ended.
+    training_requested(method)
+        Weights of a network are to be made.
     """
 
     running_changed = Signal(bool)
+    training_requested = Signal(str)
 
     def __init__(self, context: Context, panel: MethodsPanel, mask_underway: Callable[[], JobHandle | None]) -> None:
         super().__init__(context.window)
@@ -78,6 +82,8 @@ class ReconstructController(QObject):
         panel.cancel_requested.connect(self.cancel)
         panel.weights_chosen.connect(panel.model.choose_weights)
         panel.import_requested.connect(self.import_weights_dialog)
+        panel.model.weights_missing.connect(self.no_weights_dialog)
+        self.costs = MethodCostsController(context, panel, lambda: self.running)
         panel.settings_requested.connect(self.settings_dialog)
         panel.model.ticked_changed.connect(self._refresh)
         session = context.session
@@ -99,12 +105,13 @@ class ReconstructController(QObject):
 
     def load_methods(self) -> None:
         """Fill the table in the background (the catalogue needs torch)."""
-        handle = self._c.runner.submit("gpu", "List methods", lambda _: self._c.api.methods(), quiet=True)
+        handle = self._c.runner.submit("gpu", "List methods", lambda _: self._c.api.methods(costs=False), quiet=True)
         handle.succeeded.connect(self._on_methods)
         handle.failed.connect(partial(self._c.errors.report, "List methods"))
 
     def _on_methods(self, records: Sequence[Mapping[str, Any]]) -> None:
-        rows = [from_catalogue(record) for record in records]
+        # What can run at once comes first: methods without weights, networks with, networks without.
+        rows = sorted(map(from_catalogue, records), key=lambda row: (row.trainable, row.trainable and not row.weights))
         self._panel.set_methods(rows)
         self._c.session.set_titles({row.name: row.title for row in rows})
         self._refresh()
@@ -341,14 +348,33 @@ class ReconstructController(QObject):
         """Ask for published weights and where they come from, and import them."""
         path, _ = QFileDialog.getOpenFileName(self._c.window, "Import weights", self._c.settings.get("files/folder"))
         if path:
-            handle = self._c.runner.submit("io", "List sources", lambda _: self._c.api.weight_sources(), quiet=True)
-            handle.succeeded.connect(partial(self._ask_source, path))
-            handle.failed.connect(partial(self._c.errors.report, "Import weights"))
+            self._list_sources(partial(self._ask_source, path))
 
-    def _ask_source(self, path: str, sources: Sequence[Mapping[str, str]]) -> None:
+    def _list_sources(self, then: Callable[[Sequence[Mapping[str, Any]]], None]) -> None:
+        handle = self._c.runner.submit("io", "List sources", lambda _: self._c.api.weight_sources(), quiet=True)
+        handle.succeeded.connect(then)
+        handle.failed.connect(partial(self._c.errors.report, "Import weights"))
+
+    def no_weights_dialog(self, name: str) -> None:
+        """Say that a network has no weights, and offer to import or to train some."""
+        self._list_sources(partial(self._tell_no_weights, name))
+
+    def _tell_no_weights(self, name: str, sources: Sequence[Mapping[str, Any]]) -> None:
+        from app.dialogs.no_weights import IMPORT, NoWeightsDialog
+
+        row = self._panel.model.row_of(name)
+        if row is None or row.weights:
+            return
+        self._panel.select(name)
+        titles = [source["title"] for source in sources if name in source["networks"]]
+        dialog = NoWeightsDialog(row, titles, self._c.window)
+        dialog.chosen.connect(lambda way: self.import_weights_dialog() if way == IMPORT else self.training_requested.emit(name))
+        dialog.open()
+
+    def _ask_source(self, path: str, sources: Sequence[Mapping[str, Any]]) -> None:
         from app.dialogs.weights import WeightsDialog
 
-        dialog = WeightsDialog(path, sources, self._c.window)
+        dialog = WeightsDialog(path, sources, self._c.window, self._panel.selected())
         dialog.accepted.connect(lambda: self.import_weights(path, dialog.source()))
         dialog.open()
 

@@ -39,12 +39,15 @@ class TrainController(QObject):
         A run began or ended.
     progressed(str)
         How far the run is in short, "" when none is on.
+    validated()
+        There is a new score, and soon a checkpoint.
     ended(RunRecord)
         A run is over, however it ended.
     """
 
     running_changed = Signal(bool)
     progressed = Signal(str)
+    validated = Signal()
     ended = Signal(object)
 
     def __init__(self, context: Context, panel: TrainPanel, log: TrainLogPanel, make: Callable[..., Any] = TrainingProcess) -> None:
@@ -53,7 +56,7 @@ class TrainController(QObject):
         self.run: RunRecord | None = None
         #: What is on screen: the run that is on, or one of the list.
         self.shown: tuple[RunRecord, ...] = ()
-        self.paused = False
+        self.paused = self._held = False
         self._process: Any = None
         self._minutes = 0.0
         self._wish = ""
@@ -116,7 +119,7 @@ class TrainController(QObject):
             self._panel.set_preview((), ())
         self._log.clear()
         self._write(f"{run.title} {'goes on' if run.folder else 'begins'}")
-        self.paused = False
+        self.paused = self._held = False
         process = self._process = self._make([*arguments, "--events", "-"], self)
         process.told.connect(self._on_event)
         process.ended.connect(self._on_ended)
@@ -143,6 +146,10 @@ class TrainController(QObject):
             self._c.settings.set("train/active", run.folder)
             if self._wish:
                 self._tell(self._wish)
+        elif kind in ("paused", "resumed"):
+            self._held = kind == "paused"
+        elif kind == "validation":
+            self.validated.emit()
         words = event_words(event)
         if words:
             self._write(words)
@@ -166,7 +173,7 @@ class TrainController(QObject):
         parts = [f"step {run.step} of {run.steps}", f"{duration_text(run.seconds)} so far"]
         left = run.seconds_left(self._minutes)
         if self.paused:
-            parts.insert(0, "Paused")
+            parts.insert(0, "Paused" if self._held else "Pausing after the step in progress")
         elif left is not None:
             parts.append(f"about {duration_text(left)} left")
         if run.best is not None:

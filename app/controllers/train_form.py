@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QFileDialog
 
 from app.controllers.context import Context
@@ -147,6 +147,13 @@ class TrainFormController(QObject):
             problem = FormatError(f"the configuration cannot be shown ({error})", "`myoscope train FILE --check` says more.")
             self._c.errors.report("Open configuration", problem)
         self._touch()
+
+    def choose_network(self, name: str) -> None:
+        """Show a network in the form, from scratch and as it comes; as soon as the form is there."""
+        if self._known is None:
+            self.ready.connect(lambda: self.choose_network(name), Qt.ConnectionType.SingleShotConnection)
+        else:
+            self.set_values({**self.values(), "name": name, "model": {"network": name}})
 
     def use_preset(self, name: str) -> None:
         """Fill the form with a recipe; the data stay where it names none."""

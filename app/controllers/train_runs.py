@@ -40,6 +40,7 @@ class TrainRunsController(QObject):
         panel.settings_requested.connect(self._on_settings)
         panel.review_requested.connect(self._on_review)
         train.running_changed.connect(lambda _: self.refresh())
+        train.validated.connect(self.refresh)
         train.ended.connect(lambda _: form.refresh_weights())
 
     def refresh(self) -> None:

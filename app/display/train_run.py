@@ -16,6 +16,8 @@ from app.display.train_values import duration_text
 POINTS: Final = 1200
 """Most points of a curve on screen: about one for each pixel across."""
 RECENT: Final = 60
+SCORES: Final = {"psnr": "PSNR, dB", "ssim": "SSIM", "nmse": "NMSE", "held_db": "Samples kept aside, dB"}
+"""Scores of a validation by name; the last one stands in where nothing was ever fully sampled."""
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
@@ -82,6 +84,7 @@ class RunRecord:
     seconds: float = 0.0
     best: float | None = None
     best_step: int = 0
+    metric: str = "psnr"
     reason: str = ""
     weights: str = ""
     loss: Growing = field(default_factory=Growing)
@@ -114,6 +117,8 @@ class RunRecord:
 
     def _start(self, event: Mapping[str, Any]) -> None:
         self.folder = str(event.get("folder") or self.folder)
+        # No other run has its folder's name.
+        self.title = self.folder.replace("\\", "/").rstrip("/").rpartition("/")[2] or self.title
         self.network, self.device = str(event.get("network") or ""), str(event.get("device") or "")
         self.parameters = int(event.get("parameters") or 0)
         self.step, self.steps = int(event.get("step") or 0), int(event.get("steps") or 0)
@@ -122,11 +127,13 @@ class RunRecord:
 
     def _validation(self, event: Mapping[str, Any]) -> None:
         step = int(event.get("step") or 0)
-        for name in ("psnr", "ssim", "nmse"):
+        for name in SCORES:
             if event.get(name) is not None:
                 self.scores.setdefault(name, Growing()).add(step, _number(event[name]))
-        if event.get("best") is True and event.get("psnr") is not None:
-            self.best, self.best_step = float(event["psnr"]), step
+        self.metric = str(event.get("metric") or next(iter(self.scores), self.metric))
+        found = event.get("score", event.get(self.metric))
+        if event.get("best") is True and found is not None:
+            self.best, self.best_step = float(found), step
         if event.get("preview"):
             self.last_preview, self.last_preview_step = str(event["preview"]), step
             if not self.first_preview:
@@ -160,6 +167,11 @@ REASONS: Final = {
 }
 
 
+def score_words(name: str, value: Any) -> str:
+    """Return a score with digits that do not jump, and its unit."""
+    return f"{_number(value):.2f} dB" if SCORES.get(name, "").endswith("dB") else f"{_number(value):.4f}"
+
+
 def event_words(event: Mapping[str, Any]) -> str:
     """Return an event as a line of the log, "" for those that the curves tell better."""
     kind = event.get("event")
@@ -168,7 +180,10 @@ def event_words(event: Mapping[str, Any]) -> str:
         return f"{event.get('network')}, {event.get('parameters'):,} parameters, {event.get('device')}{again}"
     if kind == "validation":
         best = ", best so far" if event.get("best") is True else ""
-        return f"step {event.get('step')}: PSNR {_number(event.get('psnr')):.2f} dB, SSIM {_number(event.get('ssim')):.4f}{best}"
+        told = ", ".join(
+            f"{words.partition(',')[0]} {score_words(name, event[name])}" for name, words in SCORES.items() if name in event
+        )
+        return f"step {event.get('step')}: {told}{best}"
     if kind == "skipped":
         return f"skipped {event.get('file')}: {event.get('reason')}"
     if kind == "end":
@@ -176,14 +191,15 @@ def event_words(event: Mapping[str, Any]) -> str:
         return f"{reason} at step {event.get('step')}, after {duration_text(float(event.get('seconds') or 0))}"
     if kind == "weights":
         return f"weights {event.get('id')} are in the library ({_number(event.get('score')):.2f} dB at step {event.get('step')})"
-    if kind == "step":
+    if kind in ("step", "paused", "resumed"):
         return ""
     return "  ".join(f"{key} {value}" for key, value in event.items() if key != "event")
 
 
 def of_history(record: Mapping[str, Any], events: Iterable[Mapping[str, Any]] = ()) -> RunRecord:
     """Return a run from the list of runs, with what its log holds."""
-    made = RunRecord(str(record["folder"]), str(record["name"]), str(record.get("network") or ""))
+    made = RunRecord(network=str(record.get("network") or ""), title=str(record["name"]))
+    made.take({"event": "start", "folder": record["folder"], "network": made.network})
     for event in events:
         made.take(event)
     if not made.scores:

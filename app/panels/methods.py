@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from app import theme
-from app.panels.methods_model import COLUMNS, KEY_ROLE, NAME, STATUS, MethodRow, MethodsFilter, MethodsModel
+from app.panels.methods_model import COLUMNS, KEY_ROLE, NAME, STATUS, MethodRow, MethodsFilter, MethodsModel, memory_words
 from app.panels.parts import NORMAL, TIGHT, button, drop_down, label, row, tool_button
 
 RECONSTRUCT, CANCEL, CANCELLING = "Reconstruct", "Cancel", "Cancelling…"
@@ -42,6 +42,8 @@ class MethodsPanel(QWidget):
         Weights of the selected method.
     settings_requested(method)
         Settings of a method.
+    method_selected(method)
+        Another row was selected, or its weights or settings changed; "" for none.
     """
 
     run_requested = Signal()
@@ -49,6 +51,7 @@ class MethodsPanel(QWidget):
     weights_chosen = Signal(str, str)
     import_requested = Signal()
     settings_requested = Signal(str)
+    method_selected = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -116,6 +119,9 @@ class MethodsPanel(QWidget):
         self._settings = tool_button("", "methods.settings", "Settings of the selected method")
         theme.set_icon(self._settings, "mdi6.tune-variant")
         self._settings.clicked.connect(lambda: self.settings_requested.emit(self.selected()))
+        self._memory = label("", "methods.memory", "dim")
+        self._memory.setWordWrap(False)
+        self._memory.setToolTip("Memory that a slice of this series will take with the selected method, foretold within a third")
         self.button = button(RECONSTRUCT, "review.reconstruct", "Run the ticked methods (Ctrl+Return)")
         self.button.setProperty("primary", True)
         self.button.setMinimumHeight(32)
@@ -138,7 +144,7 @@ class MethodsPanel(QWidget):
         self._weights_row = row(self._weights, self._import, spacing=TIGHT)
         self._weights_row.layout().setStretch(0, 1)  # type: ignore[union-attr]
         layout.addWidget(self._weights_row)
-        layout.addWidget(row(self.all_slices, self.keep_earlier, None, self._settings, spacing=NORMAL))
+        layout.addWidget(row(self.all_slices, self.keep_earlier, None, self._memory, self._settings, spacing=NORMAL))
         layout.addWidget(self.button)
         layout.addWidget(self.progress)
         layout.addWidget(self.stage)
@@ -225,13 +231,14 @@ class MethodsPanel(QWidget):
     def _on_row(self, current: QModelIndex, *_: object) -> None:
         method = self.model.row_of(str(current.data(KEY_ROLE))) if current.isValid() else None
         self.show_method(method)
+        self.method_selected.emit("" if method is None else method.name)
 
     def _on_double_click(self, index: QModelIndex) -> None:
         method = self.model.row_of(str(index.data(KEY_ROLE)))
         if method is not None and method.options:
             self.settings_requested.emit(method.name)
         elif method is not None and method.trainable and not method.weights:
-            self.import_requested.emit()
+            self.model.weights_missing.emit(method.name)
 
     def show_method(self, method: MethodRow | None) -> None:
         """Offer the settings and the weights of the selected method."""
@@ -258,3 +265,8 @@ class MethodsPanel(QWidget):
         name, weights = self.selected(), str(self._weights.currentData())
         if name and weights:
             self.weights_chosen.emit(name, weights)
+            self.method_selected.emit(name)
+
+    def show_memory(self, mib: float | None) -> None:
+        """Say how much memory the selected method will take on the series on screen, "" while it is not known."""
+        self._memory.setText("" if mib is None else f"≈ {memory_words(mib)}")

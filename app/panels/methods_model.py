@@ -30,7 +30,11 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class MethodRow:
-    """One method as the table shows it; ``chosen`` are the weights that would be used, ``settings`` what is not at its default."""
+    """One method as the table shows it.
+
+    ``chosen`` are the weights that would be used, ``settings`` what is not at its default, ``memory_mib`` what the series on screen
+    will take, ``sources`` where published weights can be had.
+    """
 
     name: str
     title: str
@@ -39,10 +43,14 @@ class MethodRow:
     parameters: int = 0
     macs: float | None = None
     macs_shape: str = ""
+    paper_macs: float | None = None
+    macs_counting: str = ""
+    memory_mib: float | None = None
     trainable: bool = False
     weights: tuple[str, ...] = ()
     chosen: str | None = None
     notes: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
     needs_reference: bool = False
     max_coils: int | None = None
     options: tuple[Setting, ...] = ()
@@ -74,8 +82,11 @@ def from_catalogue(record: Mapping[str, Any]) -> MethodRow:
         paper=str(record.get("paper") or ""),
         kinds=tuple(str(kind) for kind in record.get("kinds") or ()),
         parameters=int(preset.get("parameters") or 0),
-        macs=preset.get("macs") or preset.get("paper_macs"),
+        macs=preset.get("macs"),
         macs_shape=str(preset.get("macs_shape") or ""),
+        paper_macs=preset.get("paper_macs"),
+        macs_counting=str(record.get("macs_counting") or ""),
+        sources=tuple(record.get("sources") or ()),
         trainable=bool(record.get("trainable")),
         weights=weights,
         chosen=weights[0] if weights else None,
@@ -99,12 +110,17 @@ def obstacle(row: MethodRow, series: Suitability) -> str:
 
 def tip(row: MethodRow, blocked: str) -> str:
     """Return all that is known about a method, one fact a line; why it cannot run comes first."""
-    lines = [f"Cannot run: {blocked}" + (" (Import… gets published ones)" if row.trainable and row.chosen is None else "")]
+    way = "Import… gets published ones" if row.sources else "the Train workspace makes some"
+    lines = [f"Cannot run: {blocked}" + (f" ({way})" if row.trainable and row.chosen is None else "")]
     lines = [*(lines if blocked else []), row.title, row.paper]
     if row.parameters:
         lines.append(f"{count_words(row.parameters)} parameters")
     if row.macs:
-        lines.append(f"{count_words(row.macs)} MACs" + (f" at {row.macs_shape}" if row.macs_shape else ""))
+        paper = f" (the paper: {count_words(row.paper_macs)})" if row.paper_macs else ""
+        lines.append(f"{count_words(row.macs)} MACs" + (f" at {row.macs_shape}" if row.macs_shape else "") + paper)
+        lines.append(row.macs_counting)
+    if row.memory_mib:
+        lines.append(f"About {memory_words(row.memory_mib)} for a slice of this series")
     if row.chosen:
         lines.append(f"Weights {row.chosen}")
     if row.needs_reference:
@@ -112,6 +128,11 @@ def tip(row: MethodRow, blocked: str) -> str:
     if row.settings:
         lines.append("Changed settings: " + ", ".join(f"{name} = {value}" for name, value in row.settings.items()))
     return "\n".join(line for line in [*lines, *row.notes] if line)
+
+
+def memory_words(mib: float) -> str:
+    """Return an amount of memory in short: 440 MiB, 1.6 GiB."""
+    return f"{mib / 1024:.1f} GiB" if mib >= 1000 else f"{10 * round(mib / 10)} MiB"
 
 
 def count_words(number: float) -> str:
@@ -123,9 +144,10 @@ def count_words(number: float) -> str:
 
 
 class MethodsModel(QAbstractTableModel):
-    """All methods. ``ticked_changed`` when the set of ticked ones changed."""
+    """All methods. ``ticked_changed`` when the set of ticked ones changed, ``weights_missing`` when one without was ticked."""
 
     ticked_changed = Signal()
+    weights_missing = Signal(str)
 
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
@@ -162,6 +184,20 @@ class MethodsModel(QAbstractTableModel):
             if row.name == name and row.status != status:
                 self._rows[number] = replace(row, status=status)
                 self.dataChanged.emit(self.index(number, STATUS), self.index(number, STATUS))
+
+    def set_macs(self, name: str, macs: float | None) -> None:
+        """Show what a method was counted at."""
+        self._show(name, macs=macs)
+
+    def set_memory(self, name: str, mib: float | None) -> None:
+        """Show how much memory the series on screen will take."""
+        self._show(name, memory_mib=mib)
+
+    def _show(self, name: str, **facts: Any) -> None:
+        for number, row in enumerate(self._rows):
+            if row.name == name:
+                self._rows[number] = replace(row, **facts)
+                self.dataChanged.emit(self.index(number, 0), self.index(number, len(COLUMNS) - 1))
 
     def choose_weights(self, name: str, weights: str | None) -> None:
         """Use these weights for a method."""
@@ -218,8 +254,10 @@ class MethodsModel(QAbstractTableModel):
             if index.column() == NAME:
                 flags |= Qt.ItemFlag.ItemIsUserCheckable
         elif row.trainable:
-            # Selectable, so that weights can be imported for it.
+            # Can be chosen, so that weights can be had for it; a tick asks for them.
             flags |= Qt.ItemFlag.ItemIsEnabled
+            if index.column() == NAME and row.chosen is None:
+                flags |= Qt.ItemFlag.ItemIsUserCheckable
         return flags
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -253,6 +291,8 @@ class MethodsModel(QAbstractTableModel):
             return False
         row = self._rows[index.row()]
         if obstacle(row, self._series):
+            if row.trainable and row.chosen is None:
+                self.weights_missing.emit(row.name)
             return False
         on = Qt.CheckState(value) == Qt.CheckState.Checked
         (self._ticked.add if on else self._ticked.discard)(row.name)
@@ -268,7 +308,7 @@ class MethodsModel(QAbstractTableModel):
         if column == PARAMETERS:
             return count_words(row.parameters) if row.parameters else "–"
         if column == MACS:
-            return count_words(row.macs) if row.macs else "–"
+            return count_words(row.macs) if row.macs else "–" if not row.trainable else "…"
         if column == WEIGHTS:
             return (row.chosen or "none") if row.trainable else "not needed"
         return row.paper
@@ -289,7 +329,8 @@ def _keep_choice(row: MethodRow, before: MethodRow | None) -> MethodRow:
     if before is None:
         return row
     chosen = before.chosen if before.chosen in row.weights else row.chosen
-    return replace(row, chosen=chosen, settings=before.settings, status=before.status)
+    macs = before.macs if row.macs is None else row.macs
+    return replace(row, chosen=chosen, settings=before.settings, status=before.status, macs=macs)
 
 
 class MethodsFilter(QSortFilterProxyModel):

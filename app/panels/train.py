@@ -10,9 +10,10 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QProgressBar, QSplitter, QVBoxLayout, QWidget
 
 from app import theme
+from app.display.train_run import SCORES
 from app.panels.parts import NORMAL, TIGHT, button, drop_down, label, row, tool_button
 from app.views.preview import PreviewPair
-from app.views.train_curves import SCORES, TrainCurves
+from app.views.train_curves import TrainCurves
 
 PAUSE, CONTINUE, STOP, DISCARD = "Pause", "Continue", "Stop and keep best", "Discard"
 
@@ -82,11 +83,12 @@ class TrainPanel(QWidget):
         self.setObjectName("train")
         self.setAccessibleName("Training")
         self.curves, self.preview, self.crash = TrainCurves(), PreviewPair(), CrashBar()
-        self._make_head()
         self._metric = drop_down("train.metric", "Score of the validation curve")
         for name, words in SCORES.items():
             self._metric.addItem(words.partition(",")[0], name)
+        self._metric.setMinimumContentsLength(7)
         self._metric.activated.connect(lambda _: self.curves.set_metric(str(self._metric.currentData())))
+        self._make_head()
         split = QSplitter(Qt.Orientation.Vertical)
         split.setObjectName("train.split")
         split.setChildrenCollapsible(False)
@@ -124,7 +126,7 @@ class TrainPanel(QWidget):
         column = QVBoxLayout(self._head)
         column.setContentsMargins(NORMAL, TIGHT, NORMAL, NORMAL)
         column.setSpacing(TIGHT)
-        self._first = row(self.title, self.pause, self.stop, self.discard, spacing=TIGHT)
+        self._first = row(self.title, self._metric, self.pause, self.stop, self.discard, spacing=TIGHT)
         self._first.layout().setStretch(0, 1)  # type: ignore[union-attr]
         column.addWidget(self._first)
         column.addWidget(self.state)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from PySide6.QtCore import QObject, QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QObject, QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtGui import QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -33,6 +33,7 @@ from app.forms import NumberBox
 from app.panels.parts import TIGHT, drop_down
 
 _WIDEST: Final = 2**31 - 1
+ROW: Final = 21
 KEY_ROLE: Final = Qt.ItemDataRole.UserRole + 1
 
 
@@ -233,13 +234,14 @@ class TicksField(Field):
         self.list.setModel(self.model)
         self.list.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.list.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.list.setFixedHeight(96)
+        self.list.setFixedHeight(5 * ROW)
         super().__init__(setting, self.list, parent)
         for choice in setting.choices:
             item = QStandardItem(choice.replace("_", " "))
             item.setData(choice, KEY_ROLE)
             item.setCheckable(True)
             item.setEditable(False)
+            item.setSizeHint(QSize(0, ROW))
             self.model.appendRow(item)
         self.model.itemChanged.connect(self._tell)
 

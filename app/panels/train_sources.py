@@ -112,7 +112,7 @@ def short(location: str) -> str:
     """Return the end of a path that tells most; ``sample:`` and the like whole."""
     kind, mark, rest = location.partition(":")
     if mark and kind.isalpha() and len(kind) > 1 and "/" not in rest and "\\" not in rest:
-        return f"{kind}: {rest.replace('_', ' ')}"
+        return f"{rest.replace('_', ' ')} ({kind})"
     return location.replace("\\", "/").rstrip("/").rpartition("/")[2] or location
 
 
@@ -177,7 +177,7 @@ class SourcesField(Field):
         header = self.table.horizontalHeader()
         header.setHighlightSections(False)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        widths = {"location": 124, "slices": 48, "leave_out": 68, "weight": 52}
+        widths = {"location": 128, "slices": 48, "leave_out": 68, "weight": 52}
         for column, field in enumerate(self.model.fields):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Interactive)
             header.resizeSection(column, widths.get(field.name, 56))

@@ -1,4 +1,4 @@
-"""A validation slice before and now, side by side in one grey window; the pictures scale together and play together."""
+"""A validation slice before and now, side by side in one grey window, and what has changed; all scale and step together."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ from app.display.train_run import same_levels
 
 TITLE: Final = 22
 GAP: Final = 8
+WORDS: Final = 132
+"""Pixels that a title needs."""
+GAIN: Final = 5.0
+"""Changes are shown this much brighter."""
 
 
 class PreviewPair(QWidget):
@@ -46,8 +50,10 @@ class PreviewPair(QWidget):
         return int(self._series[0].shape[0]) if self._series else 0
 
     def set_series(self, titles: Sequence[str], series: Sequence[NDArray[np.float32]]) -> None:
-        """Show series with their titles; both in one window. () shows none."""
+        """Show series with their titles, both in one window, and how far the second is from the first. () shows none."""
         self.titles, self._series = tuple(titles), tuple(series)
+        if len(series) == 2 and series[0].shape == series[1].shape:
+            self.titles = (*self.titles, f"change ×{GAIN:g}")
         self.frame = min(self.frame, max(0, self.frames - 1))
         self.levels = same_levels(self._series)
         self.setAccessibleDescription(" and ".join(titles) or "No validation yet")
@@ -68,9 +74,10 @@ class PreviewPair(QWidget):
     def _make(self) -> None:
         self._images = []
         for images in self._series:
-            words = np.ascontiguousarray(to_words(images[min(self.frame, len(images) - 1)], self.levels, "gray"))
-            height, width = words.shape
-            self._images.append((QImage(words.data, width, height, 4 * width, QImage.Format.Format_RGB32), words))
+            self._images.append(_picture(images[min(self.frame, len(images) - 1)], self.levels))
+        if len(self.titles) > len(self._series):
+            first, second = (images[self.frame] for images in self._series)
+            self._images.append(_picture(np.abs(second - first) * np.float32(GAIN), self.levels))
         self.update()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
@@ -85,15 +92,25 @@ class PreviewPair(QWidget):
             painter.setPen(QColor(theme.IMAGE_DIM))
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "A validation slice appears here, before and now")
             return
-        width = (self.width() - GAP * (len(self._images) - 1)) / len(self._images)
+        ny, nx = self._images[0][1].shape
+        count = len(self._images)
+        scale = min((self.width() - GAP * (count - 1)) / count / nx, (self.height() - TITLE) / ny)
+        # As close together as their words let them be: the eye compares what is near.
+        across = max(scale * nx, min(WORDS, (self.width() - GAP * (count - 1)) / count))
+        left = (self.width() - count * across - GAP * (count - 1)) / 2
+        top = TITLE + (self.height() - TITLE - scale * ny) / 2
         for index, title in enumerate(self.titles):
-            flipped = self._flip and index > 0
-            image, words = self._images[0 if flipped else index]
-            left = index * (width + GAP)
+            flipped = self._flip and index == 1
+            place = left + index * (across + GAP)
             painter.setPen(QColor(theme.IMAGE_TEXT))
-            told = f"{self.titles[0] if flipped else title}" + (f"  frame {self.frame + 1}/{self.frames}" if index == 0 else "")
-            painter.drawText(QRectF(left, 0, width, TITLE), Qt.AlignmentFlag.AlignCenter, told)
-            ny, nx = words.shape
-            scale = min(width / nx, (self.height() - TITLE) / ny)
-            area = QRectF(left + (width - scale * nx) / 2, TITLE + (self.height() - TITLE - scale * ny) / 2, scale * nx, scale * ny)
-            painter.drawImage(area, image)
+            told = f"{title}, frame {self.frame + 1}/{self.frames}" if index == 0 else self.titles[0] if flipped else title
+            painter.drawText(QRectF(place, 0, across, TITLE), Qt.AlignmentFlag.AlignCenter, told)
+            area = QRectF(place + (across - scale * nx) / 2, top, scale * nx, scale * ny)
+            painter.drawImage(area, self._images[0 if flipped else index][0])
+
+
+def _picture(image: NDArray[np.float32], levels: tuple[float, float]) -> tuple[QImage, NDArray[np.uint32]]:
+    """Return a grey picture with the pixels it lives on."""
+    words = np.ascontiguousarray(to_words(image, levels, "gray"))
+    height, width = words.shape
+    return QImage(words.data, width, height, 4 * width, QImage.Format.Format_RGB32), words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -13,13 +14,27 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from app import theme
 from app.display.curves import style
-from app.display.train_run import RunRecord, smoothed, thinned
+from app.display.train_run import SCORES, RunRecord, score_words, smoothed, thinned
 from app.views.curve import LINES
 
 INTERVAL_MS: Final = 200
 """Curves are drawn again five times a second at most."""
 AXIS: Final = 56
-SCORES: Final = {"psnr": "PSNR, dB", "ssim": "SSIM", "nmse": "NMSE"}
+
+
+class LossAxis(pg.AxisItem):  # type: ignore[misc]
+    """Ticks of a logarithmic axis at 1, 2 and 5 times powers of ten: never so close that they cover each other."""
+
+    def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, list[float]]]:  # noqa: N803, ARG002
+        """Return the places of the ticks, in powers of ten."""
+        digits = (1, 2, 5) if maxVal - minVal < 3 else (1,)
+        powers = range(math.floor(minVal), math.ceil(maxVal) + 1)
+        places = [power + math.log10(digit) for power in powers for digit in digits]
+        return [(1.0, [place for place in places if minVal <= place <= maxVal])]
+
+    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: ARG002
+        """Return what is written at them."""
+        return [f"{10**value:.1g}" for value in values]
 
 
 class TrainCurves(QWidget):
@@ -30,7 +45,7 @@ class TrainCurves(QWidget):
         self.setObjectName("train.curves")
         self.setAccessibleName("Curves of the training")
         self.runs: tuple[RunRecord, ...] = ()
-        self.shown_metric = "psnr"
+        self.shown_metric = self._metric = "psnr"
         self.drawn = 0
         self.loss, self.score = self._plot("train.curves.loss"), self._plot("train.curves.score")
         self.loss.setLogMode(x=False, y=True)
@@ -50,7 +65,8 @@ class TrainCurves(QWidget):
         self._dress()
 
     def _plot(self, name: str) -> Any:
-        plot = pg.PlotWidget(self)
+        axes = {"left": LossAxis("left")} if name.endswith("loss") else {}
+        plot = pg.PlotWidget(self, axisItems=axes)
         plot.setObjectName(name)
         plot.setAccessibleName("Loss over steps" if name.endswith("loss") else "Validation score over steps")
         plot.setMenuEnabled(False)
@@ -111,8 +127,10 @@ class TrainCurves(QWidget):
     def draw(self) -> None:
         """Draw all curves now."""
         self.drawn += 1
+        known = {name for run in self.runs for name in run.scores}
+        self._metric = self.shown_metric if self.shown_metric in known or not self.runs else self.runs[0].metric
         text = theme.color("text").name()
-        for plot, words in ((self.loss, "training loss"), (self.score, SCORES[self.shown_metric])):
+        for plot, words in ((self.loss, "training loss"), (self.score, SCORES[self._metric])):
             plot.clear()
             plot.setLabel("left", words, color=text)
             plot.setLabel("bottom", "step", color=text)
@@ -123,7 +141,18 @@ class TrainCurves(QWidget):
         done = max([run.step for run in self.runs] or [0])
         # The whole run from the start would leave a live curve in a corner: twice of what is done, at most all.
         self.loss.setXRange(0, max(1, min(last, 2 * done) if done else last), padding=0.01)
+        self._fit_scores()
         self._describe()
+
+    def _fit_scores(self) -> None:
+        """Leave room above the best for its words."""
+        values = [run.scores[self._metric].curve()[1] for run in self.runs if self._metric in run.scores]
+        shown = np.concatenate([np.empty(0), *values])
+        shown = shown[np.isfinite(shown)]
+        if shown.size:
+            low, high = float(shown.min()), float(shown.max())
+            span = max(high - low, 1e-3 * max(abs(high), 1e-3))
+            self.score.setYRange(low - 0.06 * span, high + 0.2 * span, padding=0)
 
     def _draw_run(self, index: int, run: RunRecord) -> None:
         color, symbol, line = style(index)
@@ -136,7 +165,7 @@ class TrainCurves(QWidget):
             self.loss.plot(*curve, pen=pg.mkPen(faint, width=1))
         if curve[0].size:
             self.loss.plot(*smoothed(curve), pen=pg.mkPen(color, width=2, style=LINES[line]))
-        scores = run.scores.get(self.shown_metric)
+        scores = run.scores.get(self._metric)
         if scores is None or not len(scores):
             return
         steps, values = thinned(scores.curve())
@@ -157,9 +186,7 @@ class TrainCurves(QWidget):
         self.score.plot([run.best_step], [value], pen=None, symbol="star", symbolSize=16, symbolBrush=color, symbolPen=pen)
         self.score.addLine(x=run.best_step, pen=pg.mkPen(color, width=1, style=Qt.PenStyle.DotLine))
         if len(self.runs) == 1:
-            words = pg.TextItem(
-                f"best {value:.2f}" if self.shown_metric == "psnr" else f"best {value:.4g}", color=text, anchor=(1.1, 1.3)
-            )
+            words = pg.TextItem(f"best {score_words(self._metric, value)}", color=text, anchor=(1.1, 1.3))
             words.setPos(run.best_step, value)
             if run.best_step < 0.3 * max(1, float(curve[0][-1])):
                 words.setAnchor((-0.1, -0.3))

@@ -17,8 +17,8 @@ from engine.core.maps import MapSet
 from engine.core.types import Region
 
 FIELDS = (
-    "quantity", "unit", "region", "slice", "n", "n_invalid", "n_lost", "reference_mean", "bias", "bias_percent", "sd", "lower", "upper",
-    "median", "rmse", "mae",
+    "quantity", "unit", "region", "slice", "n", "n_invalid", "n_lost", "reference_mean", "bias", "bias_percent",
+    "sd", "lower", "upper", "median", "rmse", "mae",
 )  # fmt: skip
 
 

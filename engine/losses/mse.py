@@ -18,9 +18,7 @@ def magnitude(data: LossInput) -> Tensor:
     return (modulus(data.image) - modulus(data.truth)).square().mean()
 
 
-LOSSES.register(
-    "mse", Loss("mse", "Mean squared error", compute, source="JotlasNet, section 3.2.4, one coil", needs_phase=True)
-)
+LOSSES.register("mse", Loss("mse", "Mean squared error", compute, source="JotlasNet, section 3.2.4, one coil", needs_phase=True))
 LOSSES.register(
     "mse_magnitude",
     Loss("mse_magnitude", "Mean squared error of magnitudes", magnitude, source="JotlasNet, section 4.1, several coils"),

@@ -23,7 +23,7 @@ from engine.models.blocks import channels_to_frames, frames_to_channels
 from engine.models.contract import MODELS, ModelSpec, ReconInput
 from engine.models.parts import forms
 from engine.models.parts.checkpointing import recomputed
-from engine.models.parts.chunks import in_chunks
+from engine.models.parts.frames import in_chunks
 from engine.models.parts.consistency import DataTerm
 from engine.models.parts.thresholds import Check
 

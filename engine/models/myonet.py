@@ -15,6 +15,7 @@ the next.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,7 @@ from torch.nn import functional
 from engine.core.errors import InputError
 from engine.models.blocks import channels_to_frames, frames_to_channels
 from engine.models.contract import MODELS, ModelSpec, ReconInput
+from engine.models.parts.checkpointing import recomputed
 
 CG_ITERATIONS, CG_TOLERANCE = 6, 1e-4  # where no Gram factor serves; each starts at the image before
 
@@ -101,6 +103,11 @@ class Denoiser(nn.Module):
         assert self.leave.bias is not None
         nn.init.zeros_(self.leave.bias)
 
+    def kept_bytes(self, image: Tensor) -> float:
+        """Return about how many bytes a backward pass keeps: at full resolution about ten maps a channel, in deep blocks five."""
+        maps = 10 * self.enter.out_channels + 5 * len(self.deep) * self.down.out_channels / 4
+        return float(image.element_size() * image[:, 0].numel() * maps)
+
     def forward(self, image: Tensor, memory: Tensor | None, frames: int) -> tuple[Tensor, Tensor]:
         """Return the correction (batch * frame, 2, y, x) and features (batch * frame, channel, y, x)."""
         entered = image if memory is None else torch.cat((image, memory.to(image.dtype)), dim=1)
@@ -137,7 +144,9 @@ class Myonet(nn.Module):
             data.report.step(n, len(self.denoisers), f"cascade {n + 1} of {len(self.denoisers)}")
             if n == 0:
                 x = operator.solve(projected, weight, projected, CG_ITERATIONS, CG_TOLERANCE, check)
-            correction, features = denoiser(frames_to_channels(x), memory, frames)
+            assert isinstance(denoiser, Denoiser)
+            channels = frames_to_channels(x)
+            correction, features = recomputed(partial(denoiser, channels, memory, frames), denoiser.kept_bytes(channels))
             memory = features if self.config.memory else None
             denoised = x + channels_to_frames(correction, frames)
             x = operator.solve(projected + weight * denoised, weight, denoised, CG_ITERATIONS, CG_TOLERANCE, check)

@@ -139,7 +139,7 @@ MODELS.register(
         macs_counting="Convolutions without their bias; the paper gives no figure.",
         macs_rule=MacRule(without=("sensitivity",)),
         frames=frames_of,
-        normalise="kspace_p99",
+        normalise="kspace_p99_all",
         notes=NOTES,
     ),
 )

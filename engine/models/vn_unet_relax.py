@@ -30,7 +30,7 @@ MODELS.register(
         macs_counting="Convolutions without their bias; the paper gives no figure.",
         macs_rule=MacRule(without=("sensitivity",)),
         frames=frames_of,
-        normalise="kspace_p99",
+        normalise="kspace_p99_all",
         notes=(
             "The same network as vn_unet, trained with the relaxometry terms of eqs. (10) and (13) and a frozen mapping network.",
             "The mapping network is not part of these weights and not needed to reconstruct.",

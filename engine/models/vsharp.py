@@ -165,7 +165,7 @@ MODELS.register(
         macs_counting="Convolutions with bias, transposed ones by their outputs, norms, leaky ReLUs and pooling by their elements, "
         "as ptflops counts, for 9 frames of 144 x 512.",
         macs_rule=MacRule(bias=True, transposed_by_output=True, elementwise=True),
-        normalise="kspace_p99",
+        normalise="kspace_p99_all",
         notes=(
             "An axis shorter than 2^pools, as the frames of most mapping series, is padded with zeros inside the U-Nets.",
             "The penalties rho start at 0.01 or above, as u is divided by them.",

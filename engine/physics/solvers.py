@@ -46,7 +46,8 @@ def conjugate_gradient(
     iterations
         Most iterations to take.
     tolerance
-        A problem is finished when its residual norm falls below ``tolerance`` times the norm of its right-hand side.
+        A problem is finished when its residual norm falls below ``tolerance`` (at least the type's rounding) times the norm of its
+        right-hand side.
     check
         Called once per iteration; raises to stop (cancellation).
     dims
@@ -73,7 +74,8 @@ def conjugate_gradient(
     residual = rhs.clone() if x0 is None else rhs - normal(x)
     direction = residual.clone()
     energy = inner(residual, residual, dims)
-    target = tolerance**2 * inner(rhs, rhs, dims)
+    # Below the rounding of the right-hand side steps are quotients of noise, and their gradients anything.
+    target = max(tolerance, torch.finfo(rhs.dtype).eps) ** 2 * inner(rhs, rhs, dims)
     for iteration in range(iterations):
         if check is not None:
             check()
@@ -83,11 +85,13 @@ def conjugate_gradient(
         image = normal(direction)
         curvature = inner(direction, image, dims)
         # A finished problem, or one whose direction vanished, stands still while the others go on.
-        step = torch.where(active & (curvature > 0), energy / curvature, 0.0)
+        # Divided where it is used only: the gradient of a quotient by zero is not a number, used or not.
+        moves = active & (curvature > 0)
+        step = torch.where(moves, energy / torch.where(moves, curvature, 1.0), 0.0)
         x = torch.addcmul(x, step.to(x.dtype), direction)
         residual = torch.addcmul(residual, step.to(x.dtype), image, value=-1)
         renewed = inner(residual, residual, dims)
-        ratio = torch.where(active & (energy > 0), renewed / energy, 0.0)
+        ratio = torch.where(active, renewed / torch.where(active, energy, 1.0), 0.0)
         direction = torch.addcmul(residual, ratio.to(x.dtype), direction)
         energy = renewed
         if monitor is not None:

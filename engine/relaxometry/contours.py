@@ -43,7 +43,7 @@ def contour_region(points: NDArray[Any], shape: tuple[int, int]) -> Bool:
         if y0 == y1:
             continue
         low, high = min(y0, y1), max(y0, y1)
-        first, last = max(0, int(np.ceil(low))), min(ny, int(np.ceil(high)))  # low <= row < high
+        first, last = (min(max(0, int(np.ceil(row))), ny) for row in (low, high))  # low <= row < high
         rows = np.arange(first, last)
         crossing = x0 + (rows - y0) * (x1 - x0) / (y1 - y0)
         inside[first:last] ^= columns >= crossing[:, None]

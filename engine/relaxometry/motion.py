@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, map_coordinates
+from scipy.ndimage import binary_dilation, gaussian_filter, map_coordinates
 
 from engine.core import axes
 from engine.core.errors import InputError, ShapeError
@@ -42,6 +42,9 @@ BACKGROUND = 0.05
 # The tissue that moves: residuals smoothed over this many pixels, above this percentile.
 SPREAD = 3.0
 MOVING_PERCENTILE = 80.0
+# What stands still is moved with what moves: that has to take away this share of the residual of what moves.
+LEAST_WORTH = 0.1
+MARGIN = 5  # pixels round a drawn region
 
 Series = tuple[NDArray[Any], Float, Float, Float]
 
@@ -83,7 +86,7 @@ def register_series(
         The images in register, of the same type, by cubic interpolation from the measured ones; ``displacement`` float32
         (slice, frame, 2, y, x) in pixels (y, x), ``registered(p) = measured(p + displacement(p))``; root mean square of the
         fit's residual over the region before and after, float32 (slice,), in units of the images. A slice whose residual does not
-        fall stays as it was.
+        fall (for ``rigid`` without a region: by a tenth) stays as it was.
 
     Raises
     ------
@@ -149,7 +152,8 @@ def _register(one: _Slice, how: str, region: Bool | None, report: Reporter) -> t
         return one.images, still, 0.0, 0.0
     before = best = _rms(first, chosen)
     result, displacement = one.images, still
-    register = METHODS[how](chosen)
+    # The borders of a drawn region tell where it is: they need some pixels outside.
+    register = METHODS[how](chosen if region is None else binary_dilation(chosen, iterations=MARGIN))
     seen = one.seen(measured)
     scale = 1.0 / float(np.percentile(np.abs(seen[:, tissue]), 99))
     moved = measured
@@ -169,6 +173,8 @@ def _register(one: _Slice, how: str, region: Bool | None, report: Reporter) -> t
         if gain < LEAST_GAIN * before:
             break
     report.step(1, 1, f"{how} registration")
+    if how == "rigid" and region is None and best > (1.0 - LEAST_WORTH) * before:
+        return one.images, still, before, before
     return result.astype(one.images.dtype, copy=False), displacement, before, best
 
 
@@ -203,7 +209,7 @@ def warped(image: NDArray[Any], displacement: Float) -> NDArray[Any]:
     moved = map_coordinates(image, [y + displacement[0], x + displacement[1]], order=3, mode="nearest")
     if np.iscomplexobj(image) or image.min() < 0:
         return np.asarray(moved, image.dtype)
-    return np.maximum(moved, 0).astype(image.dtype)
+    return np.asarray(np.maximum(moved, 0), image.dtype)
 
 
 def _whole(finite: Bool, displacement: Float) -> Bool:

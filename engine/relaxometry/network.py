@@ -27,7 +27,7 @@ from engine.relaxometry.contract import SignalModel
 from engine.relaxometry.reading import TIME_LIMIT_MS, screen
 
 MS = 1000.0
-RULE = "kspace_p99"
+RULE = "kspace_p99_all"
 Loader = Callable[[str, str | None, Any], tuple[nn.Module, Mapping[str, Any]]]
 
 

@@ -29,9 +29,9 @@ class State:
     """Everything a run needs to go on.
 
     ``step`` counts finished optimiser steps; ``ema`` the moving average of the weights (None without); ``best`` the best validation
-    score so far and ``best_step`` its step; ``history`` one record for each validation; ``spent_seconds`` of all sessions;
-    ``ended`` why it came to its end, "" before; ``mapping`` the frozen mapping network that terms of the loss ask; ``scaler`` what keeps
-    gradients in float16's range.
+    score so far and ``best_step`` its step; ``waited`` validations since then; ``history`` one record for each validation;
+    ``spent_seconds`` of all sessions; ``ended`` why it came to its end, "" before; ``mapping`` the frozen mapping network that
+    terms of the loss ask; ``scaler`` what keeps gradients in float16's range.
     """
 
     config: TrainConfig

@@ -16,9 +16,10 @@ from engine.datasets.examples import Example
 from engine.losses import LOSSES, LossInput
 from engine.losses.relaxometry import MS, mapping_scale
 from engine.models.contract import ModelSpec, ReconInput, StageSink, no_stages
+from engine.models.parts.forms import plain
 from engine.models.parts.mapping import MAPPING, MappingNetwork
 from engine.models.parts.sharing import average_of_frames
-from engine.physics.operator import SenseOperator
+from engine.physics.operator import GRAM_LIMIT_MIB, SenseOperator
 from engine.physics.scaling import find_scale
 
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -77,7 +78,8 @@ def predict(
     mask = example.mask if input_mask is None else input_mask
     kspace = example.kspace if input_mask is None else example.kspace * input_mask
     scale = find_scale(kspace[0], mask[0, :, 0], spec.normalise)
-    operator = SenseOperator(mask, example.maps)
+    # The plain form has Fourier transforms with coils throughout.
+    operator = SenseOperator(mask, example.maps, 0.0 if plain() else GRAM_LIMIT_MIB)
     parts = Parts()
     sink: StageSink = parts if stages else no_stages
     data = ReconInput(

@@ -53,6 +53,7 @@ class MapsStandIn:
     """Maps whose T1 is the largest sample plus 500 (so that a pixel tells itself apart), background where that is small."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.fit_gate = threading.Event()
         self.fit_gate.set()
         self.fits: list[tuple] = []

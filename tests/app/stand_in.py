@@ -14,6 +14,7 @@ from engine import api
 from engine.core.errors import EngineError, InputError, ShapeError
 from engine.core.types import ArrayReader, ImageSeries, Kind, KSpaceSeries, Reconstruction, Region, SamplingMask, Score
 from tests.app.maps_stand_in import MapsStandIn
+from tests.app.train_stand_in import TrainStandIn
 
 SHAPE = (3, 4, 2, 32, 24)
 
@@ -79,7 +80,7 @@ CATALOGUE = [
 ]
 
 
-class StandIn(MapsStandIn):
+class StandIn(MapsStandIn, TrainStandIn):
     """See the module. ``fail`` maps a method to the error it raises, ``seconds`` is how long a reconstruction takes."""
 
     def __init__(self) -> None:
@@ -152,7 +153,7 @@ class StandIn(MapsStandIn):
         return api.make_mask(request, shape)
 
     # reconstruction
-    def methods(self):
+    def methods(self, names=(), costs=True, report=None):
         return self.catalogue
 
     def preview(self, series, mask, slice_index, frame):
@@ -219,6 +220,14 @@ class StandIn(MapsStandIn):
 
     def doctor(self):
         return {"python": "3.11"}
+
+    def method_macs(self, name):
+        self._note("method_macs", name)
+        return 4e9
+
+    def memory_estimate(self, name, shape, mask=None, weights=None, settings=None):
+        self._note("memory_estimate", name, shape, weights, settings)
+        return 440.0
 
     def weight_sources(self):
         return [{"name": "net-tf", "title": "Network (TensorFlow)", "networks": ["net"], "licence": "MIT", "url": "example.org"}]

@@ -1,4 +1,4 @@
-"""The Maps workspace on the real engine: from a sample to a map, its curve and its segments; pictures of it; how soon a map is there.
+"""The Maps workspace on the real engine: a sample becomes a map, its curve, its segments; pictures; how soon a map is there.
 
 Pictures go to the folder in MYOSCOPE_PICTURES (a temporary one without it): they are meant to be looked at.
 """
@@ -25,9 +25,9 @@ T1 = (700.0, 1200.0)
 
 
 def series(size=256, noise=10.0) -> ImageSeries:
-    """Return MOLLI images of two tissues side by side, air around."""
+    """Return MOLLI images of two tissues side by side, air above: A = 1000, B = 1900, so that T1 = 0.9 T1*."""
     t1 = np.where(np.arange(size)[None, :] < size // 2, *T1).repeat(size, axis=0)
-    signal = np.abs(1000.0 - 1900.0 * np.exp(-TIMES[:, None, None] / (t1 * 0.9)))
+    signal = np.abs(1000.0 - 1900.0 * np.exp(-TIMES[:, None, None] / (t1 / 0.9)))
     images = np.abs(signal + np.random.default_rng(0).normal(0, noise, signal.shape)).astype(np.float32)
     images[:, : size // 8] = 1.0
     return ImageSeries(images[None], Kind.MOLLI, TIMES[None], name="two tissues", unknown=("orientation",))
@@ -90,7 +90,7 @@ def test_segments_of_known_tissue(maps, qtbot, folder):  # noqa: F811
     picture(maps, folder / "maps_segments.png")
     rows = {row.segment: row for row in regions.found.rows}
     assert set(rows) == {0, *range(7, 13)}
-    # The septum follows the insertion counter-clockwise: to the left half, whose T1 is known; the lateral wall lies in the other.
+    # The septum follows the insertion counter-clockwise, in the half whose T1 is known; the lateral wall lies in the other.
     assert rows[8].median == pytest.approx(T1[0], rel=0.02)
     assert rows[9].median == pytest.approx(T1[0], rel=0.02)
     assert rows[12].median == pytest.approx(T1[1], rel=0.02)

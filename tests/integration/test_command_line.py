@@ -145,7 +145,7 @@ def test_simulate_says_simulated_coils(tmp_path, capsys):
     assert json.loads(text)["axes"] == {"slice": 1, "frame": 4, "coil": 4, "ky": 48, "kx": 40}
 
 
-@pytest.mark.parametrize("command", ["models", "masks", "metrics", "formats", "doctor", "weights list", "bench --list"])
+@pytest.mark.parametrize("command", ["models cg_sense", "masks", "metrics", "formats", "doctor", "weights list", "weights sources", "bench --list"])
 def test_listings_are_json(command, capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("MYOSCOPE_WEIGHTS", str(tmp_path))
     code, out, _ = run(capsys, *command.split(), "--json")
@@ -159,13 +159,17 @@ def test_listings_are_json(command, capsys, monkeypatch, tmp_path):
 
 def test_models_json_shape(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("MYOSCOPE_WEIGHTS", str(tmp_path))
-    found = {m["name"]: m for m in json.loads(run(capsys, "models", "--json")[1])}
-    assert {"zero_filled", "cg_sense", "grappa", "l1_wavelet", "low_rank_sparse", "jotlasnet"} <= set(found)
-    jotlas = found["jotlasnet"]
+    names = {line.split()[0] for line in run(capsys, "models")[1].splitlines()[1:-1]}
+    assert {"zero_filled", "cg_sense", "grappa", "l1_wavelet", "low_rank_sparse", "jotlasnet"} <= names
+    jotlas, classical = json.loads(run(capsys, "models", "jotlasnet", "cg_sense", "--json")[1])
+    assert (classical["name"], classical["trainable"]) == ("cg_sense", False)
     assert jotlas["trainable"] is True
     assert jotlas["presets"]["paper"]["parameters"] == 708_075
     assert jotlas["presets"]["paper"]["macs"] == pytest.approx(138.0e9, rel=0.01)
     assert jotlas["presets"]["paper"]["macs_shape"] == "12x10x128x128"
+    assert jotlas["presets"]["paper"]["paper_macs"] is None
+    assert 50 < jotlas["presets"]["paper"]["memory_mib"] < 500
+    assert jotlas["sources"] == ["jotlasnet-tf"]
     assert set(jotlas) >= {"name", "title", "paper", "kinds", "presets", "weights", "trainable"}
 
 
@@ -499,7 +503,7 @@ def test_an_interrupt_that_a_destructor_swallowed_is_asked_for_again(capsys, mon
         def __del__(self):
             raise KeyboardInterrupt
 
-    def listing():
+    def listing(*_, **__):
         Swallows()
         for _ in range(10_000):
             time.sleep(0.001)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from typing import TypeVar
 
 import torch
@@ -16,7 +16,7 @@ T = TypeVar("T")
 # Below this the second computation, a third more work, buys nothing that matters.
 WORTH_BYTES = 64 * 2**20
 
-_least: ContextVar[float] = ContextVar("least", default=WORTH_BYTES)
+_least: ContextVar[float | None] = ContextVar("least", default=None)  # None: WORTH_BYTES
 
 
 @contextlib.contextmanager
@@ -43,7 +43,12 @@ def recomputed(step: Callable[[], T], kept_bytes: float, again: Callable[[], Abs
     again
         Makes a context for the second computation, where the first one has a side effect that must not happen twice.
     """
-    if not torch.is_grad_enabled() or kept_bytes < _least.get():
+    chosen = _least.get()
+    if not torch.is_grad_enabled() or kept_bytes < (WORTH_BYTES if chosen is None else chosen):
         return step()
-    result: T = checkpoint(step, use_reentrant=False, preserve_rng_state=False, context_fn=lambda: (nullcontext(), again()))
+    # On a GPU the backward pass is a thread of its own, to which plain or fast forms must be told.
+    inside = copy_context()
+    result: T = checkpoint(
+        inside.run, step, use_reentrant=False, preserve_rng_state=False, context_fn=lambda: (nullcontext(), again())
+    )
     return result

@@ -18,7 +18,18 @@ from engine.models.parts import forms
 # where more would only leave the cache, and three on a GPU, which that keeps busy.
 PIXELS_AT_ONCE = {"cpu": 1 << 17, "cuda": 1 << 18}
 
+# The same for images that go through one network by themselves: on a CPU one frame of 181 x 181, whose features stay in its cache
+# (a fifth faster than four).
+IMAGE_PIXELS = {"cpu": 1 << 15, "cuda": 1 << 21}
+
 BATCH_FRAME = 1  # the frame axis of stages, whatever follows it
+
+
+def in_chunks(network: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    """Return ``network(images)`` for real (image, channel, y, x), a few images at a time."""
+    count, pixels = images.shape[0], images.shape[-2] * images.shape[-1]
+    step = max(1, IMAGE_PIXELS.get(images.device.type, 1 << 21) // pixels)
+    return network(images) if step >= count else torch.cat([network(part) for part in torch.split(images, step)])
 
 
 def by_frames(data: ReconInput, network: Callable[[ReconInput], Tensor]) -> Tensor:

@@ -130,6 +130,6 @@ MAPPING = ModelSpec(
     kinds=("molli", "t2prep"),
     trainable=True,
     frames=lambda config: int(config.samples),
-    normalise="kspace_p99",
+    normalise="kspace_p99_all",
     notes=("Amplitudes depend on the scale of the images: scale them as those of its training were.",),
 )

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from engine.models.parts import forms
 from engine.models.parts.checkpointing import recomputed
-from engine.models.parts.chunks import in_chunks
+from engine.models.parts.frames import in_chunks
 from engine.models.parts.padding import pad_to_multiple
 
 PADDING = 8

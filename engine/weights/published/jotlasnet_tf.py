@@ -1,6 +1,9 @@
 """JotlasNet's own checkpoints (TensorFlow, GPL-3.0), as published by its authors.
 
 The weights are not part of this program. Whoever has them can import them; they stay under their licence.
+
+They were trained with phase encoding along the last axis; here it is the one before, so kernels are turned. (Everything else in the
+network, singular values of a frame included, does not ask which of the two axes comes first.)
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import numpy as np
 
 from engine.core.errors import CheckpointMismatch
 from engine.weights.published.contract import PUBLISHED, Importer, Published, compare
+from engine.weights.published.torch_file import turned
 from engine.weights.tf_bundle import Bundle
 
 URL = "https://github.com/yhao-z/JotlasNet"
@@ -83,7 +87,7 @@ def read(path: Path) -> Published:
     for ours, theirs, shape in names:
         value = bundle.read(theirs)
         axes = CONVOLUTION if len(shape) == 5 else tuple(reversed(range(len(shape))))
-        tensors[ours] = np.array(value.transpose(axes), dtype=np.float32, order="C")
+        tensors[ours] = turned(np.array(value.transpose(axes), dtype=np.float32, order="C"))
     label, card = describe(bundle.prefix)
     return Published(tensors, config, label, card)
 

@@ -140,7 +140,7 @@ def _card(path: Path, frames: int) -> dict[str, Any]:
         "source": f"{URL}, {path.name}",
         "data": "CMRxRecon 2023 mapping series (as the authors say)",
         "coils": "multi-coil",
-        "normalisation": "kspace_p99",
+        "normalisation": "kspace_p99_all",
         "known_failures": (f"Serves series of {frames} images, at times like those of its training.",),
     }
 

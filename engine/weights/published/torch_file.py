@@ -7,6 +7,7 @@ from it; one that holds anything else is refused. ``.safetensors`` files hold no
 from __future__ import annotations
 
 import pickle
+import re
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -19,6 +20,8 @@ from engine.core.errors import FormatError
 
 # Where training frameworks keep the network's state inside a checkpoint.
 SECTIONS = ("state_dict", "model_state_dict", "model")
+# How PyTorch's restricted reader says that a pickle names a function or a class which it does not call.
+CODE = re.compile(r"GLOBAL (?P<name>[A-Za-z_][\w.]*)")
 
 
 def read_state(path: Path, sections: Iterable[str] = SECTIONS) -> dict[str, NDArray[Any]]:
@@ -81,28 +84,38 @@ def _load(path: Path) -> Any:
             warnings.simplefilter("ignore")  # about old or new pickle protocols: the file is read, or it is not
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if "Unsupported" in str(error) or "GLOBAL" in str(error):
-            raise FormatError(
-                f"{path.name} holds more than tensors (expected a state dict / found a pickle that names code: {_reason(error)})",
-                "Have its authors' program save only the state dict, or a .safetensors file; this program runs no code from files.",
-            ) from error
-        raise _damaged(path, error) from error
+        named = CODE.search(str(error))
+        if named is None:
+            raise _damaged(path, error) from error
+        raise FormatError(
+            f"{path.name} holds more than tensors (expected a state dict / found a pickle that names code: {named['name']})",
+            "Have its authors' program save only the state dict, or a .safetensors file; this program runs no code from files.",
+        ) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         # The restricted reader meets damaged or foreign bytes with whatever exception they lead to.
         raise _damaged(path, error) from error
 
 
 def _damaged(path: Path, error: Exception) -> FormatError:
+    """Return the error for bytes that PyTorch cannot have written like this, saying what else they look like."""
+    with path.open("rb") as file:
+        start = file.read(2)
+    if start[:1] == b"\x80" and start[1:] > b"\x02":  # torch.save writes protocol 2
+        return FormatError(
+            f"{path.name} is a pickle that PyTorch did not write (expected a file of torch.save / found protocol {start[1]})",
+            "Save the network's state dict with torch.save, or as a .safetensors file.",
+        )
     return FormatError(
-        f"{path.name} is not an undamaged PyTorch checkpoint ({_reason(error)})", "Get the file again; it may have been cut short."
+        f"{path.name} is not an undamaged PyTorch checkpoint ({_reason(error)})",
+        "Check that this is the file, and get it again; it may have been cut short.",
     )
 
 
 def _reason(error: Exception) -> str:
-    """Return the first line of an error's text, which PyTorch follows by advice that does not hold here."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    named = [line for line in lines if "GLOBAL" in line or "Unsupported" in line]
-    text = (named or lines or [type(error).__name__])[0]
+    """Return the first line of an error's text that says something; much of PyTorch's is advice that does not hold here."""
+    if not isinstance(error, RuntimeError | OSError):
+        return "its first bytes are those of another format, or it is cut short"
+    text = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     return text if len(text) <= 160 else text[:157] + "..."
 
 

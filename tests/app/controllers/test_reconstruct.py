@@ -12,6 +12,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDoubleSpinBox, QLabel, QPushButton, QToolButton, QWidget
 
 from app.dialogs.method import MethodDialog
+from app.dialogs.no_weights import NoWeightsDialog
 from app.session import is_stale
 from engine.core.errors import InputError
 from engine.core.requests import MaskRequest
@@ -301,14 +302,43 @@ def test_methods_without_settings_offer_none(loaded):
 def test_a_double_click_opens_settings_or_asks_for_weights(loaded):
     asked = []
     panel = loaded.panels["methods"]
-    panel.import_requested.disconnect()
-    panel.import_requested.connect(lambda: asked.append("weights"))
+    panel.model.weights_missing.disconnect()
+    panel.model.weights_missing.connect(lambda name: asked.append(f"weights of {name}"))
     panel.settings_requested.disconnect()
     panel.settings_requested.connect(asked.append)
     for name in ("cg_sense", "bare_net", "net"):
         panel.select(name)
         panel.table.doubleClicked.emit(panel.table.currentIndex())
-    assert asked == ["cg_sense", "weights"]
+    assert asked == ["cg_sense", "weights of bare_net"]
+
+
+def test_ticking_a_network_without_weights_says_so_and_leads_to_training(loaded, qtbot):
+    panel = loaded.panels["methods"]
+    index = panel.model.index([row.name for row in panel.model.rows()].index("bare_net"), 0)
+    assert not panel.model.setData(index, Qt.CheckState.Checked, Qt.ItemDataRole.CheckStateRole)
+    qtbot.waitUntil(lambda: loaded.findChild(NoWeightsDialog) is not None)
+    dialog = loaded.findChild(NoWeightsDialog)
+    assert "Bare network has no weights" in dialog.findChild(QLabel, "no_weights.words").text()
+    assert panel.selected() == "bare_net"
+    assert "bare_net" not in panel.model.ticked_names()
+    dialog.findChild(QPushButton, "no_weights.train").click()
+    assert loaded.workspace == "train"
+    qtbot.waitUntil(lambda: loaded.train.form.values().get("model", {}).get("network") == "bare_net")
+    loaded.show_workspace("review")
+
+
+def test_costs_come_in_the_background(loaded, engine, qtbot):
+    panel = loaded.panels["methods"]
+    qtbot.waitUntil(lambda: panel.model.row_of("bare_net").macs == 4e9)
+    assert [call[1] for call in engine.calls if call[0] == "method_macs"] == ["bare_net"], "others are known or have none"
+    panel.select("net")
+    qtbot.waitUntil(lambda: panel.findChild(QLabel, "methods.memory").text() == "≈ 440 MiB")
+    _, *told = next(call for call in reversed(engine.calls) if call[0] == "memory_estimate")
+    assert told == ["net", tuple(loaded.session.current.kspace.shape), "net-a", {}]
+    assert panel.model.row_of("net").memory_mib == 440.0
+    panel.select("cg_sense")
+    assert panel.findChild(QLabel, "methods.memory").text() == ""
+    assert "method_macs@False" in engine.threads
 
 
 def test_every_reconstruction_that_failed_is_counted(loaded, engine, qtbot):

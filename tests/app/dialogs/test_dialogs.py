@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QComboBox, QLabel, QPushButton
 
 from app.dialogs.about import about
 from app.dialogs.axes import AxesDialog, problem_with
+from app.dialogs.no_weights import IMPORT, TRAIN, NoWeightsDialog
 from app.dialogs.phantom import PhantomDialog
 from app.dialogs.shortcuts import ShortcutsDialog
 from app.dialogs.weights import WeightsDialog
+from app.panels.methods_model import MethodRow
 
 
 def opened(qtbot, dialog):
@@ -80,11 +83,27 @@ def test_the_phantom_dialog_gives_what_the_engine_takes(qtbot):
 
 
 def test_the_weights_dialog_gives_the_name_of_the_source(qtbot):
-    source = {"name": "net-tf", "title": "Network (TensorFlow)", "licence": "MIT", "url": "example.org"}
-    dialog = opened(qtbot, WeightsDialog("/somewhere/w.tar", [source], None))
-    assert dialog.source() == "net-tf"
-    assert dialog.findChild(QComboBox, "import_weights.source").currentText() == "Network (TensorFlow)"
+    source = {"name": "net-tf", "title": "Network (TensorFlow)", "networks": ["net"], "licence": "MIT", "url": "example.org"}
+    other = {**source, "name": "other", "title": "Others", "networks": ["x", "y"]}
+    dialog = opened(qtbot, WeightsDialog("/somewhere/w.tar", [other, source], None, "net"))
+    assert dialog.source() == "net-tf", "what serves the selected network comes first"
+    box = dialog.findChild(QComboBox, "import_weights.source")
+    assert box.currentText() == "Network (TensorFlow)"
+    assert "For x, y" in box.itemData(1, Qt.ItemDataRole.ToolTipRole)
     dialog.reject()
+
+
+def test_no_weights_offers_what_there_is(qtbot):
+    row = MethodRow(name="net", title="Network", trainable=True)
+    chosen = []
+    for titles, key in ((["Network (TensorFlow)"], IMPORT), ([], TRAIN)):
+        dialog = opened(qtbot, NoWeightsDialog(row, titles, None))
+        dialog.chosen.connect(chosen.append)
+        assert "Network has no weights" in dialog.findChild(QLabel, "no_weights.words").text()
+        assert (dialog.findChild(QPushButton, "no_weights.import") is not None) == bool(titles)
+        dialog.findChild(QPushButton, f"no_weights.{key}").click()
+        assert not dialog.isVisible()
+    assert chosen == [IMPORT, TRAIN]
 
 
 def test_about_says_research_use_only_and_copies(qtbot):

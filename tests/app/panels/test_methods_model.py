@@ -86,7 +86,34 @@ def test_ticking(model):
     assert model.ticked_names() == []
     assert not model.setData(model.index(row(model, "t1_net"), NAME), Qt.CheckState.Checked, Qt.ItemDataRole.CheckStateRole)
     assert not model.flags(model.index(row(model, "t1_net"), NAME)) & Qt.ItemFlag.ItemIsEnabled
-    assert model.flags(model.index(row(model, "bare_net"), NAME)) & Qt.ItemFlag.ItemIsEnabled, "to import weights for it"
+    bare = model.index(row(model, "bare_net"), NAME)
+    assert model.flags(bare) & Qt.ItemFlag.ItemIsEnabled, "to import weights for it"
+    missing = []
+    model.weights_missing.connect(missing.append)
+    assert not model.setData(bare, Qt.CheckState.Checked, Qt.ItemDataRole.CheckStateRole)
+    assert missing == ["bare_net"]
+    assert bare.data(Qt.ItemDataRole.CheckStateRole) == Qt.CheckState.Unchecked
+
+
+def test_costs_are_shown_when_they_are_known(model):
+    at = model.index(row(model, "bare_net"), MACS)
+    assert at.data() == "…", "not counted yet"
+    model.set_macs("bare_net", 2.58e12)
+    model.set_memory("bare_net", 1650.0)
+    assert at.data() == "2.58 T"
+    told = at.data(Qt.ItemDataRole.ToolTipRole)
+    assert "About 1.6 GiB for a slice of this series" in told
+    assert "the Train workspace makes some" in told
+    model.set_rows([from_catalogue(record) for record in CATALOGUE])
+    assert at.data() == "2.58 T", "what was counted stays when weights come or go"
+
+
+def test_the_papers_own_figure_is_in_the_tip():
+    record = {"name": "x", "trainable": True, "macs_counting": "Convolutions.", "sources": ["direct"]}
+    preset = {"parameters": 5, "macs": 506.457e9, "macs_shape": "1x10x144x512", "paper_macs": 506.46e9}
+    told = tip(from_catalogue({**record, "presets": {"paper": preset}}), "no weights")
+    assert "506 G MACs at 1x10x144x512 (the paper: 506 G)\nConvolutions." in told
+    assert "Import… gets published ones" in told
 
 
 def test_zero_filling_runs_first_networks_last(model):

@@ -50,7 +50,7 @@ def test_questions_about_values_have_answers():
 
 def test_every_operation_is_seen():
     seen = []
-    with without_memory(lambda operation, args, result: seen.append(operation)):
+    with without_memory(lambda *told: seen.append(told[0])):
         torch.zeros(3).add(1)
     assert torch.ops.aten.add.Tensor in seen
 

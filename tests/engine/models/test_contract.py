@@ -18,7 +18,7 @@ from engine.core.jobs import CancelToken, Reporter
 from engine.core.requests import MaskRequest
 from engine.models import MODELS, ReconInput
 from engine.models.contract import KINDS
-from engine.models.parts import chunks, frames
+from engine.models.parts import frames
 from engine.models.parts.forms import plain_forms
 from engine.physics.operator import SenseOperator
 from engine.physics.scaling import RULES, find_scale
@@ -311,7 +311,7 @@ def test_frames_in_pieces_give_the_same_image(name, monkeypatch):
     network = build(spec)
     whole, _ = run(spec, PLAIN, network)
     monkeypatch.setattr(frames, "PIXELS_AT_ONCE", {"cpu": 1})
-    monkeypatch.setattr(chunks, "CPU_PIXELS", 1)
+    monkeypatch.setattr(frames, "IMAGE_PIXELS", {"cpu": 1})
     assert close(run(spec, PLAIN, network)[0], whole, 1e-4)
 
 

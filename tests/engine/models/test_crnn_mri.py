@@ -117,7 +117,7 @@ def test_parameters_and_multiplications():
     assert spec.parameters("paper") == 1_488_970 == 5 * spec.parameters("shared")
     assert spec.parameters("shared") == 297_794
     assert spec.parameters("small") < 100_000
-    assert macs(spec, "paper") == macs(spec, "shared") == pytest.approx(365.8e9, rel=5e-4)
+    assert macs(spec, spec.presets["paper"]) == macs(spec, spec.presets["shared"]) == pytest.approx(365.8e9, rel=5e-4)
 
 
 def problem(batch=2, frames=4, coils=3, ky=21, kx=18, dtype=torch.complex128):

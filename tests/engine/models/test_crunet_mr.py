@@ -69,7 +69,7 @@ def test_parameters_and_multiplications():
     assert next(iter(spec.presets)) == "paper"
     assert spec.parameters("paper") == 4_537_930
     assert spec.parameters("small") < 250_000
-    assert macs(spec, "paper") == pytest.approx(494.5e9, rel=1e-3)
+    assert macs(spec, spec.presets["paper"]) == pytest.approx(494.5e9, rel=1e-3)
 
 
 def problem(batch=2, frames=4, coils=3, ky=21, kx=18, seed=0, dtype=torch.complex64):

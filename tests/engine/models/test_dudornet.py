@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from engine.core.errors import InputError, ShapeError
 from engine.models import MODELS, ReconInput
 from engine.models.dudornet import DRDN, DuDoRNet, DuDoRNetConfig
-from engine.models.parts import chunks
+from engine.models.parts import frames
 from engine.models.parts.forms import plain_forms
 from engine.physics.operator import SenseOperator
 from tests.engine.models.unrolled import perturbed, problem, relative, with_stages
@@ -98,7 +98,7 @@ def small_network(**settings):
 
 
 def test_frames_do_not_see_each_other_and_chunks_change_nothing(monkeypatch):
-    monkeypatch.setattr(chunks, "CPU_PIXELS", 2 * 9 * 11)
+    monkeypatch.setattr(frames, "IMAGE_PIXELS", {"cpu": 2 * 9 * 11})
     kspace, mask, maps = problem(batch=1, frames=3)
     network = small_network(prior=False)
     with torch.no_grad():

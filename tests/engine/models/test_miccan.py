@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from engine.core.errors import InputError, ShapeError
 from engine.models import MODELS, ReconInput, miccan
 from engine.models.miccan import UCA, Miccan, MiccanConfig
-from engine.models.parts import checkpointing, chunks
+from engine.models.parts import checkpointing, frames
 from engine.models.parts.forms import plain_forms
 from engine.physics.fourier import fft2c
 from engine.physics.operator import SenseOperator
@@ -97,7 +97,7 @@ def test_recomputation_counts_statistics_once(monkeypatch):
 
 
 def test_evaluation_does_not_mix_frames(monkeypatch):
-    monkeypatch.setattr(chunks, "CPU_PIXELS", 2 * 9 * 11)
+    monkeypatch.setattr(frames, "IMAGE_PIXELS", {"cpu": 2 * 9 * 11})
     kspace, mask, maps = problem(batch=1, frames=3)
     torch.manual_seed(0)
     network = Miccan(MiccanConfig(blocks=1, channels=8)).double().eval()

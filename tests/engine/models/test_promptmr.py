@@ -98,9 +98,8 @@ def test_parameters():
 
 def test_multiplications_of_one_frame():
     spec = MODELS.get("promptmr")
-    given = replace(spec, presets={"paper": PromptMRConfig(maps="given")})
-    window = macs(given, "paper", (1, 1, 128, 128))
-    coil = macs(spec, "paper", (1, 1, 128, 128)) - window
+    window = macs(spec, PromptMRConfig(maps="given"), (1, 1, 128, 128))
+    coil = macs(spec, spec.presets["paper"], (1, 1, 128, 128)) - window
     # One output frame takes one window and the coil maps of its five frames of ten coils.
     assert window + 50 * coil == pytest.approx(155.4e9, rel=5e-3)
 

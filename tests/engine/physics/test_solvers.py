@@ -93,3 +93,12 @@ def test_gradients_of_linear_and_proximal_pass_gradcheck():
     assert torch.autograd.gradcheck(lambda x: linear(x, apply, apply), (rhs,))
     assert torch.autograd.gradcheck(lambda b, w: proximal(b, w, solve), (rhs, weight))
     assert torch.autograd.gradcheck(lambda w: proximal(rhs.detach(), w, solve), (weight,))
+
+
+def test_gradient_is_a_number_where_a_problem_is_solved_early():
+    """Two eigenvalues take two steps; the third, by a residual of zero, must not spoil the gradient."""
+    diagonal = torch.tensor([1.0, 2.0, 1.0, 2.0], dtype=torch.float64, requires_grad=True)
+    rhs = torch.ones(1, 1, 1, 4, dtype=torch.complex128)
+    x = conjugate_gradient(lambda v: diagonal * v, rhs, iterations=6, tolerance=0.0)
+    x.real.sum().backward()
+    assert torch.allclose(diagonal.grad, -1 / diagonal.detach().square(), atol=1e-9)

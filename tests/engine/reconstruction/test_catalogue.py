@@ -12,6 +12,7 @@ from engine import api
 from engine.core.errors import InputError, UnknownNameError
 from engine.core.types import SamplingMask
 from engine.models import MODELS
+from engine.reconstruction.weights import spec_of
 from engine.weights import library
 from engine.weights.card import ModelCard
 from engine.weights.published import PUBLISHED
@@ -57,7 +58,7 @@ def test_names_and_sources():
 
 
 def test_every_network_that_a_source_names_is_there():
-    assert all(MODELS.get(network).trainable for _, source in PUBLISHED.items() for network in source.networks)
+    assert all(spec_of(network).trainable for _, source in PUBLISHED.items() for network in source.networks)
 
 
 def test_macs_of_the_default_preset():

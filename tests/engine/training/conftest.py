@@ -6,6 +6,10 @@ import pytest
 from engine.training.config import from_values
 
 
+def nobody(event):
+    """Hear nothing."""
+
+
 def disc_series(seed, frames=5, size=(32, 28)):
     """Return a beating disc on a background, float32 (frame, y, x)."""
     rng = np.random.default_rng(seed)

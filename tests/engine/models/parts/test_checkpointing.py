@@ -6,7 +6,8 @@ from functools import partial
 
 import torch
 
-from engine.models.parts.checkpointing import WORTH_BYTES, recomputed
+from engine.models.parts import forms
+from engine.models.parts.checkpointing import WORTH_BYTES, recomputed, recomputing
 
 
 def saved_bytes(work):
@@ -55,3 +56,32 @@ def test_it_runs_once_where_nothing_is_kept():
     assert len(calls) == 2
     recomputed(once, 2 * WORTH_BYTES).backward()
     assert len(calls) in (3, 4)  # multiplication by a number keeps nothing, so nothing may ask for it again
+
+
+def test_the_second_computation_is_of_the_form_of_the_first():
+    seen = []
+    weight = torch.tensor(1.0, requires_grad=True)
+
+    def noting():
+        seen.append(forms.plain())
+        return torch.tanh(weight)
+
+    with forms.plain_forms():
+        result = recomputed(noting, 2 * WORTH_BYTES)
+    result.backward()
+    assert seen == [True, True]
+
+
+def test_it_can_be_switched_on_and_off():
+    weight = torch.tensor(0.8, dtype=torch.float64, requires_grad=True)
+    x = torch.linspace(-1, 1, 50, dtype=torch.float64)
+    sizes = []
+    for wanted, kept in ((True, 0), (False, 2 * WORTH_BYTES), (None, 0), (None, 2 * WORTH_BYTES)):
+        if wanted is None:
+            sizes.append(saved_bytes(lambda kept=kept: recomputed(partial(step, weight, x), kept))[1])
+        else:
+            with recomputing(wanted):
+                sizes.append(saved_bytes(lambda kept=kept: recomputed(partial(step, weight, x), kept))[1])
+    on, off, small, large = sizes
+    assert on == large < off / 4
+    assert off == small

@@ -10,7 +10,7 @@ from engine.core.jobs import Reporter
 from engine.models.contract import ReconInput, no_stages
 from engine.models.parts import frames
 from engine.models.parts.forms import rehearsal
-from engine.models.parts.frames import by_frames, require_frames
+from engine.models.parts.frames import by_frames, in_chunks, require_frames
 from engine.physics.operator import SenseOperator
 
 FRAMES, HEIGHT, WIDTH = 5, 8, 6
@@ -107,3 +107,23 @@ def test_another_number_of_frames_is_refused():
     with pytest.raises(ShapeError, match=r"rvn takes the frames as channels .*expected 9 / found 5") as caught:
         require_frames(problem("lines"), 9, "rvn")
     assert "weights for 5 frames" in caught.value.hint
+
+
+def test_chunks_cover_all_images_in_order(monkeypatch):
+    seen = []
+
+    def network(part):
+        seen.append(part.shape[0])
+        return 2 * part
+
+    images = torch.arange(7.0)[:, None, None, None].expand(7, 2, 5, 4)
+    monkeypatch.setattr(frames, "IMAGE_PIXELS", {"cpu": 45})
+    assert torch.equal(in_chunks(network, images), 2 * images)
+    assert seen == [2, 2, 2, 1]
+
+
+def test_one_image_larger_than_a_chunk_goes_alone():
+    seen = []
+    images = torch.zeros(2, 1, 300, 300)
+    in_chunks(lambda part: seen.append(part.shape[0]) or part, images)
+    assert seen == [1, 1]

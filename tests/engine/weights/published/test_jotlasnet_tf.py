@@ -9,6 +9,7 @@ from safetensors.numpy import load_file
 from engine.core.errors import CheckpointMismatch, FormatError
 from engine.weights.published import PUBLISHED
 from engine.weights.published.jotlasnet_tf import read
+from engine.weights.published.torch_file import turned
 from tests.engine.weights.bundle import write_bundle
 
 VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -39,12 +40,12 @@ def test_every_tensor_goes_to_its_place(tmp_path, rng):
     kernel = theirs[f"celllist/1/sconv_2/mylayers/4/kernel{VALUE}"]
     ours = t["cells.1.sparse.inverse_transform.2.weight"]
     assert ours.shape == (2, CHANNELS, 3, 3, 3)
-    assert ours[1, 2, 0, 1, 2] == kernel[0, 1, 2, 2, 1]
+    assert ours[1, 2, 0, 2, 1] == kernel[0, 1, 2, 2, 1]  # time, y, x: phase encoding, their last axis, is our y
     assert np.array_equal(
-        t["cells.0.low_rank.transform.1.weight"].transpose(2, 3, 4, 1, 0), theirs[f"celllist/0/lconv_1/mylayers/2/kernel{VALUE}"]
+        t["cells.0.low_rank.transform.1.weight"].transpose(2, 4, 3, 1, 0), theirs[f"celllist/0/lconv_1/mylayers/2/kernel{VALUE}"]
     )
     assert np.array_equal(
-        t["cells.0.low_rank.inverse_transform.0.weight"].transpose(2, 3, 4, 1, 0),
+        t["cells.0.low_rank.inverse_transform.0.weight"].transpose(2, 4, 3, 1, 0),
         theirs[f"celllist/0/lconv_2/mylayers/0/kernel{VALUE}"],
     )
     assert np.array_equal(
@@ -119,7 +120,7 @@ def test_the_released_checkpoint_is_read_exactly(shared):
     for path in (folder / "tf", folder / "tf" / "weight-best", folder / "tf" / "weight-best.index"):
         found = read(path)
         assert found.tensors.keys() == converted.keys()
-        assert all(np.array_equal(value.ravel(), converted[k].ravel()) for k, value in found.tensors.items())
+        assert all(np.array_equal(turned(value).ravel(), converted[k].ravel()) for k, value in found.tensors.items())
         assert sum(v.size for v in found.tensors.values()) == 708_075
         assert dict(found.config) == {"cells": 15, "channels": 16}
         assert found.label == "radial-16"

@@ -105,7 +105,7 @@ def test_a_recurrent_network_goes_to_rvn(shared):
 def test_the_card_tells_that_there_is_no_licence(tmp_path):
     found = read(saved(tmp_path, model=vn_unet()))
     assert "relax_qmri_recon, epoch_0400.model" in found.card["source"]
-    assert found.card["normalisation"] == "kspace_p99"
+    assert found.card["normalisation"] == "kspace_p99_all"
     assert PUBLISHED.get("relax-qmri").licence == "none stated"
     assert PUBLISHED.get("relax-qmri").networks == ("rvn", "vn_unet", "vn_unet_relax", "mapping_network")
 

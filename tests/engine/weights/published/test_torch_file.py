@@ -103,13 +103,25 @@ def test_a_file_cut_short_is_damaged(tmp_path, zipped, share):
 
 
 @pytest.mark.parametrize(
-    "content", [b"not a checkpoint", b"PK\x03\x04 nonsense", pickle.dumps({"a": np.ones(3)}), b"\x80\x02}q\x00."]
+    ("content", "words"),
+    [
+        (b"not a checkpoint", "is not an undamaged PyTorch checkpoint"),
+        (b"hello world", "first bytes are those of another format"),
+        (b"c", "is not an undamaged PyTorch checkpoint"),
+        (b"\x89PNG\r\n\x1a\n", "is not an undamaged PyTorch checkpoint"),
+        (b"PK\x03\x04 nonsense", "is not an undamaged PyTorch checkpoint"),
+        (b"\x80\x02}q\x00.", "is not an undamaged PyTorch checkpoint"),
+        (pickle.dumps({"a": np.ones(3)}, protocol=4), "a pickle that PyTorch did not write .* found protocol 4"),
+        (pickle.dumps({"a": print}, protocol=2), "a pickle that names code"),
+    ],
 )
-def test_other_files_are_refused(tmp_path, content):
+def test_other_files_are_refused_for_what_they_are(tmp_path, content, words):
     path = tmp_path / "other.pt"
     path.write_bytes(content)
-    with pytest.raises(FormatError, match=r"other\.pt"):
+    with pytest.raises(FormatError, match=rf"other\.pt .*{words}") as caught:
         read_state(path)
+    assert caught.value.hint
+    assert ("names code" in caught.value.message) == (words == "a pickle that names code")
 
 
 def test_a_damaged_safetensors_file_is_refused(tmp_path):

@@ -1,0 +1,271 @@
+"""Every network in its fast form against its plain form: CPU seconds of one thread, peak memory, and how far the two are apart.
+
+The plain form is the same network with the same weights, inside our own code: data consistency by Fourier transforms with coils,
+loops over frames and gates, library decompositions (:mod:`engine.models.parts.forms`). Weights are random, each moved a little so
+that no layer is zero; the data are the porcine cine seen by simulated coils. Networks are measured in their paper's size where that
+takes well under a minute, otherwise in their small one; on a GPU :mod:`engine.bench.models_cuda` adds its lines.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from engine.bench.contract import BENCHES, BenchResult, BenchSpec, seconds
+from engine.core.jobs import Reporter
+from engine.core.requests import MaskRequest
+from engine.core.types import ImageSeries
+from engine.evaluation.complexity import macs
+from engine.io.samples import open_sample
+from engine.models import MODELS, ModelSpec, ReconInput
+from engine.models.parts.forms import plain_forms
+from engine.models.parts.sharing import average_of_frames
+from engine.phantom.coils import CoilArray, coil_maps
+from engine.phantom.phase import smooth_phase
+from engine.physics.coils import combine, expand
+from engine.physics.fourier import fft2c, ifft2c
+from engine.physics.operator import SenseOperator
+from engine.physics.scaling import find_scale
+from engine.physics.solvers import conjugate_gradient
+from engine.reconstruction.precision import autocast, has_fast_bfloat16
+from engine.sampling import make_mask
+
+Sizes = tuple[int, int, int, int]  # frame, coil, y, x
+
+SMALL: Sizes = (12, 10, 128, 128)
+FULL: Sizes = (12, 10, 204, 448)
+QUICK: Sizes = (6, 4, 96, 96)
+ACS, ACCELERATION, SLICE, FOV_MM = 24, 4.0, 2, 300.0
+PAPER_MACS = 160e9  # up to here a paper's size runs in its plain form within a minute of one thread
+FULL_MACS = 220e9
+CASCADES = 10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """What a network is given; the operator is made anew for each run, as it remembers what it has computed."""
+
+    kspace: Tensor
+    mask: Tensor
+    maps: Tensor
+
+    def operator(self) -> SenseOperator:
+        """Return a fresh operator."""
+        return SenseOperator(self.mask, self.maps)
+
+    def data(self, spec: ModelSpec, device: torch.device | str = "cpu") -> ReconInput:
+        """Return the network's input, scaled as it wants it."""
+        scale = find_scale(self.kspace[0], self.mask[0, :, 0], spec.normalise)
+        frames = self.kspace.shape[1]
+        data = ReconInput(
+            scale.normalise(self.kspace).to(device),
+            self.operator().to(device),
+            times_ms=torch.linspace(100.0, 3000.0, frames, device=device)[None],
+            acs=ACS,
+        )
+        if not spec.needs_reference:
+            return data
+        return ReconInput(data.kspace, data.operator, data.times_ms, average_of_frames(data), ACS)
+
+
+def measured(sizes: Sizes, pattern: str = "equispaced") -> Measured:
+    """Return some frames of the porcine cine, cropped or padded to the size, seen by simulated coils."""
+    frames, coils, height, width = sizes
+    series = open_sample("porcine_cine")
+    assert isinstance(series, ImageSeries)
+    images = _fitted(series.images[SLICE, :frames].astype(np.float32), height, width)
+    array = CoilArray(coils, (0.6 * FOV_MM, 0.6 * FOV_MM * width / height))
+    voxel = FOV_MM / height
+    ones = np.ones((1, height, width), dtype=np.complex64)
+    maps = torch.from_numpy(coil_maps(array, (height, width), (voxel, voxel)) if coils > 1 else ones).to(torch.complex64)
+    truth = torch.from_numpy(images * smooth_phase((height, width), np.random.default_rng(0))).to(torch.complex64)
+    lines = torch.from_numpy(make_mask(MaskRequest(pattern, ACCELERATION, ACS), frames, height, width).lines.copy())
+    kspace = fft2c(expand(truth[None], maps)) * lines[None, :, None]
+    return Measured(kspace, lines[None, :, None], maps[None, None])
+
+
+def _fitted(images: np.ndarray[Any, Any], height: int, width: int) -> np.ndarray[Any, Any]:
+    """Crop or zero-pad (frame, y, x) about its centre."""
+    for axis, size in ((-2, height), (-1, width)):
+        have = images.shape[axis]
+        first = max(0, (have - size) // 2)
+        images = np.take(images, range(first, first + min(size, have)), axis=axis)
+        missing = size - images.shape[axis]
+        pads = [(0, 0)] * 3
+        pads[axis] = (missing // 2, missing - missing // 2)
+        images = np.pad(images, pads)
+    return images
+
+
+def build(spec: ModelSpec, preset: str) -> nn.Module:
+    """Return a network with random weights, none of which is zero."""
+    torch.manual_seed(0)
+    network = spec.build(spec.presets[preset])
+    assert isinstance(network, nn.Module)
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.02 * torch.randn(parameter.shape, generator=generator))
+    return network.eval()
+
+
+def peak_mib(work: Callable[[], object]) -> float | None:
+    """Return by how many MiB the process's resident set grows at most during ``work``; None where the system cannot tell."""
+    status, reset = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+    if not reset.exists():
+        return None
+    import ctypes
+
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+    def told(name: str) -> float:
+        return next(int(line.split()[1]) / 1024 for line in status.read_text().splitlines() if line.startswith(name))
+
+    before = told("VmRSS")
+    reset.write_text("5")
+    work()
+    return told("VmHWM") - before
+
+
+def relative(found: Tensor, expected: Tensor) -> float:
+    """Return the relative root-mean-square difference."""
+    return float(torch.linalg.vector_norm(found - expected) / torch.linalg.vector_norm(expected))
+
+
+def run(quick: bool, report: Reporter) -> Iterator[BenchResult]:
+    """Yield lines for data consistency, then for each network at one or two sizes, then those of a GPU if there is one."""
+    report.step(0, 1, "data consistency")
+    yield from _data_consistency(QUICK if quick else FULL)
+    networks = [spec for _, spec in MODELS.items() if spec.trainable]
+    for number, spec in enumerate(networks):
+        for sizes in (QUICK,) if quick else (SMALL, FULL):
+            preset = _preset(spec, sizes, quick)
+            if preset is None:
+                continue
+            report.step(number, len(networks), f"{spec.title}, {preset}")
+            yield from _network(spec, preset, _sizes(spec, preset, sizes), report)
+    if torch.cuda.is_available():
+        from engine.bench.models_cuda import run as on_cuda
+
+        yield from on_cuda(QUICK if quick else SMALL, report)
+
+
+def _preset(spec: ModelSpec, sizes: Sizes, quick: bool) -> str | None:
+    """Return which preset is bearable at a size, None when none is or the case is not for this network."""
+    default = next(iter(spec.presets))
+    if quick:
+        return "small" if "small" in spec.presets else default
+    limit = PAPER_MACS if sizes == SMALL else FULL_MACS
+    if sizes == FULL and "cine" not in spec.kinds:
+        return None
+    for preset in (default, "small") if sizes == SMALL else ("small",):
+        if preset in spec.presets:
+            count = macs(spec, spec.presets[preset], _sizes(spec, preset, sizes))
+            if count is not None and count <= limit:
+                return preset
+    return None
+
+
+def _sizes(spec: ModelSpec, preset: str, sizes: Sizes) -> Sizes:
+    frames, coils, height, width = sizes
+    return (spec.frames_of(spec.presets[preset]) or frames, min(coils, spec.max_coils or coils), height, width)
+
+
+def _network(spec: ModelSpec, preset: str, sizes: Sizes, report: Reporter) -> Iterator[BenchResult]:
+    case = measured(sizes)
+    network = build(spec, preset)
+    cpu = torch.device("cpu")
+
+    def work(precision: str = "float32") -> Tensor:
+        with torch.inference_mode(), autocast(precision, cpu):
+            image: Tensor = network(case.data(spec))
+        return image
+
+    def plainly() -> Tensor:
+        with plain_forms():
+            return work()
+
+    report.check()
+    peak = peak_mib(work)  # the first run, which also compiles oneDNN's kernels
+    ours_s, image = seconds(work, 2)
+    report.check()
+    other_peak = peak_mib(plainly)
+    other_s, expected = seconds(plainly, 1)
+    what = f"{spec.name} {preset}, {' x '.join(map(str, sizes))}"
+    yield _line(what, ours_s, "plain form", other_s, peak, other_peak, f"{relative(image, expected):.0e}")
+    if has_fast_bfloat16(cpu):
+        report.check()
+        short_peak = peak_mib(lambda: work("bfloat16"))
+        short_s, short = seconds(lambda: work("bfloat16"), 2)
+        error = relative(short, expected)
+        yield _line(f"{what}, bfloat16", short_s, "plain form, float32", other_s, short_peak, other_peak, f"{error:.0e}")
+
+
+def _line(
+    case: str, ours_s: float, other: str, other_s: float, peak: float | None, other_peak: float | None, difference: str
+) -> BenchResult:
+    return BenchResult("models", case, ours_s, other, other_s, other_s / ours_s, _mib(peak), _mib(other_peak), 1, difference)
+
+
+def _mib(peak: float | None) -> str:
+    return "" if peak is None else f"{peak:.0f} MiB"
+
+
+def _data_consistency(sizes: Sizes) -> Iterator[BenchResult]:
+    """Yield lines for the gradient and the proximal step of ten cascades, what has to be made for them included."""
+    words = " x ".join(map(str, sizes))
+    for pattern in ("equispaced", "kt_uniform", "pseudo_radial"):
+        case = measured(sizes, pattern)
+        start = case.operator().adjoint(case.kspace)
+
+        def cascades(step: Callable[[SenseOperator, Tensor], Tensor], case: Measured = case, start: Tensor = start) -> Tensor:
+            operator, x = case.operator(), start
+            with torch.inference_mode():
+                for _ in range(CASCADES):
+                    x = x - 0.5 * (step(operator, x) - start)
+            return x
+
+        ours_s, image = seconds(lambda: cascades(SenseOperator.normal), 3)
+        forms = (("Fourier transforms with coils", SenseOperator.normal_by_fft), ("the same, as written in papers", _textbook))
+        for title, step in forms:
+            other_s, other = seconds(lambda step=step: cascades(step), 2)  # type: ignore[misc]
+            what = f"A^H A, {CASCADES} cascades, {pattern}, {words}"
+            yield _line(what, ours_s, title, other_s, None, None, f"{relative(image, other):.0e}")
+    case = measured(sizes)
+    rhs = case.operator().adjoint(case.kspace)
+
+    def proximal() -> Tensor:
+        operator = case.operator()
+        with torch.inference_mode():
+            for _ in range(CASCADES):
+                x = operator.solve(rhs, 0.05)
+        return x
+
+    def iterated() -> Tensor:
+        operator = case.operator()
+        with torch.inference_mode():
+            for _ in range(CASCADES):
+                x = conjugate_gradient(lambda v: operator.normal_by_fft(v) + 0.05 * v, rhs, iterations=10, tolerance=0.0)
+        return x
+
+    (ours_s, image), (other_s, other) = seconds(proximal, 2), seconds(iterated, 1)
+    what = f"proximal step, {CASCADES} cascades, equispaced, {words}"
+    yield _line(what, ours_s, "10 conjugate gradients by FFT", other_s, None, None, f"{relative(image, other):.0e}")
+
+
+def _textbook(operator: SenseOperator, image: Tensor) -> Tensor:
+    """Return A^H A by centred transforms of all coil images, one operation after the other."""
+    return combine(ifft2c(fft2c(expand(image, operator.maps)) * operator.mask), operator.maps)
+
+
+BENCHES.register("models", BenchSpec(name="models", title="Networks, fast against plain form", run=run))

@@ -1,0 +1,90 @@
+"""The site's own reference values: written, read, checked; none built in."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from engine.core.errors import FormatError, InputError, OutputError
+from engine.relaxometry.references import (
+    SiteReference,
+    as_record,
+    default_path,
+    from_record,
+    read_references,
+    save_references,
+    z_score,
+)
+
+ENTRY = {"quantity": "T1", "field_t": 3, "sequence": "MOLLI 5(3)3", "mean": 1184, "sd": 38, "note": "women"}
+
+
+def test_nothing_is_built_in(tmp_path, monkeypatch):
+    monkeypatch.setenv("MYOSCOPE_CONFIG_DIR", str(tmp_path / "new"))
+    assert default_path() == tmp_path / "new" / "site-references.json"
+    assert read_references() == []
+
+
+def test_what_is_written_is_read(tmp_path, monkeypatch):
+    monkeypatch.setenv("MYOSCOPE_CONFIG_DIR", str(tmp_path / "new"))
+    other = SiteReference("ECV", 1.5, "MOLLI, Größe S", 25.0, 4.0)
+    assert save_references([ENTRY, other]) == default_path()
+    found = read_references()
+    assert found == [SiteReference("T1", 3.0, "MOLLI 5(3)3", 1184.0, 38.0, "women"), other]
+    assert [site.name for site in found] == ["T1, 3 T, MOLLI 5(3)3 (women)", "ECV, 1.5 T, MOLLI, Größe S"]
+    save_references([as_record(site) for site in found[1:]])  # records of the window carry name and unit
+    assert read_references() == [other]
+
+
+def test_the_place_follows_the_platform(monkeypatch, tmp_path):
+    monkeypatch.delenv("MYOSCOPE_CONFIG_DIR", raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert default_path() == tmp_path / "myoscope" / "site-references.json"
+    monkeypatch.setattr("sys.platform", "win32")
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
+    assert default_path() == tmp_path / "local" / "myoscope" / "site-references.json"
+
+
+def test_z_score():
+    assert z_score(1222.0, ENTRY) == 1.0
+    assert z_score(1108.0, from_record(ENTRY)) == -2.0
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"quantity": "T3"}, "unknown quantity"),
+        ({"sd": 0}, "sd of the site reference"),
+        ({"mean": "1000"}, "mean of the site reference"),
+        ({"field_t": float("nan")}, "field_t of the site reference"),
+        ({"sequence": " "}, "names no sequence"),
+        ({"note": 3}, "note is no text"),
+        ({"vendor": "x"}, "unknown fields: vendor"),
+    ],
+)
+def test_entries_that_cannot_be_used(change, words, tmp_path):
+    with pytest.raises(InputError, match=words):
+        save_references([ENTRY | change], tmp_path / "a.json")
+    assert not (tmp_path / "a.json").exists()
+
+
+def test_two_of_one_name_and_missing_fields(tmp_path):
+    with pytest.raises(InputError, match="two site references are called"):
+        save_references([ENTRY, ENTRY | {"mean": 1100}], tmp_path / "a.json")
+    with pytest.raises(InputError, match="lacks mean, sd"):
+        from_record({"quantity": "T1", "field_t": 3, "sequence": "x"})
+    with pytest.raises(OutputError, match="does not exist"):
+        save_references([ENTRY], tmp_path / "no" / "a.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("[", "cannot read"), ("{}", "no table"), ("[1]", "no table"), (json.dumps([ENTRY, ENTRY | {"sd": -1}]), "entry 2 of")],
+)
+def test_files_that_are_no_table(text, words, tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(FormatError, match=words):
+        read_references(path)
