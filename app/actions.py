@@ -122,6 +122,15 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ),
     ActionSpec("recon.cancel", "&Cancel", "reconstruct.cancel", ("Esc",), "", "Stop what is being reconstructed", workspace=REVIEW),
     ActionSpec(
+        "recon.methods",
+        "A&ll methods…",
+        "reconstruct.methods_dialog",
+        (),
+        "",
+        "Parameters, multiply-accumulates, weights and papers",
+        workspace=REVIEW,
+    ),
+    ActionSpec(
         "recon.import_weights",
         "Import &weights…",
         "reconstruct.import_weights_dialog",
@@ -340,7 +349,7 @@ MENUS: Final[dict[str, tuple[str | None, ...]]] = {
         "edit.undo", "edit.redo", None, "edit.remove_result", "edit.remove_stale", None,
         "edit.copy_command", "edit.copy_scores", "edit.export_scores",
     ),
-    "&Reconstruct": ("recon.run", "recon.cancel", None, "recon.mask_file", "recon.import_weights"),
+    "&Reconstruct": ("recon.run", "recon.cancel", None, "recon.methods", "recon.mask_file", "recon.import_weights"),
     "Map&s": (
         "maps.fit", "maps.cancel", "maps.save", None,
         "maps.value", "maps.sd", "maps.r2", "maps.residual", "maps.apparent", "maps.difference", "maps.range", None,

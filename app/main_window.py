@@ -266,7 +266,7 @@ class MainWindow(QMainWindow):
         """Show all keys."""
         from app.dialogs.shortcuts import ShortcutsDialog
 
-        ShortcutsDialog(self).open()
+        ShortcutsDialog(self, self.workspace).open()
 
     def show_about(self) -> None:
         """Show version and licences."""

@@ -591,8 +591,12 @@ def weight_sources() -> list[dict[str, Any]]:
     ]
 
 
-def import_weights(path: str | Path, source: str, name: str | None = None) -> str:
-    """Import published weights and return their id; every key and shape is checked."""
+def import_weights(path: str | Path, source: str | None = None, name: str | None = None) -> str:
+    """Import weights and return their id: published ones of a source, or, without one, those that `export_weights` wrote."""
+    if source is None:
+        from engine.weights.library import take
+
+        return take(path, name).card.id
     from engine.reconstruction.weights import import_weights as run
 
     return run(path, source, name)
@@ -613,10 +617,31 @@ def verify_weights() -> dict[str, bool]:
 
 
 def remove_weights(name: str) -> None:
-    """Remove imported or fine-tuned weights; those that ship stay."""
+    """Remove imported or fine-tuned weights; those that ship stay. `restore_weights` undoes it."""
     from engine.weights.library import remove
 
     remove(name)
+
+
+def restore_weights(name: str) -> None:
+    """Bring removed weights back."""
+    from engine.weights.library import restore
+
+    restore(name)
+
+
+def export_weights(name: str, path: str | Path) -> str:
+    """Copy weights and their card to a folder or a new file; return the file."""
+    from engine.weights.library import export
+
+    return str(export(name, path))
+
+
+def note_weights(name: str, notes: str) -> None:
+    """Write notes on the card of imported or fine-tuned weights."""
+    from engine.weights.library import annotate
+
+    annotate(name, notes)
 
 
 def benchmarks() -> list[str]:

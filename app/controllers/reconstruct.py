@@ -74,6 +74,7 @@ class ReconstructController(QObject):
         self._compare: tuple[str, tuple[str, ...]] | None = None
         # Case -> methods that failed in its last run.
         self._failed: dict[str, set[str]] = {}
+        self._suits = Suitability()
         panel.model.set_ticked(context.settings.get("methods/ticked"))
         panel.all_slices.setChecked(context.settings.get("methods/all_slices"))
         panel.all_slices.toggled.connect(lambda on: context.settings.set("methods/all_slices", on))
@@ -83,6 +84,7 @@ class ReconstructController(QObject):
         panel.weights_chosen.connect(panel.model.choose_weights)
         panel.import_requested.connect(self.import_weights_dialog)
         panel.model.weights_missing.connect(self.no_weights_dialog)
+        panel.table_requested.connect(self.methods_dialog)
         self.costs = MethodCostsController(context, panel, lambda: self.running)
         panel.settings_requested.connect(self.settings_dialog)
         panel.model.ticked_changed.connect(self._refresh)
@@ -122,8 +124,8 @@ class ReconstructController(QObject):
     def _on_case(self) -> None:
         case = self._c.session.current
         series = None if case is None else case.kspace
-        suits = Suitability() if series is None else Suitability(str(series.kind), int(series.shape[2]))
-        self._panel.model.set_series(suits)
+        self._suits = Suitability() if series is None else Suitability(str(series.kind), int(series.shape[2]))
+        self._panel.model.set_series(self._suits)
         self._refresh()
 
     def _refresh(self) -> None:
@@ -330,6 +332,12 @@ class ReconstructController(QObject):
             self._c.say("All results were made with the mask on screen")
             return
         self._c.undo.push(SetResults(self._c.session, case, "remove results of other masks", kept))
+
+    def methods_dialog(self) -> None:
+        """Show all methods in a large table."""
+        from app.dialogs.methods_table import MethodsTableDialog
+
+        MethodsTableDialog(self._panel.model, self._suits, self._panel.selected(), self._c.window).open()
 
     # --- settings and weights ------------------------------------------------------------------------------------------
 

@@ -12,14 +12,14 @@ from app.dialogs.base import without_icons
 from app.panels.parts import NORMAL, WIDE, label
 
 SECTIONS = {key: title.replace("&", "") for title, keys in MENUS.items() for key in keys if key}
-_COLUMNS = 2
+_COLUMNS = 3
 
 
-def sheet() -> dict[str, list[tuple[str, str]]]:
-    """Return (keys, words) by menu, the mouse and held keys last."""
+def sheet(workspace: str = "") -> dict[str, list[tuple[str, str]]]:
+    """Return (keys, words) by menu, the mouse and held keys last; only those that work in ``workspace`` when it is given."""
     found: dict[str, list[tuple[str, str]]] = {}
     for spec in ACTIONS:
-        if spec.shortcuts:
+        if spec.shortcuts and (not workspace or spec.workspace in ("", workspace)):
             found.setdefault(SECTIONS.get(spec.key, "Other"), []).append((_keys(spec), spec.text.replace("&", "").rstrip("…")))
     found["Mouse and held keys"] = list(GESTURES)
     return found
@@ -31,9 +31,9 @@ def _keys(spec: ActionSpec) -> str:
 
 
 class ShortcutsDialog(QDialog):
-    """The sheet; any of its keys, or Escape, closes it."""
+    """The sheet of one workspace; any of its keys, or Escape, closes it."""
 
-    def __init__(self, parent: QWidget | None) -> None:
+    def __init__(self, parent: QWidget | None, workspace: str = "") -> None:
         super().__init__(parent)
         self.setObjectName("shortcuts")
         self.setWindowTitle("Shortcuts")
@@ -41,7 +41,7 @@ class ShortcutsDialog(QDialog):
         grid = QGridLayout()
         grid.setHorizontalSpacing(WIDE)
         grid.setVerticalSpacing(2)
-        sections = list(sheet().items())
+        sections = list(sheet(workspace).items())
         total = sum(len(lines) + 2 for _, lines in sections)
         column, line, taken = 0, 0, 0
         for title, lines in sections:

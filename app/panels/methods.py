@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
-from PySide6.QtCore import QModelIndex, QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QAbstractItemModel, QModelIndex, QSignalBlocker, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -17,8 +19,23 @@ from PySide6.QtWidgets import (
 )
 
 from app import theme
-from app.panels.methods_model import COLUMNS, KEY_ROLE, NAME, STATUS, MethodRow, MethodsFilter, MethodsModel, memory_words
+from app.panels.methods_model import (
+    KEY_ROLE,
+    MACS,
+    NAME,
+    PAPER,
+    PARAMETERS,
+    STATUS,
+    WEIGHTS,
+    MethodRow,
+    MethodsFilter,
+    MethodsModel,
+    memory_words,
+)
 from app.panels.parts import NORMAL, TIGHT, button, drop_down, label, row, tool_button
+
+#: Columns from the one that is needed most to the one that can wait, and how wide they are at first.
+WIDTHS: Final = {NAME: 150, STATUS: 104, PARAMETERS: 84, MACS: 70, WEIGHTS: 130, PAPER: 200}
 
 RECONSTRUCT, CANCEL, CANCELLING = "Reconstruct", "Cancel", "Cancelling…"
 # So many methods are seen at a glance: no filter is offered.
@@ -29,6 +46,45 @@ def duration_words(seconds: float) -> str:
     """Return a duration in words that do not jump: 4 s, 1 min 20 s."""
     whole = max(0, round(seconds))
     return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60:02d} s"
+
+
+class MethodTable(QTableView):
+    """Methods as rows; where it is narrow and ``only_what_fits``, the last columns wait in the large table."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.only_what_fits = False
+        self.setObjectName(name)
+        self.setAccessibleName("Methods")
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setSortingEnabled(True)
+        self.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setTabKeyNavigation(False)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(22)
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setStretchLastSection(True)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+
+    def setModel(self, model: QAbstractItemModel | None) -> None:
+        super().setModel(model)
+        for column, width in WIDTHS.items():
+            self.horizontalHeader().setSectionResizeMode(column, QHeaderView.ResizeMode.Interactive)
+            self.horizontalHeader().resizeSection(column, width)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        if self.only_what_fits:
+            used = 0
+            for column, width in WIDTHS.items():
+                used += width
+                self.setColumnHidden(column, column > STATUS and used > self.viewport().width())
+        super().resizeEvent(event)
 
 
 class MethodsPanel(QWidget):
@@ -42,6 +98,8 @@ class MethodsPanel(QWidget):
         Weights of the selected method.
     settings_requested(method)
         Settings of a method.
+    table_requested()
+        All methods with all columns, in a table of their own.
     method_selected(method)
         Another row was selected, or its weights or settings changed; "" for none.
     """
@@ -52,6 +110,7 @@ class MethodsPanel(QWidget):
     import_requested = Signal()
     settings_requested = Signal(str)
     method_selected = Signal(str)
+    table_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -69,29 +128,11 @@ class MethodsPanel(QWidget):
         self._refresh_button()
 
     def _make_table(self) -> None:
-        self.table = QTableView()
-        self.table.setObjectName("methods.table")
-        self.table.setAccessibleName("Methods")
+        self.table = MethodTable("methods.table")
         self.table.setModel(self.proxy)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.table.setSortingEnabled(True)
-        self.table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
-        self.table.setShowGrid(False)
-        self.table.setWordWrap(False)
-        self.table.setTabKeyNavigation(False)
-        self.table.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.table.verticalHeader().hide()
-        self.table.verticalHeader().setDefaultSectionSize(22)
-        header = self.table.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        for column in range(len(COLUMNS)):
-            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Interactive)
-        for column, width in ((NAME, 150), (STATUS, 104)):
-            header.resizeSection(column, width)
         self.table.setMinimumHeight(74)
+        self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.table.only_what_fits = True
         self.table.selectionModel().currentRowChanged.connect(self._on_row)
         self.table.doubleClicked.connect(self._on_double_click)
 
@@ -102,6 +143,9 @@ class MethodsPanel(QWidget):
         self._filter.setPlaceholderText("Filter methods")
         self._filter.setClearButtonEnabled(True)
         self._filter.textChanged.connect(self.proxy.set_words)
+        self._all = tool_button("", "methods.all", "All methods with parameters, multiply-accumulates, weights and papers")
+        theme.set_icon(self._all, "mdi6.table-large")
+        self._all.clicked.connect(self.table_requested)
         self._weights = drop_down("methods.weights", "Weights of the selected method")
         self._weights.activated.connect(self._on_weights)
         self._import = tool_button("Import…", "methods.import", "Import published weights")
@@ -139,7 +183,8 @@ class MethodsPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(NORMAL, TIGHT, NORMAL, NORMAL)
         layout.setSpacing(TIGHT)
-        layout.addWidget(self._filter)
+        self._filter_row = row(self._filter, self._all, spacing=TIGHT)
+        layout.addWidget(self._filter_row)
         layout.addWidget(self.table, 1)
         self._weights_row = row(self._weights, self._import, spacing=TIGHT)
         self._weights_row.layout().setStretch(0, 1)  # type: ignore[union-attr]
@@ -148,7 +193,7 @@ class MethodsPanel(QWidget):
         layout.addWidget(self.button)
         layout.addWidget(self.progress)
         layout.addWidget(self.stage)
-        self._filter.hide()
+        self._filter_row.hide()
         self.show_method(None)
         self.progress.hide()
         self.stage.hide()
@@ -159,7 +204,7 @@ class MethodsPanel(QWidget):
         """Fill the table; the selection stays."""
         selected = self.selected()
         self.model.set_rows(rows)
-        self._filter.setVisible(len(rows) > FEW)
+        self._filter_row.setVisible(len(rows) > FEW)
         if selected:
             self.select(selected)
         self.show_method(self.model.row_of(self.selected()))
@@ -248,18 +293,16 @@ class MethodsPanel(QWidget):
         words = f"Settings of {name}" if able or method is None else f"{name} has no settings"
         self._settings.setToolTip(words)
         self._settings.setAccessibleName(words)
-        self._weights_row.setVisible(method is not None and method.trainable)
+        # The table needs the place on a small screen: a single set of weights is in it, and to tick a network without asks for some.
+        self._weights_row.setVisible(method is not None and len(method.weights) > 1)
         if method is None:
             return
         with QSignalBlocker(self._weights):
             self._weights.clear()
             for name in method.weights:
                 self._weights.addItem(name, name)
-            if not method.weights:
-                self._weights.addItem("No weights: import some", "")
-            elif method.chosen is not None:
+            if method.chosen is not None:
                 self._weights.setCurrentIndex(self._weights.findData(method.chosen))
-        self._weights.setEnabled(bool(method.weights))
 
     def _on_weights(self) -> None:
         name, weights = self.selected(), str(self._weights.currentData())

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from app import theme
 from app.display.curves import style
-from app.display.train_run import SCORES, RunRecord, score_words, smoothed, thinned
+from app.display.train_run import SCORES, Curve, RunRecord, score_words, smoothed, thinned
 from app.views.curve import LINES
 
 INTERVAL_MS: Final = 200
@@ -46,6 +46,9 @@ class TrainCurves(QWidget):
         self.setAccessibleName("Curves of the training")
         self.runs: tuple[RunRecord, ...] = ()
         self.shown_metric = self._metric = "psnr"
+        self._told: tuple[int, ...] = ()
+        self._lines: tuple[Any, Any] | None = None
+        self._shown = 0.0
         self.drawn = 0
         self.loss, self.score = self._plot("train.curves.loss"), self._plot("train.curves.score")
         self.loss.setLogMode(x=False, y=True)
@@ -107,7 +110,7 @@ class TrainCurves(QWidget):
         if self._timer.isActive():
             self._due = True
         elif self.isVisible():
-            self.draw()
+            self._grow()
             self._timer.start()
 
     def stop(self) -> None:
@@ -125,7 +128,7 @@ class TrainCurves(QWidget):
         self.draw()
 
     def draw(self) -> None:
-        """Draw all curves now."""
+        """Draw all curves anew."""
         self.drawn += 1
         known = {name for run in self.runs for name in run.scores}
         self._metric = self.shown_metric if self.shown_metric in known or not self.runs else self.runs[0].metric
@@ -135,36 +138,41 @@ class TrainCurves(QWidget):
             plot.setLabel("left", words, color=text)
             plot.setLabel("bottom", "step", color=text)
         self.legend.clear()
+        self._lines = None
         for index, run in reversed(list(enumerate(self.runs))):
-            self._draw_run(index, run)
-        last = max([run.steps or run.step for run in self.runs] or [1])
-        done = max([run.step for run in self.runs] or [0])
-        # The whole run from the start would leave a live curve in a corner: twice of what is done, at most all.
-        self.loss.setXRange(0, max(1, min(last, 2 * done) if done else last), padding=0.01)
+            self._draw_loss(index, run)
+            self._draw_scores(index, run)
+        self._told = self._scores_told()
+        self._fit_ranges()
         self._fit_scores()
         self._describe()
 
-    def _fit_scores(self) -> None:
-        """Leave room above the best for its words."""
-        values = [run.scores[self._metric].curve()[1] for run in self.runs if self._metric in run.scores]
-        shown = np.concatenate([np.empty(0), *values])
-        shown = shown[np.isfinite(shown)]
-        if shown.size:
-            low, high = float(shown.min()), float(shown.max())
-            span = max(high - low, 1e-3 * max(abs(high), 1e-3))
-            self.score.setYRange(low - 0.06 * span, high + 0.2 * span, padding=0)
+    def _grow(self) -> None:
+        """Draw what the run told since: its loss, which comes often; all of it after a validation."""
+        if self._scores_told() != self._told or self._lines is None or len(self.runs) != 1:
+            self.draw()
+            return
+        self.drawn += 1
+        raw, smooth = self._lines
+        curve = _positive(self.runs[0])
+        if raw is not None:
+            raw.setData(*curve)
+        smooth.setData(*smoothed(curve))
+        self._fit_ranges()
 
-    def _draw_run(self, index: int, run: RunRecord) -> None:
-        color, symbol, line = style(index)
-        curve = thinned(run.loss.curve())
+    def _scores_told(self) -> tuple[int, ...]:
+        return tuple(len(run.scores.get(self._metric, ())) for run in self.runs)
+
+    def _draw_loss(self, index: int, run: RunRecord) -> None:
+        color, _, line = style(index)
         faint = QColor(color)
         faint.setAlpha(70)
-        positive = curve[1] > 0
-        curve = curve[0][positive], curve[1][positive]
-        if len(self.runs) == 1:
-            self.loss.plot(*curve, pen=pg.mkPen(faint, width=1))
-        if curve[0].size:
-            self.loss.plot(*smoothed(curve), pen=pg.mkPen(color, width=2, style=LINES[line]))
+        curve = _positive(run)
+        raw = self.loss.plot(*curve, pen=pg.mkPen(faint, width=1)) if len(self.runs) == 1 else None
+        self._lines = raw, self.loss.plot(*smoothed(curve), pen=pg.mkPen(color, width=2, style=LINES[line]))
+
+    def _draw_scores(self, index: int, run: RunRecord) -> None:
+        color, symbol, line = style(index)
         scores = run.scores.get(self._metric)
         if scores is None or not len(scores):
             return
@@ -175,6 +183,28 @@ class TrainCurves(QWidget):
         self.score.plot(steps, values, pen=pen, name=run.title, **shown)
         if run.best is not None:
             self._mark_best(run, color, scores.curve())
+
+    def _fit_ranges(self) -> None:
+        """Show twice what is done, at most all: the whole run from the start would leave a live curve in a corner."""
+        last = max([run.steps or run.step for run in self.runs] or [1])
+        done = max([run.step for run in self.runs] or [0])
+        shown = float(max(1, last))
+        while done and shown >= 4 * done and shown > 16:
+            # In steps, so that ticks and grid stand still most of the time.
+            shown /= 2
+        if shown != self._shown:
+            self._shown = shown
+            self.loss.setXRange(0, shown, padding=0.01)
+
+    def _fit_scores(self) -> None:
+        """Leave room above the best for its words."""
+        values = [run.scores[self._metric].curve()[1] for run in self.runs if self._metric in run.scores]
+        shown = np.concatenate([np.empty(0), *values])
+        shown = shown[np.isfinite(shown)]
+        if shown.size:
+            low, high = float(shown.min()), float(shown.max())
+            span = max(high - low, 1e-3 * max(abs(high), 1e-3))
+            self.score.setYRange(low - 0.06 * span, high + 0.2 * span, padding=0)
 
     def _mark_best(self, run: RunRecord, color: str, curve: tuple[np.ndarray, np.ndarray]) -> None:
         at = int(np.searchsorted(curve[0], run.best_step))
@@ -198,3 +228,10 @@ class TrainCurves(QWidget):
             best = "" if run.best is None else f", best {run.best:.2f} dB at step {run.best_step}"
             said.append(f"{run.title}: step {run.step} of {run.steps}{best}")
         self.setAccessibleDescription("; ".join(said) or "No run yet")
+
+
+def _positive(run: RunRecord) -> Curve:
+    """Return the loss of a run where it can be drawn on a logarithmic axis."""
+    steps, values = thinned(run.loss.curve())
+    good = values > 0
+    return steps[good], values[good]

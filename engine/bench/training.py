@@ -50,7 +50,7 @@ class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
     @property
     def mib(self) -> float:
         """The most there was at once, MiB."""
-        return self.live.peak / MIB
+        return float(self.live.peak) / MIB
 
 
 def peak_mib(work: Callable[[], object]) -> float:

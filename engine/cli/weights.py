@@ -1,4 +1,4 @@
-"""The weights commands: list, show, verify, sources, import, remove."""
+"""The weights commands: list, show, verify, sources, import, export, note, remove, restore."""
 
 from __future__ import annotations
 
@@ -25,15 +25,26 @@ def add(commands: Commands) -> None:
     verify.set_defaults(run=run_verify)
     sources = actions.add_parser("sources", help="where published weights can come from, and for which networks")
     sources.set_defaults(run=run_sources)
-    importer = actions.add_parser("import", help="published weights, in their authors' format")
+    importer = actions.add_parser("import", help="published weights, in their authors' format, or exported ones with their card")
     importer.add_argument("file")
-    importer.add_argument("--source", required=True, help="whose format it is: `myoscope weights sources` lists them")
+    importer.add_argument("--source", help="whose format it is: `myoscope weights sources` lists them; none for exported ones")
     importer.add_argument("--name", help="id to give it (default: from the source and the file)")
     importer.set_defaults(run=run_import)
     remove = actions.add_parser("remove", help="remove imported or fine-tuned weights")
     remove.add_argument("id")
     remove.set_defaults(run=run_remove)
-    for action in (listing, show, verify, sources, importer, remove):
+    restore = actions.add_parser("restore", help="bring removed weights back")
+    restore.add_argument("id")
+    restore.set_defaults(run=run_restore)
+    export = actions.add_parser("export", help="copy weights and their card to a folder or a file")
+    export.add_argument("id")
+    export.add_argument("path", help="folder, or name of a new .safetensors file")
+    export.set_defaults(run=run_export)
+    note = actions.add_parser("note", help="write notes on the card")
+    note.add_argument("id")
+    note.add_argument("text")
+    note.set_defaults(run=run_note)
+    for action in (listing, show, verify, sources, importer, remove, restore, export, note):
         add_common(action, quiet=False)
 
 
@@ -103,5 +114,35 @@ def run_remove(options: argparse.Namespace) -> int:
     if options.json:
         print_json({"removed": options.id})
     else:
-        print(f"removed {options.id}")
+        print(f"removed {options.id}; `myoscope weights restore {options.id}` brings it back")
+    return 0
+
+
+def run_restore(options: argparse.Namespace) -> int:
+    """Bring removed weights back."""
+    api.restore_weights(options.id)
+    if options.json:
+        print_json({"restored": options.id})
+    else:
+        print(f"restored {options.id}")
+    return 0
+
+
+def run_export(options: argparse.Namespace) -> int:
+    """Copy weights and their card."""
+    file = api.export_weights(options.id, options.path)
+    if options.json:
+        print_json({"file": file})
+    else:
+        print(f"written to {file}, with its card beside it")
+    return 0
+
+
+def run_note(options: argparse.Namespace) -> int:
+    """Write notes on a card."""
+    api.note_weights(options.id, options.text)
+    if options.json:
+        print_json({"id": options.id, "notes": options.text})
+    else:
+        print(f"noted; `myoscope weights show {options.id}` prints the card")
     return 0

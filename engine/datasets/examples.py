@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -62,9 +63,8 @@ class Example:
 
     def to(self, device: torch.device) -> Example:
         """Return the example on another device."""
-        values = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
-        moved = {name: value.to(device) if isinstance(value, Tensor) else value for name, value in values.items()}
-        return dataclasses.replace(self, **moved)
+        moved: dict[str, Any] = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
+        return Example(**{name: value.to(device) if isinstance(value, Tensor) else value for name, value in moved.items()})
 
 
 def make_example(scene: Scene, masks: Masks, columns: int | None, rng: np.random.Generator) -> Example:

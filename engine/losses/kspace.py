@@ -26,7 +26,8 @@ def self_supervised(data: LossInput) -> Tensor:
     difference = predicted(data)[places] - truth
     two = torch.linalg.vector_norm(torch.view_as_real(difference)) / torch.linalg.vector_norm(truth).clamp_min(SMALLEST)
     one: Tensor = modulus(difference).sum() / truth.abs().sum().clamp_min(SMALLEST)
-    return two + one
+    total: Tensor = two + one
+    return total
 
 
 def absolute(data: LossInput) -> Tensor:

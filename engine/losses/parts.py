@@ -30,9 +30,9 @@ def similarity(estimate: Tensor, reference: Tensor, data_range: Tensor | float, 
     """
     sizes = tuple(reference.shape[-axes:])
     if min(sizes) < UNIFORM_SIZE:
-        found = " x ".join(map(str, sizes))
+        size = " x ".join(map(str, sizes))
         raise ShapeError(
-            f"the SSIM window does not fit into the image (expected {UNIFORM_SIZE} or more along {axes} axes / found {found})",
+            f"the SSIM window does not fit into the image (expected {UNIFORM_SIZE} or more along {axes} axes / found {size})",
             "Take larger crops (data.columns), longer series, or leave the SSIM terms out.",
         )
     pool = functional.avg_pool2d if axes == 2 else functional.avg_pool3d
@@ -44,8 +44,8 @@ def similarity(estimate: Tensor, reference: Tensor, data_range: Tensor | float, 
     c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
     product, sums = e * r, e.square() + r.square()
     covariance, variances = unbiased * (er - product), unbiased * (squares - sums)
-    found_map = (2 * product + c1) * (2 * covariance + c2) / ((sums + c1) * (variances + c2))
-    return found_map.mean()
+    found: Tensor = (2 * product + c1) * (2 * covariance + c2) / ((sums + c1) * (variances + c2))
+    return found.mean()
 
 
 def laplacian_of_gaussian(images: Tensor, kernel: Tensor) -> Tensor:

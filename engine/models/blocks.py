@@ -14,6 +14,8 @@ from engine.models.parts import forms
 
 # Layers with at most this many channels on one side are slow as 3D convolutions on a CPU.
 THIN = 4
+# Multiply-accumulates of a 3D convolution between two looks at the cancel button: about 0.2 s of one CPU thread.
+MACS_AT_ONCE = 6e9
 
 
 def to_channels(image: Tensor) -> Tensor:
@@ -89,8 +91,8 @@ class Conv3d(nn.Conv3d):
     def __init__(self, in_channels: int, out_channels: int, bias: bool = False) -> None:
         super().__init__(in_channels, out_channels, kernel_size=3, padding=1, bias=bias)
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (the base class's name)
-        """Convolve; input and output (batch, channel, frame, y, x)."""
+    def forward(self, input: Tensor, check: Callable[[], None] | None = None) -> Tensor:  # noqa: A002 (the base class's name)
+        """Convolve; input and output (batch, channel, frame, y, x). ``check`` is called every few frames and raises to cancel."""
         if forms.plain():
             return functional.conv3d(input.contiguous(), self.weight, self.bias, padding=1)
         if input.device.type == "cpu" and self.in_channels <= THIN:
@@ -102,8 +104,25 @@ class Conv3d(nn.Conv3d):
         single = input.dtype == torch.float32 and not torch.is_autocast_enabled(input.device.type)
         if single and input.device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
             # conv3d takes a naive loop, 15 times slower, for small batches on one thread.
+            step = max(1, int(MACS_AT_ONCE / (self.weight.numel() * input[:, 0, 0].numel())))
+            if check is not None and step < input.shape[2] and not torch.is_grad_enabled():
+                return self._in_pieces(features, kernel, step, check)
             return torch.mkldnn_convolution(features, kernel, self.bias, (1, 1, 1), (1, 1, 1), (1, 1, 1), 1)
         return functional.conv3d(features, kernel, self.bias, padding=1)
+
+    def _in_pieces(self, features: Tensor, kernel: Tensor, step: int, check: Callable[[], None]) -> Tensor:
+        """Convolve some frames at a time, each with its neighbours."""
+        b, _, frames, h, w = features.shape
+        out = features.new_empty((b, frames, h, w, self.out_channels)).permute(0, 4, 1, 2, 3)
+        for first in forms.pieces(frames, step):
+            check()
+            last = min(first + step, frames)
+            part = features[:, :, max(0, first - 1) : last + 1]
+            if first == 0 or last == frames:
+                part = functional.pad(part, (0, 0, 0, 0, int(first == 0), int(last == frames)))
+            part = part.contiguous(memory_format=torch.channels_last_3d)
+            out[:, :, first:last] = torch.mkldnn_convolution(part, kernel, self.bias, (0, 1, 1), (1, 1, 1), (1, 1, 1), 1)
+        return out
 
     def _taps_in(self, features: Tensor) -> Tensor:
         """Lay frames t-1, t, t+1 into the input channels of a 2D convolution."""
@@ -145,11 +164,11 @@ class ConvStack(nn.ModuleList):
             glorot(layer)
 
     def forward(self, features: Tensor, check: Callable[[], None] | None = None) -> Tensor:
-        """Convolve (batch, channel, frame, y, x); ``check`` is called before each layer and raises to cancel."""
+        """Convolve (batch, channel, frame, y, x); ``check`` is called before each layer, in large ones more often, to cancel."""
         for index, layer in enumerate(self):
             if check is not None:
                 check()
-            features = layer(self.activate(features) if index else features)
+            features = layer(self.activate(features) if index else features, check)
         return features
 
     def kept_bytes(self, image: Tensor) -> float:

@@ -78,10 +78,14 @@ class FactorisedConv(nn.Module):
     def forward(self, features: Tensor, check: Check, slope: float) -> Tensor:
         """Return (batch, out channels, frame, y, x), after a last leaky ReLU of ``slope`` (1 for none)."""
         check()
-        padded = extend(extend(features, Y, 1, 1, "circular"), X, 1, 1, "replicate")
-        features = norm_leaky(convolve3d(padded, self.spatial.weight))
+        features = extend(extend(features, Y, 1, 1, "circular"), X, 1, 1, "replicate")
+        features = convolve3d(features, self.spatial.weight)
         check()
-        return norm_leaky(convolve3d(extend(features, FRAME, 1, 1, "circular"), self.temporal.weight), slope)
+        features = extend(norm_leaky(features), FRAME, 1, 1, "circular")
+        check()
+        features = convolve3d(features, self.temporal.weight)
+        check()
+        return norm_leaky(features, slope)
 
 
 class ResidualBlock(nn.Module):
@@ -95,8 +99,10 @@ class ResidualBlock(nn.Module):
 
     def forward(self, features: Tensor, check: Check) -> Tensor:
         """Return (batch, out channels, frame, y, x)."""
+        check()
         identity = norm_leaky(convolve3d(features, self.identity.weight), 1.0)
         result = self.second(self.first(features, check, 0.2), check, 1.0)
+        check()
         return functional.leaky_relu(result + identity, 0.2)
 
 

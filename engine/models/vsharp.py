@@ -13,6 +13,8 @@ The step sizes eta_j are shared by all steps. The U-Net works on (frame, y, x); 
 to that length, inside it.
 
 *Deviation*: rho starts at 0.01 or above (a normal distribution truncated at 0 may give 0, by which u is divided).
+*Deviation*: the maps are those given; ``maps = "network"`` refines them by a U-Net as DIRECT does (not part of the published
+parameter counts).
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from engine.models.contract import MODELS, MacRule, ModelSpec, ReconInput, no_st
 from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.consistency import DataTerm
 from engine.models.parts.conv3d import convolve3d
+from engine.models.parts.sensitivity import MAPS_HELP, check_maps, maps_network, operator_with
 from engine.models.parts.unet import UNet3d, kept_bytes
 
 Check = Callable[[], None]
@@ -46,8 +49,11 @@ class VSharpConfig:
     pools: int = field(default=4, metadata={"help": "Poolings of the U-Nets", "range": (0, 6)})
     initialiser: tuple[int, ...] = field(default=(32, 32, 64, 64), metadata={"help": "Channels of the multiplier's initialiser"})
     dilations: tuple[int, ...] = field(default=(1, 1, 2, 4), metadata={"help": "Dilations of the initialiser's convolutions"})
+    maps: str = field(default="given", metadata={"help": MAPS_HELP, "choices": ("given", "network")})
+    maps_filters: int = field(default=8, metadata={"help": "First-level channels of the coil-map network", "range": (1, 128)})
 
     def __post_init__(self) -> None:
+        check_maps(self.maps, self.maps_filters, "vsharp")
         if min(self.steps, self.dc_steps, self.filters) < 1 or self.pools < 0:
             raise InputError(
                 f"sizes of vsharp are out of range (expected at least 1 step, data-consistency step and filter, 0 pools / found "
@@ -120,11 +126,13 @@ class VSharp(nn.Module):
         self.initialiser = MultiplierInitialiser(config.initialiser, config.dilations)
         self.denoisers = nn.ModuleList(Denoiser(config) for _ in range(config.steps))
         self.eta = nn.Parameter(nn.init.trunc_normal_(torch.empty(config.dc_steps), 0.0, 1.0, 0.0))
+        self.sensitivity = maps_network(config.maps, config.maps_filters)
 
     def forward(self, data: ReconInput) -> Tensor:
         """Return the image, complex (batch, frame, y, x)."""
         check, total = data.report.check, len(self.denoisers)
         data.report.step(0, total, "vSHARP")
+        data = operator_with(self.sensitivity, data)
         term = DataTerm(data)
         x = z = term.image
         u = self.initialiser(x, check)
@@ -164,12 +172,13 @@ MODELS.register(
         macs_shape="9x10x144x512",
         macs_counting="Convolutions with bias, transposed ones by their outputs, norms, leaky ReLUs and pooling by their elements, "
         "as ptflops counts, for 9 frames of 144 x 512.",
-        macs_rule=MacRule(bias=True, transposed_by_output=True, elementwise=True),
+        macs_rule=MacRule(bias=True, transposed_by_output=True, elementwise=True, without=("sensitivity",)),
         normalise="kspace_p99_all",
         notes=(
             "An axis shorter than 2^pools, as the frames of most mapping series, is padded with zeros inside the U-Nets.",
             "The penalties rho start at 0.01 or above, as u is divided by them.",
-            "The full preset needs 0.7 GiB for its weights and four times that for training.",
+            "The preset paper needs 0.7 GiB for its weights and four times that for training.",
+            "With maps = network a U-Net refines the coil maps of the ACS lines; published counts leave it out.",
         ),
     ),
 )

@@ -114,8 +114,10 @@ class TensorBoardLog:
 
     def __call__(self, event: dict[str, Any]) -> None:
         """Take an event."""
+        if event["event"] not in ("step", "validation"):
+            return
         for key, value in event.items():
-            if key not in ("event", "step") and isinstance(value, (int, float)):
+            if key not in ("event", "step") and isinstance(value, (int, float)) and not isinstance(value, bool):
                 self._writer.add_scalar(f"{event['event']}/{key}", value, event.get("step", 0))
         self._writer.flush()
 

@@ -11,6 +11,7 @@ import difflib
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -251,7 +252,7 @@ def _same(path: Path, tensors: Mapping[str, NDArray[Any]]) -> bool:
 
 
 def remove(identifier: str) -> None:
-    """Delete a set of weights from the user's folder.
+    """Take a set of weights out of the library; :func:`restore` brings the one of this id that was removed last back.
 
     Raises
     ------
@@ -261,11 +262,112 @@ def remove(identifier: str) -> None:
     entry = find(identifier)
     if entry.bundled:
         raise InputError(f"{identifier} came with the program and cannot be removed", "Only imported and trained weights can.")
+    aside = _removed_folder()
     try:
-        card_path(entry.path).unlink()
-        entry.path.unlink(missing_ok=True)
+        aside.mkdir(parents=True, exist_ok=True)
+        card_path(entry.path).replace(aside / card_path(entry.path).name)
+        if entry.path.is_file():
+            entry.path.replace(aside / entry.path.name)
     except OSError as error:
         raise OutputError(f"cannot remove {entry.path}: {error.strerror}", "Check your permissions.") from error
+
+
+def restore(identifier: str) -> None:
+    """Bring weights back that were removed.
+
+    Raises
+    ------
+    UnknownNameError
+        None of this id was.
+    InputError
+        Others have the id by now.
+    """
+    aside = _removed_folder()
+    there = [path.stem for path in _json(aside)]
+    if identifier not in there:
+        listed = ", ".join(there) or "none"
+        raise UnknownNameError(f"no weights {identifier!r} were removed (expected one of {listed})", "Import them again.")
+    if any(entry.card.id == identifier for entry in installed()):
+        raise InputError(f"there are other weights called {identifier} by now", "Remove or export those first.")
+    card_file = aside / f"{identifier}.json"
+    target = user_folder()
+    try:
+        if _beside(card_file).is_file():
+            _beside(card_file).replace(target / _beside(card_file).name)
+        card_file.replace(target / card_file.name)
+    except OSError as error:
+        raise OutputError(f"cannot restore {identifier}: {error.strerror}", "Check your permissions.") from error
+
+
+def _removed_folder() -> Path:
+    return user_folder() / "removed"
+
+
+def annotate(identifier: str, notes: str) -> None:
+    """Write notes on the card of weights.
+
+    Raises
+    ------
+    InputError
+        They came with the program.
+    OutputError
+        The card cannot be written.
+    """
+    entry = find(identifier)
+    if entry.bundled:
+        raise InputError(f"{identifier} came with the program, its card stays as it is", "Export it and import it by another name.")
+    with replacing(card_path(entry.path)) as temporary:
+        temporary.write_text(replace(entry.card, notes=notes).to_json(), encoding="utf-8")
+
+
+def export(identifier: str, path: str | Path) -> Path:
+    """Copy weights and their card to ``path``: a folder, or the name of a new ``.safetensors`` file; return the file.
+
+    Raises
+    ------
+    UnknownNameError, FormatError
+        There are none of this id, or they are damaged.
+    InputError, OutputError
+        The name ends otherwise, something is there already, or it cannot be written.
+    """
+    entry = find(identifier)
+    check_hash(entry)
+    target = Path(path)
+    target = target / entry.path.name if target.is_dir() else target
+    if target.suffix != ENDING:
+        raise InputError(f"weights are written as {ENDING} (found {target.name})", f"Name a folder, or a file ending in {ENDING}.")
+    if target.exists() or card_path(target).exists():
+        raise OutputError(f"there is a {target.name} already", "Choose another name; nothing is overwritten.")
+    with replacing(target) as temporary:
+        shutil.copyfile(entry.path, temporary)
+    with replacing(card_path(target)) as temporary:
+        temporary.write_text(entry.card.to_json(), encoding="utf-8")
+    return target
+
+
+def take(path: str | Path, name: str | None = None) -> Installed:
+    """Install weights that :func:`export` wrote, under their own id or ``name``; what is there already is never overwritten.
+
+    Raises
+    ------
+    FormatError
+        No weights, no card beside them, or damaged.
+    InputError, OutputError
+        Other weights have the id; the library cannot be written.
+    """
+    file = Path(path)
+    read_header(file)
+    beside = card_path(file)
+    if not beside.is_file():
+        raise FormatError(
+            f"{file.name} has no model card beside it (expected {beside.name})",
+            "Published weights of others: `myoscope weights import FILE --source NAME`.",
+        )
+    given = from_json(beside.read_text(encoding="utf-8"), beside.name)
+    check_hash(Installed(given, file, bundled=False))
+    with safe_open(file, framework="numpy") as opened:
+        tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118 not a mapping
+    return add(tensors, given if name is None else replace(given, id=check_id(name)))
 
 
 def read_header(path: str | Path) -> Header:

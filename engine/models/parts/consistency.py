@@ -30,8 +30,8 @@ from engine.physics.fourier import fft2c, ifft2c
 class DataTerm:
     """What the measurement demands of an image; made once per call of a network.
 
-    The coil maps are constants of it: a network that learns them, and needs the gradient, uses
-    :class:`engine.models.parts.iterate.KSpaceIterate`.
+    Coil maps that are being learned (they require a gradient) get one in all members but the proximal step; it then works on
+    the k-space of all coils.
 
     Attributes
     ----------
@@ -43,9 +43,12 @@ class DataTerm:
         self._kspace = data.kspace
         self._operator = data.operator
         self._check = data.report.check
+        if self._operator.maps.requires_grad:
+            self.image: Tensor = self._adjoint(self._kspace)
+            return
         if not forms.plain():
             self._operator.prepare(self._check)
-        self.image: Tensor = self._operator.adjoint(self._kspace)
+        self.image = self._operator.adjoint(self._kspace)
 
     @cached_property
     def energy(self) -> Tensor:
@@ -54,9 +57,19 @@ class DataTerm:
 
     def normal(self, x: Tensor) -> Tensor:
         """Return ``A^H A x``, complex (batch, frame, y, x); in the plain form by Fourier transforms of every coil."""
+        if self._operator.maps.requires_grad:
+            return self._adjoint(self._mask * fft2c(expand(x, self._operator.maps)))
         if forms.plain():
             return self._operator.adjoint(self._operator.forward(x))
         return self._operator.normal(x)
+
+    def _adjoint(self, kspace: Tensor) -> Tensor:
+        """Return ``A^H kspace``, differentiable with respect to the coil maps, which the operator's own is not."""
+        return combine(ifft2c(self._mask * kspace), self._operator.maps)
+
+    @cached_property
+    def _mask(self) -> Tensor:
+        return self._operator.mask.to(self._operator.maps.real.dtype)
 
     def gradient(self, x: Tensor) -> Tensor:
         """Return ``A^H (A x - k0)``, the gradient of ``1/2 |A x - k0|^2``; a gradient step is ``x - mu gradient(x)``."""

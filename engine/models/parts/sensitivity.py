@@ -57,9 +57,7 @@ class SensitivityNetwork(nn.Module):
         InputError
             When the centre of k-space was not measured.
         """
-        low = ifft2c(data.kspace * centre_of(data))
-        if self.normalise_input:
-            low = unit(low)
+        low = self._initial(data, centre_of(data))
         by_coil = low.transpose(1, 2)  # (batch, coil, frame, y, x)
         if self.normalise_input and low.shape[COIL] == 1:
             return low  # a single coil has nothing to be refined against (DIRECT)
@@ -70,7 +68,17 @@ class SensitivityNetwork(nn.Module):
             refined = unstack_frames(self.unet(stack_frames(flat), data.report.check))
         else:
             refined = channels_to_frames(self.unet(frames_to_channels(flat), data.report.check), frames)
+        data.report.check()
         return unit(refined.reshape(by_coil.shape).transpose(1, 2).to(data.kspace.dtype))
+
+    def _initial(self, data: ReconInput, centre: Tensor) -> Tensor:
+        """Return the coil images of the ACS, complex (batch, frame, coil, y, x), of unit norm where the U-Net wants them so."""
+        images = []
+        for kspace in data.kspace.split(1, dim=1):
+            data.report.check()
+            low = ifft2c(kspace * centre)
+            images.append(unit(low) if self.normalise_input else low)
+        return torch.cat(images, dim=1)
 
 
 def unit(maps: Tensor) -> Tensor:

@@ -48,7 +48,9 @@ def shrink(features: Tensor, threshold: Tensor) -> Tensor:
 
 def soft_threshold(features: Tensor, threshold: Tensor) -> Tensor:
     """Return ``sign(f) max(|f| - threshold, 0)`` of real features; a negative threshold raises magnitudes."""
-    return torch.sign(features) * torch.relu(features.abs() - threshold)
+    lowered = features.abs().sub_(threshold).relu_()
+    signs = torch.sign(features)
+    return lowered * signs if torch.is_grad_enabled() else lowered.mul_(signs)
 
 
 def positive(scalar: Tensor) -> Tensor:

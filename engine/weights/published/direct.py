@@ -17,7 +17,11 @@ from engine.weights.published.torch_file import read_sections, without_prefix
 URL = "https://github.com/NKI-AI/direct"
 MODEL, SENSITIVITY = "model", "sensitivity_model"
 
+# What a file of tensors does not tell, and would be wrong without a word.
+DILATED = "Taken to have an initialiser with dilations 1, 1, 2, 4: a set trained with others gives poor images."
+
 State = dict[str, NDArray[Any]]
+Config = dict[str, Any]
 
 
 def read(path: Path) -> Published:
@@ -51,11 +55,16 @@ def _recurrent(state: State, sensitivity: State | None, path: Path) -> Published
             f"{path.name} takes {channels} channels (expected 2, one complex image)",
             "Frames as channels are the networks of source relax-qmri.",
         )
-    if sensitivity is not None:
-        maps, filters = sensitivity_unet(sensitivity, path.name)
-        tensors |= maps
-        config |= {"maps": "network", "maps_filters": filters}
-    return Published(tensors, config, path.stem, card(path), "recurrent_varnet")
+    tensors, config = _with_maps(tensors, config, sensitivity, path)
+    return Published(tensors, config, path.stem, card(path, DILATED), "recurrent_varnet")
+
+
+def _with_maps(tensors: State, config: Config, sensitivity: State | None, path: Path) -> tuple[State, Config]:
+    """Return tensors and settings with those of the coil-map network, if there is one."""
+    if sensitivity is None:
+        return tensors, config
+    maps, filters = sensitivity_unet(sensitivity, path.name)
+    return tensors | maps, config | {"maps": "network", "maps_filters": filters}
 
 
 def _e2e(state: State, sensitivity: State | None, path: Path) -> Published:
@@ -67,15 +76,14 @@ def _e2e(state: State, sensitivity: State | None, path: Path) -> Published:
 
 def _vsharp(state: State, sensitivity: State | None, path: Path) -> Published:
     tensors, config = vsharp(state, path.name)
-    about = card(path)
-    if sensitivity is not None:
-        about["known_failures"] = ("Trained with a coil-map network, which was left out: it takes the coil maps that are given.",)
-    return Published(tensors, config, path.stem, about, "vsharp")
+    tensors, config = _with_maps(tensors, config, sensitivity, path)
+    return Published(tensors, config, path.stem, card(path, DILATED), "vsharp")
 
 
-def card(path: Path) -> dict[str, Any]:
+def card(path: Path, *failures: str) -> dict[str, Any]:
     """Return what the model card of a DIRECT checkpoint says of itself."""
-    return {"source": f"{URL}, {path.name}", "coils": "multi-coil", "normalisation": "kspace_p99_all"}
+    about = {"source": f"{URL}, {path.name}", "coils": "multi-coil", "normalisation": "kspace_p99_all"}
+    return about | {"known_failures": failures} if failures else about
 
 
 Reader = Callable[[State, State | None, Path], Published]

@@ -7,8 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QMessageBox
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QHeaderView,
+    QMessageBox,
+    QScrollArea,
+    QWidget,
+)
 
 from app.panels.train import CONTINUE, PAUSE
 from tests.app.train_stand_in import FakeProcess, run_record
@@ -396,3 +406,34 @@ def test_compare_with_parent_opens_review_with_both_and_their_scores(listed, qtb
     assert [result.title for result in case.results] == ["Network, net-a", "Network, net-b"]
     assert window.panels["methods"].model.ticked_names() == ["net"]
     qtbot.waitUntil(lambda: not window.runner.active())
+
+
+# --- what is on screen ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_nothing_is_clipped_at_1366_by_768_and_every_control_has_a_name(listed, window, qtbot, theme):
+    window.set_theme(theme)
+    window.resize(QSize(1366, 768))
+    for fold in listed.form_panel.folds.values():
+        fold.head.setChecked(True)
+    begin(listed, qtbot)
+    qtbot.wait(50)
+    assert (window.width(), window.height()) == (1366, 768)
+    for area in window.findChildren(QScrollArea):
+        if area.isVisible():
+            assert area.widget().minimumSizeHint().width() <= area.viewport().width(), area.objectName()
+    assert listed.panel.width() > 640
+    nameless = [
+        widget.objectName()
+        for page in (listed.panel, listed.form_panel, listed.runs_panel, listed.log_panel)
+        for widget in page.findChildren(QWidget)
+        if isinstance(widget, QAbstractButton | QAbstractSpinBox | QComboBox | QAbstractItemView)
+        and widget.isVisibleTo(page)
+        and not widget.objectName().startswith("qt_")
+        and "ScrollBar" not in type(widget).__name__
+        and not isinstance(widget, QHeaderView)
+        and not (widget.accessibleName() or (isinstance(widget, QAbstractButton) and widget.text()))
+    ]
+    assert nameless == []
+    listed.train._process.ended.emit(0)

@@ -14,6 +14,7 @@ from app.dialogs.phantom import PhantomDialog
 from app.dialogs.shortcuts import ShortcutsDialog
 from app.dialogs.weights import WeightsDialog
 from app.panels.methods_model import MethodRow
+from app.workspaces import WORKSPACES
 
 
 def opened(qtbot, dialog):
@@ -114,8 +115,9 @@ def test_about_says_research_use_only_and_copies(qtbot):
     dialog.reject()
 
 
-def test_the_shortcut_sheet_fits_a_small_screen(qtbot):
-    dialog = opened(qtbot, ShortcutsDialog(None))
+@pytest.mark.parametrize("workspace", [workspace.name for workspace in WORKSPACES])
+def test_the_shortcut_sheet_of_a_workspace_fits_a_small_screen(qtbot, workspace):
+    dialog = opened(qtbot, ShortcutsDialog(None, workspace))
     assert dialog.sizeHint().width() < 1100
     assert dialog.sizeHint().height() < 740
     dialog.reject()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from itertools import pairwise
 
 import pytest
@@ -186,3 +187,29 @@ def test_settings_out_of_range_are_refused(settings, message):
     with pytest.raises(InputError, match=message) as caught:
         VSharpConfig(**settings)
     assert caught.value.hint
+
+
+def test_coil_maps_of_its_own_learn_with_it():
+    torch.manual_seed(0)
+    config = dataclasses.replace(TINY, maps="network", maps_filters=2)
+    network = moved(VSharp(config), 0.05)
+    with torch.no_grad():
+        for denoiser in network.denoisers:
+            denoiser.rho.fill_(0.3)
+    data = ReconInput(*problem(batch=1, frames=2, height=36, width=33), acs=4)
+    image = network(data)
+    with torch.no_grad():
+        assert relative(image, network(data)) < 1e-10
+    image.abs().square().sum().backward()
+    for name, parameter in network.sensitivity.named_parameters():
+        assert parameter.grad.abs().max() > 0, name
+    # The derivative along the gradient itself, by a difference.
+    with torch.no_grad():
+        gradients = [p.grad.clone() for p in network.sensitivity.parameters()]
+        norm = sum(g.square().sum() for g in gradients)
+        step, values = 1e-6 / norm.sqrt(), []
+        for sign in (1, -2):
+            for parameter, gradient in zip(network.sensitivity.parameters(), gradients, strict=True):
+                parameter.add_(sign * step * gradient)
+            values.append(network(data).abs().square().sum())
+    assert float((values[0] - values[1]) / (2 * step)) == pytest.approx(float(norm), rel=1e-4)

@@ -36,10 +36,12 @@ def opened(values, events=None):
 
 
 def undersampled(path, subjects=1):
-    """Write k-space that was never fully sampled: every third line and eight in the centre."""
-    lines = np.zeros((1, 32, 1), dtype=bool)
-    lines[:, ::3] = lines[:, 12:20] = True
+    """Write k-space that was never fully sampled: every third line, others in each frame, and eight in the centre."""
     for seed in range(subjects):
+        lines = np.zeros((5, 32, 1), dtype=bool)
+        lines[:, 12:20] = True
+        for frame in range(5):
+            lines[frame, (frame + seed) % 3 :: 3] = True
         image = torch.from_numpy(disc_series(seed)).to(torch.complex64)
         kspace = (fft2c(image[:, None]) * torch.from_numpy(lines)[:, None]).numpy()
 

@@ -114,7 +114,7 @@ def test_removed_weights_are_gone_and_bundled_ones_stay(folder, monkeypatch):
     library.add(TENSORS, draft())
     library.remove("net-a")
     assert library.listing() == []
-    assert list(folder.iterdir()) == []
+    assert [path.name for path in folder.iterdir()] == ["removed"]  # from where they can be brought back
     library.add(TENSORS, draft())
     bundled = library.bundled_folder()
     folder.rename(bundled)
@@ -201,3 +201,56 @@ def test_a_full_disk_leaves_nothing(folder, monkeypatch, failing):
     with pytest.raises(OutputError, match="the disk is full"):
         library.add(TENSORS, draft())
     assert not folder.exists()
+
+
+def test_removed_weights_come_back(folder):
+    before = library.add(TENSORS, draft())
+    library.remove("net-a")
+    assert library.listing() == []
+    assert not before.path.exists()
+    library.restore("net-a")
+    assert library.verify() == {"net-a": True}
+    with pytest.raises(UnknownNameError, match=r"no weights 'net-a' were removed \(expected one of none\)"):
+        library.restore("net-a")
+    library.remove("net-a")
+    library.add({"other": np.ones(2, np.float32)}, draft())
+    with pytest.raises(InputError, match="there are other weights called net-a by now"):
+        library.restore("net-a")
+
+
+def test_exported_weights_can_be_taken_again(folder, tmp_path):
+    library.add(TENSORS, draft())
+    library.annotate("net-a", "for the left scanner")
+    out = tmp_path / "out"
+    out.mkdir()
+    file = library.export("net-a", out)
+    assert file == out / "net-a.safetensors"
+    with pytest.raises(OutputError, match=r"there is a net-a\.safetensors already"):
+        library.export("net-a", out)
+    with pytest.raises(InputError, match=r"weights are written as \.safetensors \(found x\.pt\)"):
+        library.export("net-a", tmp_path / "x.pt")
+    library.remove("net-a")
+    assert library.take(file).card.notes == "for the left scanner"
+    assert library.take(file, "copy").card.id == "copy"
+    assert library.verify() == {"net-a": True, "copy": True}
+    (out / "net-a.json").unlink()
+    with pytest.raises(FormatError, match=r"net-a\.safetensors has no model card beside it"):
+        library.take(file)
+
+
+def test_a_damaged_export_is_not_taken(folder, tmp_path):
+    library.add(TENSORS, draft())
+    file = library.export("net-a", tmp_path / "x.safetensors")
+    save_file({"a": np.zeros(2, np.float32)}, file)
+    library.remove("net-a")
+    with pytest.raises(FormatError, match="are damaged"):
+        library.take(file)
+    assert library.listing() == []
+
+
+def test_cards_of_bundled_weights_stay_as_they_are(folder, tmp_path, monkeypatch):
+    library.add(TENSORS, draft())
+    monkeypatch.setattr(library, "bundled_folder", lambda: folder)
+    monkeypatch.setenv(library.ENVIRONMENT, str(tmp_path / "other"))
+    with pytest.raises(InputError, match="came with the program, its card stays as it is"):
+        library.annotate("net-a", "mine")

@@ -64,10 +64,20 @@ def test_every_tensor_of_a_vsharp_goes_to_its_place(tmp_path):
     network.load_state_dict({name: torch.from_numpy(value) for name, value in t.items()})
 
 
-def test_a_coil_map_network_beside_a_vsharp_is_named_as_left_out(tmp_path):
-    found = read(saved(tmp_path, model=vsharp(), sensitivity_model=drawn(unet("", pools=4))))
-    assert not any(name.startswith("sensitivity") for name in found.tensors)
-    assert "left out" in found.card["known_failures"][0]
+def test_a_coil_map_network_beside_a_vsharp_becomes_part_of_it(tmp_path):
+    beside = drawn(unet("", pools=4))
+    found = read(saved(tmp_path, model=vsharp(), sensitivity_model=beside))
+    assert found.config["maps"] == "network"
+    assert found.config["maps_filters"] == 3
+    network = VSharp(VSharpConfig(**found.config))
+    network.load_state_dict({name: torch.from_numpy(value) for name, value in found.tensors.items()})
+    kernel = beside["up_conv.3.1.weight"].numpy()
+    assert np.array_equal(found.tensors["sensitivity.unet.output.weight"], kernel)
+
+
+def test_the_card_says_what_is_taken_for_granted(tmp_path):
+    assert "dilations 1, 1, 2, 4" in read(saved(tmp_path, model=vsharp())).card["known_failures"][0]
+    assert "known_failures" not in read(saved(tmp_path, model=e2e())).card
 
 
 @pytest.mark.parametrize("maps", ["given", "network"])
