@@ -183,17 +183,18 @@ class MethodsPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(NORMAL, TIGHT, NORMAL, NORMAL)
         layout.setSpacing(TIGHT)
-        self._filter_row = row(self._filter, self._all, spacing=TIGHT)
-        layout.addWidget(self._filter_row)
+        above = row(self._filter, None, self._settings, self._all, spacing=TIGHT)
+        above.layout().setStretch(0, 1000)  # type: ignore[union-attr]  # the gap is for when there is no filter
+        layout.addWidget(above)
         layout.addWidget(self.table, 1)
         self._weights_row = row(self._weights, self._import, spacing=TIGHT)
         self._weights_row.layout().setStretch(0, 1)  # type: ignore[union-attr]
         layout.addWidget(self._weights_row)
-        layout.addWidget(row(self.all_slices, self.keep_earlier, None, self._memory, self._settings, spacing=NORMAL))
+        layout.addWidget(row(self.all_slices, self.keep_earlier, None, self._memory, spacing=NORMAL))
         layout.addWidget(self.button)
         layout.addWidget(self.progress)
         layout.addWidget(self.stage)
-        self._filter_row.hide()
+        self._filter.hide()
         self.show_method(None)
         self.progress.hide()
         self.stage.hide()
@@ -204,7 +205,7 @@ class MethodsPanel(QWidget):
         """Fill the table; the selection stays."""
         selected = self.selected()
         self.model.set_rows(rows)
-        self._filter_row.setVisible(len(rows) > FEW)
+        self._filter.setVisible(len(rows) > FEW)
         if selected:
             self.select(selected)
         self.show_method(self.model.row_of(self.selected()))
@@ -293,7 +294,7 @@ class MethodsPanel(QWidget):
         words = f"Settings of {name}" if able or method is None else f"{name} has no settings"
         self._settings.setToolTip(words)
         self._settings.setAccessibleName(words)
-        # The table needs the place on a small screen: a single set of weights is in it, and to tick a network without asks for some.
+        # On a small screen the table needs the place: it names a single set of weights, and a tick asks for some where none are.
         self._weights_row.setVisible(method is not None and len(method.weights) > 1)
         if method is None:
             return

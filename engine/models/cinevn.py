@@ -79,11 +79,11 @@ class FactorisedConv(nn.Module):
         """Return (batch, out channels, frame, y, x), after a last leaky ReLU of ``slope`` (1 for none)."""
         check()
         features = extend(extend(features, Y, 1, 1, "circular"), X, 1, 1, "replicate")
-        features = convolve3d(features, self.spatial.weight)
+        features = convolve3d(features, self.spatial.weight, check=check)
         check()
         features = extend(norm_leaky(features), FRAME, 1, 1, "circular")
         check()
-        features = convolve3d(features, self.temporal.weight)
+        features = convolve3d(features, self.temporal.weight, check=check)
         check()
         return norm_leaky(features, slope)
 
@@ -133,10 +133,19 @@ class SpaceTimeUNet(nn.Module):
             features = functional.avg_pool3d(skips[-1], (1, 2, 2))
         features = self.bottleneck(features, check)
         for up, block in zip(self.up, self.decoder, strict=True):
-            doubled = features.repeat_interleave(2, Y).repeat_interleave(2, X)
-            features = block(torch.cat((up(doubled, check, 0.2), skips.pop()), dim=1), check)
+            features = up(_doubled(features), check, 0.2)
+            check()
+            features = block(torch.cat((features, skips.pop()), dim=1), check)
+        check()
         features = convolve3d(features, self.output.weight, self.output.bias)
         return undo_y(undo_x(features)) * deviation + mean
+
+
+def _doubled(features: Tensor) -> Tensor:
+    """Repeat every pixel of (batch, channel, frame, y, x) along y and x; the channel lies last in memory."""
+    b, c, t, h, w = features.shape
+    pixels = features.permute(0, 2, 3, 4, 1)[:, :, :, None, :, None]
+    return pixels.expand(b, t, h, 2, w, 2, c).reshape(b, t, 2 * h, 2 * w, c).permute(0, 4, 1, 2, 3)
 
 
 class Cascade(nn.Module):

@@ -75,10 +75,12 @@ class EdgeConv3d(nn.Conv3d):
         super().__init__(in_channels, out_channels, kernel_size=3, dilation=dilation)
         self.reach = dilation
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (the base class's name)
+    def forward(self, input: Tensor, check: Check | None = None) -> Tensor:  # noqa: A002 (the base class's name)
         """Convolve; input and output (batch, channel, frame, y, x)."""
         padded = functional.pad(input, (self.reach,) * 6, mode="replicate")
-        return convolve3d(padded, self.weight, self.bias, self.reach)
+        if check is not None:
+            check()
+        return convolve3d(padded, self.weight, self.bias, self.reach, check)
 
 
 class MultiplierInitialiser(nn.Module):
@@ -96,7 +98,8 @@ class MultiplierInitialiser(nn.Module):
         features = to_channels(image)
         for conv in self.convs:
             check()
-            features = functional.relu_(conv(features))
+            features = functional.relu_(conv(features, check))
+        check()
         return to_complex(self.activation(self.output(features)))
 
 

@@ -125,7 +125,10 @@ class ConvBlock(nn.Module):
         for layer in (self.conv1, self.conv2):
             if check is not None:
                 check()
-            features = norm_leaky(layer(features))
+            features = layer(features, check) if isinstance(layer, blocks.Conv3d) else layer(features)
+            if check is not None:
+                check()
+            features = norm_leaky(features)
             if self.dropout > 0:
                 features = torch.feature_dropout(features, self.dropout, self.training)
         return features
@@ -145,7 +148,10 @@ class UpBlock(nn.Module):
         """Return (batch, out channels, *space of skip)."""
         if check is not None:
             check()
-        features = norm_leaky(self.up(features))
+        features = self.up(features)
+        if check is not None:
+            check()
+        features = norm_leaky(features)
         for dim in range(2, features.ndim):
             if features.shape[dim] < skip.shape[dim]:
                 features = extend(features, dim, 0, 1, "reflect" if self.odd == "reflect" else "zero")
