@@ -159,6 +159,7 @@ def memory_estimate(
     mask: SamplingMask | None = None,
     weights: str | None = None,
     settings: Mapping[str, Any] | None = None,
+    device: str = "auto",
 ) -> float | None:
     """Return the MiB that one slice of a series of ``shape`` (slice, frame, coil, ky, kx) will take; up to a second.
 
@@ -166,7 +167,7 @@ def memory_estimate(
     """
     from engine.reconstruction.catalogue import memory_for
 
-    return memory_for(name, shape, mask, weights, settings)
+    return memory_for(name, shape, mask, weights, settings, device)
 
 
 def reconstruct(request: ReconRequest, report: Reporter | None = None) -> Reconstruction:

@@ -75,7 +75,8 @@ class MethodCostsController(QObject):
             self._memory_timer.start(BUSY_MS)
             return
         shape, mask, name = tuple(case.kspace.shape), case.mask, row.name
-        work = partial(self._c.api.memory_estimate, name, shape, mask, row.chosen, row.settings)
+        device = self._c.settings.get("methods/device")
+        work = partial(self._c.api.memory_estimate, name, shape, mask, row.chosen, row.settings, device)
         handle = self._c.runner.submit(
             LANE, f"Memory of {row.title}", lambda _: work(), key="methods.memory", quiet=True, priority=PRIORITY
         )

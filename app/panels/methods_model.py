@@ -110,7 +110,7 @@ def obstacle(row: MethodRow, series: Suitability) -> str:
 
 def tip(row: MethodRow, blocked: str) -> str:
     """Return all that is known about a method, one fact a line; why it cannot run comes first."""
-    way = "Import… gets published ones" if row.sources else "the Train workspace makes some"
+    way = "tick it to import published ones" if row.sources else "tick it to train it"
     lines = [f"Cannot run: {blocked}" + (f" ({way})" if row.trainable and row.chosen is None else "")]
     lines = [*(lines if blocked else []), row.title, row.paper]
     if row.parameters:

@@ -50,12 +50,13 @@ class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
     @property
     def mib(self) -> float:
         """The most there was at once, MiB."""
-        return float(self.live.peak) / MIB
+        return self.live.peak / MIB
 
 
 def peak_mib(work: Callable[[], object]) -> float:
     """Return what tensors made by ``work`` hold at once at most, MiB."""
-    with Watched() as watched:
+    watched = Watched()
+    with watched:
         work()
     return watched.mib
 

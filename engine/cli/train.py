@@ -68,7 +68,9 @@ def run(options: argparse.Namespace) -> int:
 def _check(config: TrainConfig, options: argparse.Namespace) -> int:
     """Print what the run will take; a contradiction is an error."""
     from engine.training.estimate import estimate
+    from engine.training.setup import set_threads
 
+    set_threads(config.run.threads)  # as the run will
     found = estimate(config)
     if options.json:
         print_json(found)

@@ -63,8 +63,11 @@ class Example:
 
     def to(self, device: torch.device) -> Example:
         """Return the example on another device."""
-        moved: dict[str, Any] = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
-        return Example(**{name: value.to(device) if isinstance(value, Tensor) else value for name, value in moved.items()})
+        moved: dict[str, Any] = {}
+        for one in dataclasses.fields(self):
+            value = getattr(self, one.name)
+            moved[one.name] = value.to(device) if isinstance(value, Tensor) else value
+        return Example(**moved)
 
 
 def make_example(scene: Scene, masks: Masks, columns: int | None, rng: np.random.Generator) -> Example:

@@ -79,6 +79,13 @@ def _at_least_single(channels: Tensor) -> Tensor:
     return channels.float() if channels.dtype in (torch.float16, torch.bfloat16) else channels
 
 
+def channels_last(features: Tensor) -> Tensor:
+    """Return features (batch, channel, *space) with the channel last in memory on a CPU, unless in the plain form."""
+    if forms.plain() or features.device.type != "cpu":
+        return features.contiguous()
+    return features.contiguous(memory_format=torch.channels_last if features.ndim == 4 else torch.channels_last_3d)
+
+
 class Conv3d(nn.Conv3d):
     """3 x 3 x 3 convolution over (frame, y, x), stride 1, zero padding, same size.
 
@@ -105,7 +112,7 @@ class Conv3d(nn.Conv3d):
         if single and input.device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
             # conv3d takes a naive loop, 15 times slower, for small batches on one thread.
             step = max(1, int(MACS_AT_ONCE / (self.weight.numel() * input[:, 0, 0].numel())))
-            if check is not None and step < input.shape[2] and not torch.is_grad_enabled():
+            if check is not None and 2 * step < input.shape[2] and not torch.is_grad_enabled():
                 return self._in_pieces(features, kernel, step, check)
             return torch.mkldnn_convolution(features, kernel, self.bias, (1, 1, 1), (1, 1, 1), (1, 1, 1), 1)
         return functional.conv3d(features, kernel, self.bias, padding=1)

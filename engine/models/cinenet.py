@@ -28,10 +28,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.core.axes import FRAME, X, Y
-from engine.core.errors import InputError
 from engine.models.contract import MODELS, MacRule, ModelSpec, ReconInput, no_stages
 from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.consistency import DataTerm
+from engine.models.parts.sizes import require_least
 from engine.models.parts.unet import UNet2d, kept_bytes
 from engine.physics.fourier import fft1c, ifft1c
 from engine.physics.solvers import conjugate_gradient
@@ -50,12 +50,8 @@ class CineNetConfig:
     shared_planes: bool = field(default=False, metadata={"help": "Whether one U-Net serves both planes"})
 
     def __post_init__(self) -> None:
-        if min(self.cascades, self.cg_iterations, self.filters) < 1 or self.pools < 0:
-            raise InputError(
-                f"sizes of cinenet are out of range (expected at least 1 cascade, iteration and filter, 0 pools / found "
-                f"{self.cascades}, {self.cg_iterations}, {self.filters}, {self.pools})",
-                "The public script has 10 cascades, 6 iterations, 16 filters and 3 pools.",
-            )
+        hint = "The public script has 10 cascades, 6 iterations, 16 filters and 3 pools."
+        require_least(self, "cinenet", hint, cascades=1, cg_iterations=1, filters=1, pools=0)
 
 
 class CineNet(nn.Module):

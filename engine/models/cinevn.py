@@ -31,14 +31,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.core.axes import COIL, FRAME, KX, KY, X, Y
-from engine.core.errors import InputError
 from engine.models.blocks import to_channels, to_complex
 from engine.models.contract import MODELS, MacRule, ModelSpec, ReconInput, no_stages
 from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.consistency import DataTerm
-from engine.models.parts.conv3d import convolve3d
-from engine.models.parts.padding import extend, pad_to_multiple
-from engine.models.parts.unet import channels_last, kept_bytes, norm_leaky, standardise
+from engine.models.parts.sizes import require_least
+from engine.models.parts.space_time_unet import SpaceTimeUNet
+from engine.models.parts.unet import kept_bytes
 from engine.physics.operator import SenseOperator
 from engine.physics.solvers import conjugate_gradient
 
@@ -59,93 +58,8 @@ class CineVNConfig:
     seed: int = field(default=0, metadata={"help": "Seed of the phases outside training"})
 
     def __post_init__(self) -> None:
-        if min(self.cascades, self.filters, self.cg_iterations) < 1 or min(self.pools, self.cg_every) < 0:
-            raise InputError(
-                f"sizes of cinevn are out of range (expected at least 1 cascade, filter and iteration, 0 pools and interval / "
-                f"found {self.cascades}, {self.filters}, {self.cg_iterations}, {self.pools}, {self.cg_every})",
-                "The published network has 15 cascades of U-Nets with 16 filters and 2 pools, and 10 iterations after every third.",
-            )
-
-
-class FactorisedConv(nn.Module):
-    """1 x 3 x 3, instance norm, leaky ReLU, 3 x 1 x 1, instance norm: circular in time and y, the border repeated in x."""
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__()
-        self.spatial = nn.Conv3d(in_channels, out_channels, kernel_size=(1, 3, 3), bias=False)
-        self.temporal = nn.Conv3d(out_channels, out_channels, kernel_size=(3, 1, 1), bias=False)
-
-    def forward(self, features: Tensor, check: Check, slope: float) -> Tensor:
-        """Return (batch, out channels, frame, y, x), after a last leaky ReLU of ``slope`` (1 for none)."""
-        check()
-        features = extend(extend(features, Y, 1, 1, "circular"), X, 1, 1, "replicate")
-        features = convolve3d(features, self.spatial.weight, check=check)
-        check()
-        features = extend(norm_leaky(features), FRAME, 1, 1, "circular")
-        check()
-        features = convolve3d(features, self.temporal.weight, check=check)
-        check()
-        return norm_leaky(features, slope)
-
-
-class ResidualBlock(nn.Module):
-    """Two factorised convolutions beside a convolution of kernel 1 with instance norm; their sum; leaky ReLU."""
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__()
-        self.first = FactorisedConv(in_channels, out_channels)
-        self.second = FactorisedConv(out_channels, out_channels)
-        self.identity = nn.Conv3d(in_channels, out_channels, kernel_size=1, bias=False)
-
-    def forward(self, features: Tensor, check: Check) -> Tensor:
-        """Return (batch, out channels, frame, y, x)."""
-        check()
-        identity = norm_leaky(convolve3d(features, self.identity.weight), 1.0)
-        result = self.second(self.first(features, check, 0.2), check, 1.0)
-        check()
-        return functional.leaky_relu(result + identity, 0.2)
-
-
-class SpaceTimeUNet(nn.Module):
-    """The U-Net over (frame, y, x) of one cascade. Sizes in space grow to multiples of 2^(pools + 1), circular in y."""
-
-    def __init__(self, filters: int, pools: int) -> None:
-        super().__init__()
-        self.filters, self.multiple = filters, 2 ** (pools + 1)
-        widths = [filters * 2**level for level in range(pools + 1)]
-        inputs = [2, *widths[:-1]]
-        self.encoder = nn.ModuleList(ResidualBlock(inputs[level], widths[level]) for level in range(pools))
-        self.bottleneck = ResidualBlock(inputs[pools], widths[pools])
-        downwards = list(reversed(range(pools)))
-        self.up = nn.ModuleList(FactorisedConv(widths[level + 1], widths[level]) for level in downwards)
-        self.decoder = nn.ModuleList(ResidualBlock(widths[level + 1], widths[level]) for level in downwards)
-        self.output = nn.Conv3d(filters, 2, kernel_size=1)
-
-    def forward(self, image: Tensor, check: Check) -> Tensor:
-        """Return real (batch, 2, frame, y, x) of the same; standardised inside."""
-        normed, mean, deviation = standardise(image)
-        padded, undo_y = pad_to_multiple(normed, self.multiple, (Y,), "circular")
-        padded, undo_x = pad_to_multiple(padded, self.multiple, (X,), "replicate")
-        features = channels_last(padded)
-        skips = []
-        for block in self.encoder:
-            skips.append(block(features, check))
-            features = functional.avg_pool3d(skips[-1], (1, 2, 2))
-        features = self.bottleneck(features, check)
-        for up, block in zip(self.up, self.decoder, strict=True):
-            features = up(_doubled(features), check, 0.2)
-            check()
-            features = block(torch.cat((features, skips.pop()), dim=1), check)
-        check()
-        features = convolve3d(features, self.output.weight, self.output.bias)
-        return undo_y(undo_x(features)) * deviation + mean
-
-
-def _doubled(features: Tensor) -> Tensor:
-    """Repeat every pixel of (batch, channel, frame, y, x) along y and x; the channel lies last in memory."""
-    b, c, t, h, w = features.shape
-    pixels = features.permute(0, 2, 3, 4, 1)[:, :, :, None, :, None]
-    return pixels.expand(b, t, h, 2, w, 2, c).reshape(b, t, 2 * h, 2 * w, c).permute(0, 4, 1, 2, 3)
+        hint = "The published network has 15 cascades of 16 filters and 2 pools, and 10 iterations after every third."
+        require_least(self, "cinevn", hint, cascades=1, filters=1, cg_iterations=1, pools=0, cg_every=0)
 
 
 class Cascade(nn.Module):

@@ -20,12 +20,12 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from engine.core.errors import InputError
 from engine.models.blocks import channels_to_frames, frames_to_channels
 from engine.models.contract import MODELS, ModelSpec, ReconInput, no_stages
 from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.consistency import DataTerm
 from engine.models.parts.recurrent import Check, ConvIterated, ConvRecurrent, Frames, each, to_frames
+from engine.models.parts.sizes import require_least
 
 LAYERS = 3  # CRNN-I units
 KEPT_MAPS = 6  # that the backward pass of one iteration needs
@@ -40,12 +40,7 @@ class CRNNConfig:
     shared: bool = field(default=False, metadata={"help": "One set of weights for all iterations, as in the original"})
 
     def __post_init__(self) -> None:
-        for name in ("iterations", "channels"):
-            if getattr(self, name) < 1:
-                raise InputError(
-                    f"{name} of crnn_mri is out of range (expected at least 1 / found {getattr(self, name)})",
-                    "The paper has 5 iterations of 64 channels.",
-                )
+        require_least(self, "crnn_mri", "The paper has 5 iterations of 64 channels.", iterations=1, channels=1)
 
 
 class Iteration(nn.Module):

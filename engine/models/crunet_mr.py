@@ -23,13 +23,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.core.errors import InputError
 from engine.models.blocks import channels_to_frames, frames_to_channels
 from engine.models.contract import MODELS, ModelSpec, ReconInput, no_stages
 from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.consistency import DataTerm
 from engine.models.parts.padding import pad_to_multiple
 from engine.models.parts.recurrent import Check, Conv2Plus1d, ConvRecurrent, Direction, Frames, Pointwise, each, to_frames
+from engine.models.parts.sizes import require_least
 
 Unit = Callable[[int, int], nn.Module]
 KEPT_MAPS = 13  # full-size maps that the backward pass of one cascade needs
@@ -44,12 +44,7 @@ class CRUNetConfig:
     channels: int = field(default=64, metadata={"help": "Channels of all feature maps", "range": (1, 256)})
 
     def __post_init__(self) -> None:
-        for name in ("cascades", "channels"):
-            if getattr(self, name) < 1:
-                raise InputError(
-                    f"{name} of crunet_mr is out of range (expected at least 1 / found {getattr(self, name)})",
-                    "The paper has 5 cascades of 64 channels.",
-                )
+        require_least(self, "crunet_mr", "The paper has 5 cascades of 64 channels.", cascades=1, channels=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,7 +180,8 @@ MODELS.register(
     ModelSpec(
         name="crunet_mr",
         title="CRUNet-MR",
-        paper="Lyu, Staring, van Osch, Doneva, Lamb, Pezzotti: Convolutional recurrent U-net for cardiac cine MRI reconstruction",
+        paper="Lyu, Staring, van Osch, Doneva, Lamb, Pezzotti: Convolutional recurrent U-net for cardiac cine MRI reconstruction "
+        "via effective spatio-temporal feature exploitation",
         config=CRUNetConfig,
         build=CRUNetMR,
         presets={"paper": CRUNetConfig(), "small": CRUNetConfig(cascades=3, channels=16)},

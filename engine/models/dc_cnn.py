@@ -2,7 +2,7 @@
 
 Source: J. Schlemper, J. Caballero, J. V. Hajnal, A. N. Price, D. Rueckert, "A Deep Cascade of Convolutional Neural Networks for
 Dynamic MR Image Reconstruction", IEEE TMI 2018: section III (data consistency, cascades, data sharing). Presets: ``paper`` is
-D6-C10 in 3D with 16 channels and without biases, as the JotlasNet paper compares it; ``d5c5_2d`` and ``d5c5_3d`` are the authors'
+D6-C10 in 3D with 16 channels and without biases, as the JotlasNet paper compares it; ``d5c5-2d`` and ``d5c5-3d`` are the authors'
 own sizes.
 
 Deviation: with several coils, data consistency replaces the samples of every coil and combines the coils again; the paper has one
@@ -26,6 +26,7 @@ from engine.models.parts import forms
 from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.consistency import DataTerm
 from engine.models.parts.sharing import share_images, share_kspace
+from engine.models.parts.sizes import require_least
 from engine.models.parts.thresholds import Check
 
 
@@ -44,12 +45,7 @@ class DcCnnConfig:
     )
 
     def __post_init__(self) -> None:
-        for name, least in (("cells", 1), ("layers", 2), ("channels", 1)):
-            if getattr(self, name) < least:
-                raise InputError(
-                    f"{name} of dc_cnn is out of range (expected at least {least} / found {getattr(self, name)})",
-                    f"Choose {name} between {least} and a few dozen; the paper has 5 cascades of 5 layers.",
-                )
+        require_least(self, "dc_cnn", "The paper has 5 cascades of 5 layers.", cells=1, layers=2, channels=1)
         if self.dimensions not in (2, 3):
             raise InputError(
                 f"dimensions of dc_cnn is {self.dimensions} (expected 2 or 3)", "Use 3 for convolutions over space and time."
@@ -143,21 +139,21 @@ MODELS.register(
         name="dc_cnn",
         title="DC-CNN",
         paper="Schlemper, Caballero, Hajnal, Price, Rueckert: A Deep Cascade of Convolutional Neural Networks for Dynamic MR Image "
-        "Reconstruction",
+        "Reconstruction, IEEE TMI 2018; sizes as compared by JotlasNet",
         config=DcCnnConfig,
         build=DcCnn,
         presets={
             "paper": DcCnnConfig(),
             "small": DcCnnConfig(cells=5, layers=4, channels=12),
-            "d5c5_2d": DcCnnConfig(cells=5, layers=5, channels=64, dimensions=2, bias=True, slope=0.01),
-            "d5c5_3d": DcCnnConfig(cells=5, layers=5, channels=32, bias=True, slope=0.01),
+            "d5c5-2d": DcCnnConfig(cells=5, layers=5, channels=64, dimensions=2, bias=True, slope=0.01),
+            "d5c5-3d": DcCnnConfig(cells=5, layers=5, channels=32, bias=True, slope=0.01),
         },
         trainable=True,
         macs_shape="12x10x128x128",
         normalise="image_max",
         notes=(
-            "The preset paper is D6-C10 with 3D convolutions of 16 channels, as the JotlasNet paper compares it; d5c5_2d and "
-            "d5c5_3d are the sizes of its own paper.",
+            "The preset paper is D6-C10 with 3D convolutions of 16 channels, as the JotlasNet paper compares it; d5c5-2d and "
+            "d5c5-3d are the sizes of its own paper.",
             "With several coils the samples of every coil are replaced and the coils combined again; the paper has one coil.",
         ),
     ),

@@ -23,9 +23,10 @@ from engine.models.blocks import channels_to_frames, frames_to_channels
 from engine.models.contract import MODELS, ModelSpec, ReconInput
 from engine.models.parts import forms
 from engine.models.parts.checkpointing import recomputed
-from engine.models.parts.frames import in_chunks
 from engine.models.parts.consistency import DataTerm
+from engine.models.parts.frames import in_chunks
 from engine.models.parts.lifted import reference_of
+from engine.models.parts.sizes import require_least
 from engine.models.parts.thresholds import Check
 from engine.physics.fourier import fft2c, ifft2c
 
@@ -44,12 +45,8 @@ class DuDoRNetConfig:
     prior: bool = field(default=True, metadata={"help": "Whether a second sequence is an input of both networks"})
 
     def __post_init__(self) -> None:
-        for name, least in (("recurrences", 1), ("features", REDUCTION), ("growth", 1), ("blocks", 1)):
-            if getattr(self, name) < least:
-                raise InputError(
-                    f"{name} of dudornet is out of range (expected at least {least} / found {getattr(self, name)})",
-                    f"Choose {name} between {least} and a few dozen; the paper has 3 blocks of 32 channels.",
-                )
+        hint = "The paper has 3 blocks of 32 channels."
+        require_least(self, "dudornet", hint, recurrences=1, features=REDUCTION, growth=1, blocks=1)
         if not self.dilations or min(self.dilations) < 1:
             raise InputError(
                 f"dilations of dudornet are {self.dilations} (expected one of at least 1 for each dense layer)", "Use 1 2 3 3."
@@ -181,12 +178,13 @@ MODELS.register(
     ModelSpec(
         name="dudornet",
         title="DuDoRNet",
-        paper="Zhou, Zhou: DuDoRNet: Learning a Dual-Domain Recurrent Network for Fast MRI Reconstruction with Deep T1 Prior",
+        paper="Zhou, Zhou: DuDoRNet: Learning a Dual-Domain Recurrent Network for Fast MRI Reconstruction with Deep T1 Prior, "
+        "CVPR 2020",
         config=DuDoRNetConfig,
         build=DuDoRNet,
         presets={
             "paper": DuDoRNetConfig(),
-            "no_prior": DuDoRNetConfig(prior=False),
+            "no-prior": DuDoRNetConfig(prior=False),
             "small": DuDoRNetConfig(recurrences=2, growth=8, blocks=2, dilations=(1, 2, 3)),
         },
         trainable=True,
@@ -195,7 +193,7 @@ MODELS.register(
         normalise="image_max",
         notes=(
             "The prior, a T1-weighted image in the paper, is the second sequence: another contrast, another inversion time, or the "
-            "temporal mean of the series itself; the preset no_prior leaves it out.",
+            "temporal mean of the series itself; the preset no-prior leaves it out.",
             "The paper has one coil; with several, the k-space network works on the transform of the coil-combined image and data "
             "consistency replaces the samples of every coil.",
         ),

@@ -32,6 +32,7 @@ from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.frames import by_frames
 from engine.models.parts.iterate import KSpaceIterate
 from engine.models.parts.sensitivity import MAPS_HELP, SensitivityNetwork, check_maps, operator_with
+from engine.models.parts.sizes import require_least
 from engine.models.parts.unet import NormUNet, UNet2d, kept_bytes
 
 FORMS = ("fastmri", "direct")
@@ -54,12 +55,8 @@ class E2EVarNetConfig:
         if self.form not in FORMS:
             expected = " or ".join(FORMS)
             raise InputError(f"the form of e2e_varnet is unknown (expected {expected} / found {self.form!r})", "Use fastmri.")
-        if min(self.cascades, self.filters) < 1 or min(self.pools, self.maps_pools) < 0:
-            raise InputError(
-                f"sizes of e2e_varnet are out of range (expected at least 1 cascade and filter, 0 pools / found {self.cascades}, "
-                f"{self.filters}, {min(self.pools, self.maps_pools)})",
-                "The paper's network has 12 cascades of U-Nets with 18 filters and 4 pools.",
-            )
+        hint = "The paper's network has 12 cascades of U-Nets with 18 filters and 4 pools."
+        require_least(self, "e2e_varnet", hint, cascades=1, filters=1, pools=0, maps_pools=0)
 
 
 class Cascade(nn.Module):

@@ -46,11 +46,14 @@ from engine.models.parts.frames import by_frames, require_frames
 from engine.models.parts.gla import GLAUnit, describe
 from engine.models.parts.iterate import KSpaceIterate
 from engine.models.parts.sensitivity import MAPS_HELP, check_maps, maps_network, operator_with
+from engine.models.parts.sizes import require_least
+from engine.models.recurrent_varnet import SCALING
 
 PAPER = "Liu: Accelerated Cardiac MRI T1 Mapping Reconstruction Using Gated Linear Attention Network"
 COUNTING = "Convolutions with their bias, as ptflops counts, for one frame of 144 x 512; products of attention do not count."
 FRAMES_HELP = "Frames that are channels of one image (9 for MOLLI); 0 takes every frame as an image of its own, as the paper does"
 NOTES = (
+    SCALING,
     "Sizes are not in the paper; these meet its parameters, cost and file size together.",
     "Equations (1), (3) and (4) are read so that they can work: no mask on the estimate, and only the residual is added to k.",
     "K V^T is divided by the number of pixels (scaling normalisation of the paper's reference 13), without a softmax.",
@@ -81,12 +84,7 @@ def check_sizes(config: GLAVarNetConfig, names: tuple[str, ...], network: str) -
             f"frames of {network} is out of range (expected at least 0 / found {config.frames})",
             "0 takes every frame as an image of its own, as the paper's counts do.",
         )
-    for name in names:
-        if getattr(config, name) < 1:
-            raise InputError(
-                f"{name} of {network} is out of range (expected at least 1 / found {getattr(config, name)})",
-                "The paper's network has 8 steps and 128 channels.",
-            )
+    require_least(config, network, "The paper's network has 8 steps and 128 channels.", **dict.fromkeys(names, 1))
 
 
 class TimeStep(nn.Module):

@@ -37,6 +37,7 @@ from engine.models.parts.csca import CSCA
 from engine.models.parts.dilating_mask import KERNELS, dilating_masks
 from engine.models.parts.frames import by_frames
 from engine.models.parts.lifted import ConvPair, Lifted, one_mask, reference_of, require_single_coil, serves_any_frame, with_masks
+from engine.models.parts.sizes import require_least
 from engine.physics.operator import SenseOperator
 
 Check = Callable[[], None]
@@ -60,12 +61,8 @@ class ImaConfig:
     )
 
     def __post_init__(self) -> None:
-        for name, least in (("stages", 1), ("channels", 2 if self.complex_images else 1), ("heads", 1)):
-            if getattr(self, name) < least:
-                raise InputError(
-                    f"{name} of ima is out of range (expected at least {least} / found {getattr(self, name)})",
-                    "The paper has 12 stages; 32 channels and 4 heads give its parameters.",
-                )
+        hint = "The paper has 12 stages; 32 channels and 4 heads give its parameters."
+        require_least(self, "ima", hint, stages=1, channels=2 if self.complex_images else 1, heads=1)
         if self.channels % (2 if self.complex_images else 1) or (self.csca and self.channels % self.heads):
             raise InputError(
                 f"{self.channels} channels of ima cannot be shared out (expected a multiple of {self.heads} heads"
@@ -222,13 +219,13 @@ MODELS.register(
         name="ima",
         title="IMA",
         paper="Zheng, Yao, Shen, Li, Jiang: Breaking Information Isolation: Accelerating MRI via Inter-sequence Mapping and "
-        "Progressive Masking",
+        "Progressive Masking, AAAI 2025",
         config=ImaConfig,
         build=Ima,
         presets={
             "paper": ImaConfig(),
-            "paper_real": ImaConfig(complex_images=False),
-            "without_csca": ImaConfig(csca=False),
+            "paper-real": ImaConfig(complex_images=False),
+            "without-csca": ImaConfig(csca=False),
             "small": ImaConfig(stages=4, channels=16, heads=2),
         },
         trainable=True,
@@ -240,7 +237,7 @@ MODELS.register(
         notes=(
             "Needs a second, fully sampled sequence of the same anatomy; the temporal mean of the series stands in for it, which "
             "the paper does not do.",
-            "The paper has real-valued images of one coil (preset paper_real); complex images of several coils are our extension "
+            "The paper has real-valued images of one coil (preset paper-real); complex images of several coils are our extension "
             "with the same layers.",
             "Where the paper leaves sizes, attention and kernels open they are chosen to give its parameters and "
             "multiply-accumulates.",

@@ -16,11 +16,11 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from engine.core.errors import InputError
 from engine.models.blocks import ConvStack, to_channels, to_complex
 from engine.models.contract import MODELS, ModelSpec, ReconInput
 from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.consistency import DataTerm
+from engine.models.parts.sizes import require_least
 from engine.models.parts.thresholds import Check, positive, shrink
 
 
@@ -32,12 +32,7 @@ class IstaNetConfig:
     channels: int = field(default=16, metadata={"help": "Channels of the convolutions", "range": (1, 256)})
 
     def __post_init__(self) -> None:
-        for name in ("cells", "channels"):
-            if getattr(self, name) < 1:
-                raise InputError(
-                    f"{name} of ista_net is out of range (expected at least 1 / found {getattr(self, name)})",
-                    f"Choose {name} between 1 and a few dozen; as compared it has 10 cells of 16 channels.",
-                )
+        require_least(self, "ista_net", "As compared it has 10 cells of 16 channels.", cells=1, channels=1)
 
 
 class Cell(nn.Module):
@@ -103,7 +98,8 @@ MODELS.register(
     ModelSpec(
         name="ista_net",
         title="ISTA-Net+",
-        paper="Zhang, Ghanem: ISTA-Net: Interpretable Optimization-Inspired Deep Network for Image Compressive Sensing",
+        paper="Zhang, Ghanem: ISTA-Net: Interpretable Optimization-Inspired Deep Network for Image Compressive Sensing, "
+        "CVPR 2018; in the form compared by JotlasNet",
         config=IstaNetConfig,
         build=IstaNet,
         presets={"paper": IstaNetConfig(), "small": IstaNetConfig(cells=5, channels=8)},

@@ -19,11 +19,11 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from engine.core.errors import InputError
 from engine.models.blocks import ConvStack, glorot, to_channels, to_complex
 from engine.models.contract import MODELS, ModelSpec, ReconInput
 from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.consistency import DataTerm
+from engine.models.parts.sizes import require_least
 from engine.models.parts.thresholds import Check, lower_frames, shrink
 
 
@@ -35,12 +35,7 @@ class JotlasNetConfig:
     channels: int = field(default=16, metadata={"help": "Channels Nc of the convolutions", "range": (1, 256)})
 
     def __post_init__(self) -> None:
-        for name in ("cells", "channels"):
-            if getattr(self, name) < 1:
-                raise InputError(
-                    f"{name} of jotlasnet is out of range (expected at least 1 / found {getattr(self, name)})",
-                    f"Choose {name} between 1 and a few dozen; the paper has 15 cells of 16 channels.",
-                )
+        require_least(self, "jotlasnet", "The paper has 15 cells of 16 channels.", cells=1, channels=1)
 
 
 class LowRankLayer(nn.Module):
@@ -158,7 +153,8 @@ MODELS.register(
     ModelSpec(
         name="jotlasnet",
         title="JotlasNet",
-        paper="Zhang, Gui, Yang, Hu: JotlasNet: Joint Tensor Low-Rank and Attention-based Sparse Unrolling Network",
+        paper="Zhang, Gui, Yang, Hu: JotlasNet: Joint Tensor Low-Rank and Attention-based Sparse Unrolling Network for "
+        "Accelerating Dynamic MRI",
         config=JotlasNetConfig,
         build=JotlasNet,
         presets={"paper": JotlasNetConfig(), "small": JotlasNetConfig(cells=5, channels=8)},

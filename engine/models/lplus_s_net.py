@@ -22,6 +22,7 @@ from engine.models.blocks import ConvStack, to_channels, to_complex
 from engine.models.contract import MODELS, ModelSpec, ReconInput
 from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.consistency import DataTerm
+from engine.models.parts.sizes import require_least
 from engine.models.parts.thresholds import Check, lower_casorati, positive
 
 SLOPE = 0.3  # of the leaky ReLU
@@ -43,12 +44,7 @@ class LplusSNetConfig:
     )
 
     def __post_init__(self) -> None:
-        for name in ("cells", "channels"):
-            if getattr(self, name) < 1:
-                raise InputError(
-                    f"{name} of lplus_s_net is out of range (expected at least 1 / found {getattr(self, name)})",
-                    f"Choose {name} between 1 and a few dozen; as compared it has 10 cells of 32 channels.",
-                )
+        require_least(self, "lplus_s_net", "As compared it has 10 cells of 32 channels.", cells=1, channels=1)
         if self.output not in OUTPUTS:
             raise InputError(
                 f"output of lplus_s_net is {self.output!r} (expected one of {', '.join(OUTPUTS)})",
@@ -112,7 +108,8 @@ MODELS.register(
     ModelSpec(
         name="lplus_s_net",
         title="L+S-Net",
-        paper="Huang, Ke, Cui, et al.: Deep low-rank plus sparse network for dynamic MR imaging",
+        paper="Huang et al.: Deep low-rank plus sparse network for dynamic MR imaging, Medical Image Analysis 2021; in the form "
+        "compared by JotlasNet",
         config=LplusSNetConfig,
         build=LplusSNet,
         presets={"paper": LplusSNetConfig(), "small": LplusSNetConfig(cells=5, channels=12, output="complex")},

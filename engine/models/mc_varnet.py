@@ -212,12 +212,12 @@ MODELS.register(
         name="mc_varnet",
         title="MC-VarNet",
         paper="Lei, Fang, Zhang, Zeng: Decomposition-Based Variational Network for Multi-Contrast MRI Super-Resolution and "
-        "Reconstruction",
+        "Reconstruction, ICCV 2023",
         config=McVarNetConfig,
         build=McVarNet,
         presets={
             "paper": McVarNetConfig(),
-            "paper_real": McVarNetConfig(complex_images=False),
+            "paper-real": McVarNetConfig(complex_images=False),
             "small": McVarNetConfig(channels=12),
         },
         trainable=True,
@@ -228,7 +228,7 @@ MODELS.register(
         notes=(
             "Needs a second, fully sampled sequence of the same anatomy; the temporal mean of the series stands in for it, which "
             "the paper does not do.",
-            "The published program has real-valued images of one coil and reads half of the spectrum (preset paper_real); complex "
+            "The published program has real-valued images of one coil and reads half of the spectrum (preset paper-real); complex "
             "images of several coils are our extension with the same layers.",
             "Step sizes are constant as in the published program; learn_steps trains them as the paper says.",
             "The last down-sampling and the last activation of each U-Net are kept, although nothing reads them, as published.",

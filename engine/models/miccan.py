@@ -18,13 +18,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.core.errors import InputError, ShapeError
+from engine.core.errors import ShapeError
 from engine.models.blocks import channels_to_frames, frames_to_channels
 from engine.models.contract import MODELS, ModelSpec, ReconInput
 from engine.models.parts import forms
 from engine.models.parts.checkpointing import recomputed
-from engine.models.parts.frames import in_chunks
 from engine.models.parts.consistency import DataTerm
+from engine.models.parts.frames import in_chunks
+from engine.models.parts.sizes import require_least
 from engine.models.parts.thresholds import Check
 
 REDUCTION = 8  # of the channel attention
@@ -45,12 +46,7 @@ class MiccanConfig:
     )
 
     def __post_init__(self) -> None:
-        for name, least in (("blocks", 1), ("channels", REDUCTION)):
-            if getattr(self, name) < least:
-                raise InputError(
-                    f"{name} of miccan is out of range (expected at least {least} / found {getattr(self, name)})",
-                    f"Choose {name} between {least} and a few dozen; the paper has 5 blocks of 32 channels.",
-                )
+        require_least(self, "miccan", "The paper has 5 blocks of 32 channels.", blocks=1, channels=REDUCTION)
 
 
 class DoubleConv(nn.Sequential):
@@ -202,13 +198,13 @@ MODELS.register(
     ModelSpec(
         name="miccan",
         title="MICCAN",
-        paper="Huang, Yang, Wu, Qu, Yi, Metaxas: MRI Reconstruction via Cascaded Channel-wise Attention Network",
+        paper="Huang, Yang, Wu, Qu, Yi, Metaxas: MRI Reconstruction via Cascaded Channel-wise Attention Network, ISBI 2019",
         config=MiccanConfig,
         build=Miccan,
         presets={
             "paper": MiccanConfig(),
             "short": MiccanConfig(long_skip=False),
-            "no_attention": MiccanConfig(attention=False, long_skip=False),
+            "no-attention": MiccanConfig(attention=False, long_skip=False),
             "small": MiccanConfig(blocks=2, channels=16),
         },
         trainable=True,

@@ -178,7 +178,7 @@ MODELS.register(
             "paper": PromptMRConfig(),
             "original": PromptMRConfig(cascades=12),
             "small": PromptMRConfig(**SMALL, maps="given"),
-            "small_maps": PromptMRConfig(**SMALL, maps_features=8, maps_dims=(12, 16, 20), maps_prompt_dims=(4, 4, 8)),
+            "small-maps": PromptMRConfig(**SMALL, maps_features=8, maps_dims=(12, 16, 20), maps_prompt_dims=(4, 4, 8)),
         },
         trainable=True,
         macs_shape="5x10x128x128",

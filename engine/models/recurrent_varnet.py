@@ -33,9 +33,17 @@ from engine.models.parts.conv_gru import ConvGRU, StateInitialiser
 from engine.models.parts.frames import by_frames
 from engine.models.parts.iterate import KSpaceIterate
 from engine.models.parts.sensitivity import MAPS_HELP, check_maps, maps_network, operator_with
+from engine.models.parts.sizes import require_least
 from engine.physics.fourier import fft2c
 
-PAPER = "Yiasemis et al.: Recurrent Variational Network, CVPR 2022; baseline of EGLAVarNet"
+PAPER = (
+    "Yiasemis, Sonke, Sanchez, Teuwen: Recurrent Variational Network: A Deep Learning Inverse Problem Solver Applied to the Task "
+    "of Accelerated MRI Reconstruction, CVPR 2022; baseline of EGLAVarNet"
+)
+SCALING = (
+    "Scaled as in DIRECT by the 99th percentile of the magnitude of k-space, what was not measured counting as zeros; DIRECT takes "
+    "one for each frame, here the frames of a slice share it."
+)
 NO_EFFECT = "The first step size has no effect: k begins as the measurement, from which it does not differ."
 
 
@@ -58,12 +66,7 @@ class RecurrentVarNetConfig:
 
 def check_sizes(config: RecurrentVarNetConfig, name: str) -> None:
     """Raise ``InputError`` when the settings do not describe a network."""
-    for setting in ("steps", "hidden", "layers"):
-        if getattr(config, setting) < 1:
-            raise InputError(
-                f"{setting} of {name} is out of range (expected at least 1 / found {getattr(config, setting)})",
-                "The paper's network has 8 steps of 4 layers with 128 channels.",
-            )
+    require_least(config, name, "The paper's network has 8 steps of 4 layers with 128 channels.", steps=1, hidden=1, layers=1)
     count = len(config.initialiser)
     fits = count > 0 and count == len(config.dilations) and min(*config.initialiser, *config.dilations) > 0
     if not fits or not 1 <= config.multiscale <= count:
@@ -169,7 +172,7 @@ MODELS.register(
         macs_rule=MacRule(bias=True, without=("sensitivity",)),
         normalise="kspace_p99_all",
         notes=(
-            "DIRECT divides the k-space of every frame by its own 99th percentile; here the frames of a slice share one.",
+            SCALING,
             "Every frame is an image of its own, as the published counts say; nothing is shared between frames but the weights.",
             "The result is the coil-combined complex image; the published program reports the root sum of squares.",
             NO_EFFECT,

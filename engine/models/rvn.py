@@ -17,11 +17,11 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from engine.core.errors import InputError
 from engine.models.blocks import stack_frames, unstack_frames
 from engine.models.contract import MODELS, MacRule, ModelSpec, ReconInput
 from engine.models.parts.frames import require_frames
 from engine.models.parts.sensitivity import MAPS_HELP, maps_network, operator_with
+from engine.models.parts.sizes import require_least
 from engine.models.recurrent_varnet import NO_EFFECT, RecurrentIterations, RecurrentVarNetConfig, check_sizes
 
 
@@ -37,11 +37,7 @@ class RVNConfig(RecurrentVarNetConfig):
 
     def __post_init__(self) -> None:
         check_sizes(self, "rvn")
-        if self.frames < 1:
-            raise InputError(
-                f"frames of rvn is out of range (expected at least 1 / found {self.frames})",
-                "MOLLI series have 9 frames, T2-prepared ones 3.",
-            )
+        require_least(self, "rvn", "MOLLI series have 9 frames, T2-prepared ones 3.", frames=1)
 
 
 class RVN(nn.Module):
@@ -93,6 +89,7 @@ MODELS.register(
             "Frames are channels: weights serve series with as many frames as they were trained for.",
             "The paper gives ten layers and no sizes; the others are those of the authors' program.",
             "The result is the coil-combined complex image; the published program reports the root sum of squares.",
+            "Scaled as in DIRECT by the 99th percentile of the magnitude of k-space, what was not measured counting as zeros.",
             NO_EFFECT,
             "With maps = network a U-Net refines the coil maps of the ACS lines, all frames of a coil together.",
         ),

@@ -18,11 +18,11 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from engine.core.errors import InputError
 from engine.models.blocks import ConvStack, to_channels, to_complex
 from engine.models.contract import MODELS, ModelSpec, ReconInput
 from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.consistency import DataTerm
+from engine.models.parts.sizes import require_least
 from engine.models.parts.thresholds import Check, lower_casorati, positive, soft_threshold
 
 
@@ -34,12 +34,7 @@ class SlrNetConfig:
     channels: int = field(default=16, metadata={"help": "Channels of the convolutions", "range": (1, 256)})
 
     def __post_init__(self) -> None:
-        for name, least in (("cells", 2), ("channels", 1)):
-            if getattr(self, name) < least:
-                raise InputError(
-                    f"{name} of slr_net is out of range (expected at least {least} / found {getattr(self, name)})",
-                    f"Choose {name} between {least} and a few dozen; as compared it has 10 cells of 16 channels.",
-                )
+        require_least(self, "slr_net", "As compared it has 10 cells of 16 channels.", cells=2, channels=1)
 
 
 class Cell(nn.Module):
@@ -118,7 +113,7 @@ MODELS.register(
     ModelSpec(
         name="slr_net",
         title="SLR-Net",
-        paper="Ke, Huang, Cui, et al.: Learned Low-Rank Priors in Dynamic MR Imaging",
+        paper="Ke et al.: Learned Low-Rank Priors in Dynamic MR Imaging, IEEE TMI 2021; in the form compared by JotlasNet",
         config=SlrNetConfig,
         build=SlrNet,
         presets={"paper": SlrNetConfig(), "small": SlrNetConfig(cells=5, channels=8)},

@@ -16,11 +16,11 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from engine.core.errors import InputError
 from engine.models.contract import MODELS, ModelSpec, ReconInput
 from engine.models.jotlasnet import LowRankLayer
 from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.consistency import DataTerm
+from engine.models.parts.sizes import require_least
 from engine.models.parts.thresholds import positive
 
 
@@ -32,12 +32,7 @@ class T2lrNetConfig:
     channels: int = field(default=16, metadata={"help": "Channels of the convolutions", "range": (1, 256)})
 
     def __post_init__(self) -> None:
-        for name in ("cells", "channels"):
-            if getattr(self, name) < 1:
-                raise InputError(
-                    f"{name} of t2lr_net is out of range (expected at least 1 / found {getattr(self, name)})",
-                    f"Choose {name} between 1 and a few dozen; as compared it has 15 cells of 16 channels.",
-                )
+        require_least(self, "t2lr_net", "As compared it has 15 cells of 16 channels.", cells=1, channels=1)
 
 
 class Cell(nn.Module):
@@ -83,7 +78,8 @@ MODELS.register(
     ModelSpec(
         name="t2lr_net",
         title="T2LR-Net",
-        paper="Zhang, Li, Hu: T2LR-Net: An unrolling network learning transformed tensor low-rank prior",
+        paper="Zhang, Li, Hu: T2LR-Net: An unrolling network learning transformed tensor low-rank prior for dynamic MR image "
+        "reconstruction, Computers in Biology and Medicine 2024; in the form compared by JotlasNet",
         config=T2lrNetConfig,
         build=T2lrNet,
         presets={"paper": T2lrNetConfig(), "small": T2lrNetConfig(cells=5, channels=8)},

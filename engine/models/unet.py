@@ -14,10 +14,10 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from engine.core.errors import InputError
 from engine.models.blocks import channels_to_frames, frames_to_channels
 from engine.models.contract import MODELS, ModelSpec, ReconInput
 from engine.models.parts.checkpointing import recomputed
+from engine.models.parts.sizes import require_least
 from engine.models.parts.unet import NormUNet, UNet2d, kept_bytes
 
 
@@ -29,11 +29,7 @@ class UNetConfig:
     pools: int = field(default=4, metadata={"help": "Poolings", "range": (0, 6)})
 
     def __post_init__(self) -> None:
-        if self.filters < 1 or self.pools < 0:
-            raise InputError(
-                f"sizes of unet are out of range (expected at least 1 filter, 0 pools / found {self.filters}, {self.pools})",
-                "fastMRI's baseline has 32 to 256 filters and 4 pools.",
-            )
+        require_least(self, "unet", "fastMRI's baseline has 32 to 256 filters and 4 pools.", filters=1, pools=0)
 
 
 class PlainUNet(nn.Module):

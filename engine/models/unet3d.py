@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from engine.core.errors import InputError
 from engine.models.contract import MODELS, ModelSpec, ReconInput
 from engine.models.crunet_mr import CRUNetBlock, apply_cascade
 from engine.models.parts.consistency import DataTerm
 from engine.models.parts.recurrent import Check, CircularConv3d, Direction, Frames, Pointwise, each
+from engine.models.parts.sizes import require_least
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,7 @@ class UNet3dConfig:
     channels: int = field(default=64, metadata={"help": "Channels of all feature maps", "range": (1, 256)})
 
     def __post_init__(self) -> None:
-        for name in ("cascades", "channels"):
-            if getattr(self, name) < 1:
-                raise InputError(
-                    f"{name} of unet3d is out of range (expected at least 1 / found {getattr(self, name)})",
-                    "The paper has 5 cascades of 64 channels.",
-                )
+        require_least(self, "unet3d", "The paper has 5 cascades of 64 channels.", cascades=1, channels=1)
 
 
 class Conv3dUnit(nn.Module):
@@ -92,7 +87,8 @@ MODELS.register(
     ModelSpec(
         name="unet3d",
         title="3D UNet-MR",
-        paper="Lyu et al.: Convolutional recurrent U-net for cardiac cine MRI reconstruction (its baseline 3D UNet-MR)",
+        paper="Lyu, Staring, van Osch, Doneva, Lamb, Pezzotti: Convolutional recurrent U-net for cardiac cine MRI reconstruction "
+        "via effective spatio-temporal feature exploitation (its baseline 3D UNet-MR)",
         config=UNet3dConfig,
         build=UNet3dMR,
         presets={"paper": UNet3dConfig(), "small": UNet3dConfig(cascades=3, channels=16)},

@@ -23,17 +23,18 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from engine.core.errors import InputError
 from engine.models.blocks import stack_frames, unstack_frames
 from engine.models.contract import MODELS, MacRule, ModelSpec, ReconInput, no_stages
 from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.frames import require_frames
 from engine.models.parts.iterate import KSpaceIterate
 from engine.models.parts.sensitivity import MAPS_HELP, SensitivityNetwork, check_maps, operator_with
+from engine.models.parts.sizes import require_least
 from engine.models.parts.unet import UNet2d, kept_bytes, start_kaiming
 
 PAPER = "Zhao, Zhang, Tao: Relaxometry Guided Quantitative Cardiac Magnetic Resonance Image Reconstruction, STACOM 2023"
 NOTES = (
+    "Scaled as in DIRECT by the 99th percentile of the magnitude of k-space, what was not measured counting as zeros.",
     "All frames of a slice are channels of one U-Net, so a set of weights serves one number of frames: nine (T1) or three (T2).",
     "The result is the coil-combined complex image; the authors' program reports the root sum of squares.",
     "The first step size has no effect: the iteration begins as the measurement, from which it does not differ.",
@@ -55,12 +56,8 @@ class VNUNetConfig:
 
     def __post_init__(self) -> None:
         check_maps(self.maps, self.maps_filters, "vn_unet")
-        if min(self.frames, self.cascades, self.filters) < 1 or min(self.pools, self.maps_pools) < 0:
-            raise InputError(
-                f"sizes of vn_unet are out of range (expected at least 1 frame, cascade and filter, 0 pools / found {self.frames}, "
-                f"{self.cascades}, {self.filters}, {min(self.pools, self.maps_pools)})",
-                "The paper's network has 10 layers; its authors use U-Nets of 64 filters and 4 pools.",
-            )
+        hint = "The paper's network has 10 layers; its authors use U-Nets of 64 filters and 4 pools."
+        require_least(self, "vn_unet", hint, frames=1, cascades=1, filters=1, pools=0, maps_pools=0)
 
 
 class Layer(nn.Module):

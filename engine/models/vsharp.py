@@ -34,6 +34,7 @@ from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.consistency import DataTerm
 from engine.models.parts.conv3d import convolve3d
 from engine.models.parts.sensitivity import MAPS_HELP, check_maps, maps_network, operator_with
+from engine.models.parts.sizes import require_least
 from engine.models.parts.unet import UNet3d, kept_bytes
 
 Check = Callable[[], None]
@@ -54,12 +55,8 @@ class VSharpConfig:
 
     def __post_init__(self) -> None:
         check_maps(self.maps, self.maps_filters, "vsharp")
-        if min(self.steps, self.dc_steps, self.filters) < 1 or self.pools < 0:
-            raise InputError(
-                f"sizes of vsharp are out of range (expected at least 1 step, data-consistency step and filter, 0 pools / found "
-                f"{self.steps}, {self.dc_steps}, {self.filters}, {self.pools})",
-                "The published network has 8 steps, 6 data-consistency steps, 32 filters and 4 pools.",
-            )
+        hint = "The published network has 8 steps, 6 data-consistency steps, 32 filters and 4 pools."
+        require_least(self, "vsharp", hint, steps=1, dc_steps=1, filters=1, pools=0)
         if not self.initialiser or len(self.initialiser) != len(self.dilations) or min(*self.initialiser, *self.dilations) < 1:
             raise InputError(
                 f"the initialiser of vsharp does not fit together (expected as many positive dilations as channels / found "
@@ -77,10 +74,10 @@ class EdgeConv3d(nn.Conv3d):
 
     def forward(self, input: Tensor, check: Check | None = None) -> Tensor:  # noqa: A002 (the base class's name)
         """Convolve; input and output (batch, channel, frame, y, x)."""
-        padded = functional.pad(input, (self.reach,) * 6, mode="replicate")
-        if check is not None:
-            check()
-        return convolve3d(padded, self.weight, self.bias, self.reach, check)
+        r = self.reach
+        in_time = functional.pad(input, (0, 0, 0, 0, r, r), mode="replicate")
+        in_space = partial(functional.pad, pad=(r, r, r, r, 0, 0), mode="replicate")
+        return convolve3d(in_time, self.weight, self.bias, r, check, in_space)
 
 
 class MultiplierInitialiser(nn.Module):
@@ -100,7 +97,7 @@ class MultiplierInitialiser(nn.Module):
             check()
             features = functional.relu_(conv(features, check))
         check()
-        return to_complex(self.activation(self.output(features)))
+        return to_complex(self.activation(convolve3d(features, self.output.weight, self.output.bias)))
 
 
 class Denoiser(nn.Module):
@@ -162,7 +159,8 @@ MODELS.register(
     ModelSpec(
         name="vsharp",
         title="vSHARP (dynamic)",
-        paper="Yiasemis et al.: vSHARP: variable Splitting Half-quadratic ADMM for Reconstruction of inverse-Problems, 2023",
+        paper="Yiasemis, Moriakov, Sonke, Teuwen: vSHARP: variable Splitting Half-quadratic ADMM algorithm for Reconstruction of "
+        "inverse-Problems, 2023; baseline of EGLAVarNet",
         config=VSharpConfig,
         build=VSharp,
         presets={
@@ -178,6 +176,7 @@ MODELS.register(
         macs_rule=MacRule(bias=True, transposed_by_output=True, elementwise=True, without=("sensitivity",)),
         normalise="kspace_p99_all",
         notes=(
+            "Scaled as in DIRECT by the 99th percentile of the magnitude of k-space, what was not measured counting as zeros.",
             "An axis shorter than 2^pools, as the frames of most mapping series, is padded with zeros inside the U-Nets.",
             "The penalties rho start at 0.01 or above, as u is divided by them.",
             "The preset paper needs 0.7 GiB for its weights and four times that for training.",

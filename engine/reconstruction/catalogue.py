@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from engine.core import device as devices
 from engine.core.jobs import Reporter, silent
 from engine.core.types import SamplingMask
 from engine.evaluation.complexity import macs, shape_of
@@ -69,8 +70,9 @@ def memory_for(
     mask: SamplingMask | None = None,
     weights: str | None = None,
     settings: Mapping[str, Any] | None = None,
+    device: str = "auto",
 ) -> float | None:
-    """Return the memory in MiB that the reconstruction of one slice will take on the CPU.
+    """Return the memory in MiB that the reconstruction of one slice will take on its device.
 
     Parameters
     ----------
@@ -82,6 +84,8 @@ def memory_for(
         How it is sampled; None is every fourth line and 24 in the centre.
     weights, settings
         Id of weights at hand, whose settings count, or settings of a classical method; without, the default preset.
+    device
+        As in :class:`engine.core.requests.ReconRequest`.
 
     Returns
     -------
@@ -96,7 +100,7 @@ def memory_for(
     _, frames, coils, height, width = shape
     if spec.frames_of(config) not in (None, frames):
         return None
-    return estimate(spec, config, (frames, coils, height, width), None if mask is None else mask.lines)
+    return estimate(spec, config, (frames, coils, height, width), None if mask is None else mask.lines, devices.choose(device))
 
 
 @cache

@@ -70,7 +70,7 @@ def estimate(
     Returns
     -------
     float or None
-        None for a method whose steps depend on the values of the data.
+        None for a method whose steps depend on the values of the data, or cannot be walked without values on the device.
     """
     packed = None if mask is None else (mask.shape, np.packbits(mask).tobytes())
     return _estimate(spec.name, config, sizes, packed, str(torch.device(device)), precision, plain())
@@ -90,7 +90,7 @@ def _estimate(name: str, config: Any, sizes: Sizes, packed: Any, device: str, pr
     try:
         with rehearsal(), plain_forms() if plainly else contextlib.nullcontext():
             _walk(spec, config, Problem(*sizes, mask), torch.device(device), precision, live)
-    except Unforeseeable:
+    except (Unforeseeable, RuntimeError):  # torch has no form of some operation without values on this device
         return None
     if device != "cpu":
         return live.peak / MIB

@@ -38,7 +38,7 @@ def sampled_centre(lines: NDArray[np.bool_], most: int) -> int | None:
     int or None
         The largest count whose :func:`centre_lines` are all sampled; None below four, from which no coil can be told.
     """
-    whole = lines.all(axis=(0, 2))
+    whole: NDArray[np.bool_] = np.asarray(lines.all(axis=(0, 2)))
     size = whole.shape[0]
     count = 0
     while count < min(most, size) and whole[centre_lines(size, count + 1)].all():

@@ -1,7 +1,7 @@
 """What a step of a run will take, told before it is started: memory from a walk without values, time from a small step measured.
 
 The walk goes through one example's forward and backward pass on arrays that have shapes but no values; what lives at once is added
-up. The time is that of a whole step on a crop, multiplied by the number of pixels: within a factor of two on an idle machine.
+up. The time is that of a whole step on a crop, multiplied by the number of pixels: on a machine that has nothing else to do.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from engine.training.loop import reads_stages
 from engine.training.steps import predict, total
 
 SMALL = (4, 64, 32)  # frames, lines and columns of the step that is measured
+REPEATS, REPEAT_SECONDS = 6, 1.0
 PATIENCE_PARAMETERS = 30_000_000  # networks larger than that take too long to measure while somebody types
 COPIES = 3  # moving average and two moments, beside the weights and their gradients, which the walk sees
 
@@ -35,7 +36,8 @@ COPIES = 3  # moving average and two moments, beside the weights and their gradi
 def estimate(config: TrainConfig) -> dict[str, Any]:
     """Return ``memory_mib`` beside what the program has, ``seconds_per_step``, ``parameters``, ``frames``, ``lines``, ``columns``.
 
-    Sizes are the largest that the configuration allows; either number is None where it cannot be told.
+    Memory and sizes are of the largest example that the configuration allows, time is of a medium one. Either number is None where
+    it cannot be told.
 
     Raises
     ------
@@ -133,12 +135,21 @@ def seconds(
     assert isinstance(module, nn.Module)
     module.train().to(device)
     example = example_of(small, values=True).to(device)
-    spent = []
-    for _ in range(2):  # the first one warms up
+    spent: list[float] = []
+    while len(spent) < 2 or (len(spent) < REPEATS and sum(spent) < REPEAT_SECONDS):  # the first one warms up
         began = time.perf_counter()
         one_step(config, spec, module, example)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         spent.append(time.perf_counter() - began)
-    pixels = (shape[0] * shape[2] * shape[3]) / (small[0] * small[2] * small[3])
-    return spent[-1] * pixels * config.optimiser.batch
+    # The fastest one was disturbed least; and an example of medium size is what an average step takes.
+    return min(spent[1:]) * _medium(config, spec, network_config, shape) / (small[0] * small[2] * small[3]) * config.optimiser.batch
+
+
+def _medium(config: TrainConfig, spec: ModelSpec, network_config: Any, shape: tuple[int, int, int, int]) -> float:
+    """Return the pixels of all frames of an example of medium size."""
+    acquisition = config.data.acquisition
+    side = sum(acquisition.matrix) / 2
+    fixed = spec.frames_of(network_config) is not None or Kind.CINE not in spec.kinds
+    frames = shape[0] if fixed else sum(acquisition.frames) / 2
+    return frames * side * min(config.data.columns or side, side)

@@ -225,7 +225,7 @@ class StandIn(MapsStandIn, TrainStandIn):
         self._note("method_macs", name)
         return 4e9
 
-    def memory_estimate(self, name, shape, mask=None, weights=None, settings=None):
+    def memory_estimate(self, name, shape, mask=None, weights=None, settings=None, device="auto"):
         self._note("memory_estimate", name, shape, weights, settings)
         return 440.0
 

@@ -43,6 +43,7 @@ class DataTerm:
         self._kspace = data.kspace
         self._operator = data.operator
         self._check = data.report.check
+        self._binary = False  # not known yet
         if self._operator.maps.requires_grad:
             self.image: Tensor = self._adjoint(self._kspace)
             return
@@ -108,12 +109,19 @@ class DataTerm:
 
     def _require_binary(self) -> None:
         if not self._binary:
-            raise InputError(
-                "data consistency replaces samples and needs a mask of zeros and ones (found other weights)",
-                "Use a mask that says which samples were measured; weights belong into a gradient or proximal step.",
-            )
+            require_binary(self._operator.mask)
+            self._binary = True
 
-    @cached_property
-    def _binary(self) -> bool:
-        mask = self._operator.mask
-        return mask.dtype == torch.bool or bool(((mask == 0) | (mask == 1)).all())
+
+def binary(mask: Tensor) -> bool:
+    """Return whether a mask says of every sample that it was measured, or was not: nothing but zeros and ones."""
+    return mask.dtype == torch.bool or bool(((mask == 0) | (mask == 1)).all())
+
+
+def require_binary(mask: Tensor) -> None:
+    """Raise ``InputError`` unless the mask is one of zeros and ones."""
+    if not binary(mask):
+        raise InputError(
+            "data consistency replaces samples and needs a mask of zeros and ones (found other weights)",
+            "Use a mask that says which samples were measured; weights belong into a gradient or proximal step.",
+        )

@@ -8,37 +8,60 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.models.blocks import MACS_AT_ONCE
+from engine.models.blocks import MACS_AT_ONCE, channels_last
 from engine.models.parts import forms
-from engine.models.parts.unet import channels_last
+
+Check = Callable[[], None]
+VALUES_AT_ONCE = 1 << 24  # of the padded input between two looks at the cancel button: 64 MiB
 
 
 def convolve3d(
-    features: Tensor, kernel: Tensor, bias: Tensor | None = None, dilation: int = 1, check: Callable[[], None] | None = None
+    features: Tensor,
+    kernel: Tensor,
+    bias: Tensor | None = None,
+    dilation: int = 1,
+    check: Check | None = None,
+    pad: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
     """Return the convolution (batch, out, frame', y', x') of (batch, in, frame, y, x) with (out, in, kt, ky, kx); sizes shrink.
 
-    The library's own takes a naive loop on a CPU in float32, up to 15 times slower, for small batches on one thread; its
+    The library's own takes a naive loop on a CPU in float32, up to 40 times slower, for small batches on one thread; its
     vectorised form is called directly there. In other types and under mixed precision the library finds it by itself.
-    ``check`` is called every few frames of large ones and raises to cancel.
+
+    Parameters
+    ----------
+    features, kernel, bias, dilation
+        As of the library.
+    check
+        Called every few frames of large ones; raises to cancel.
+    pad
+        Grows some frames of the features along y and x before they are convolved, each by itself.
     """
     direct = features.device.type == "cpu" and features.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
     if forms.plain() or not direct or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
-        return functional.conv3d(features, kernel, bias, dilation=dilation)
+        return functional.conv3d(pad(features) if pad else features, kernel, bias, dilation=dilation)
     kernel = kernel.contiguous(memory_format=torch.channels_last_3d)
-    step = max(1, int(MACS_AT_ONCE / (kernel.numel() * features[:, 0, 0].numel())))
+    pixels = (pad(features[:, :1, :1]) if pad else features[:, :1, :1]).numel()
+    step = max(1, int(min(MACS_AT_ONCE / kernel.numel(), VALUES_AT_ONCE / kernel.shape[1]) / pixels))
     reach = dilation * (kernel.shape[2] - 1)
     frames = features.shape[2] - reach
-    if check is None or step >= frames or torch.is_grad_enabled():
-        return _vectorised(features, kernel, bias, dilation)
-    pieces = []
+    if check is None or 2 * step >= frames or torch.is_grad_enabled():
+        return _vectorised(features, kernel, bias, dilation, pad)
+    result: Tensor | None = None
     for first in forms.pieces(frames, step):
         check()
-        pieces.append(_vectorised(features[:, :, first : min(first + step, frames) + reach], kernel, bias, dilation))
-    # In a rehearsal the first piece stands for all.
-    pieces += [pieces[0][:, :, : min(step, frames - first)] for first in range(len(pieces) * step, frames, step)]
-    return torch.cat(pieces, dim=2)
+        last = min(first + step, frames)
+        piece = _vectorised(features[:, :, first : last + reach], kernel, bias, dilation, pad)
+        if result is None:
+            batch, channels, _, height, width = piece.shape
+            result = piece.new_empty((batch, frames, height, width, channels)).permute(0, 4, 1, 2, 3)
+        result[:, :, first:last] = piece
+    assert result is not None
+    return result
 
 
-def _vectorised(features: Tensor, kernel: Tensor, bias: Tensor | None, dilation: int) -> Tensor:
-    return torch.mkldnn_convolution(channels_last(features), kernel, bias, (0,) * 3, (1,) * 3, (dilation,) * 3, 1)
+def _vectorised(
+    features: Tensor, kernel: Tensor, bias: Tensor | None, dilation: int, pad: Callable[[Tensor], Tensor] | None
+) -> Tensor:
+    grown = channels_last(pad(features) if pad else features)
+    return torch.mkldnn_convolution(grown, kernel, bias, (0,) * 3, (1,) * 3, (dilation,) * 3, 1)

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from engine.core.axes import COIL
 from engine.models.parts import forms
+from engine.models.parts.consistency import binary
 from engine.physics.coils import combine, expand
 from engine.physics.fourier import fft2c, ifft2c
 from engine.physics.operator import SenseOperator
@@ -45,7 +46,7 @@ class KSpaceIterate(ABC):
         check
             Called while Gram matrices are made; raises to stop.
         """
-        if forms.plain() or operator.maps.requires_grad or not _binary(operator.mask):
+        if forms.plain() or operator.maps.requires_grad or not binary(operator.mask):
             return ExplicitIterate(kspace, operator)
         operator.prepare(check)
         return CombinedIterate(kspace, operator)
@@ -61,10 +62,6 @@ class KSpaceIterate(ABC):
     @abstractmethod
     def kspace(self) -> Tensor:
         """Return k_t itself, complex (batch, frame, coil, ky, kx)."""
-
-
-def _binary(mask: Tensor) -> bool:
-    return mask.dtype == torch.bool or bool(((mask == 0) | (mask == 1)).all())
 
 
 class ExplicitIterate(KSpaceIterate):

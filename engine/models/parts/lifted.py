@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from engine.core.axes import COIL, KSPACE_FRAME
 from engine.core.errors import InputError, ShapeError
-from engine.models.blocks import complex_to_pairs, pairs_to_complex
+from engine.models.blocks import channels_last, complex_to_pairs, pairs_to_complex
 from engine.models.contract import ReconInput
 from engine.models.parts import forms
+from engine.models.parts.consistency import require_binary
 from engine.physics.operator import SenseOperator
 
 Check = Callable[[], None]
@@ -32,16 +33,10 @@ class ConvPair(nn.Sequential):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (the base class's name)
         """Map real (image, channel, y, x) to the same, in the type it came in."""
-        out = laid_out(input)
+        out = channels_last(input)
         for layer in self:
             out = layer(out)
         return out.to(input.dtype)
-
-
-def laid_out(features: Tensor) -> Tensor:
-    """Return features (image, channel, y, x) with the channel last in memory on a CPU, where convolutions take half the time."""
-    fast = features.device.type == "cpu" and not forms.plain()
-    return features.contiguous(memory_format=torch.channels_last if fast else torch.contiguous_format)
 
 
 def require_single_coil(data: ReconInput, name: str) -> None:
@@ -143,12 +138,7 @@ class Lifted:
         self.groups = channels // 2 if complex_images else channels
         self.complex_images = complex_images
         self.operator = operator
-        mask = data.operator.mask
-        if mask.dtype != torch.bool and not bool(((mask == 0) | (mask == 1)).all()):
-            raise InputError(
-                "data consistency replaces samples and needs a mask of zeros and ones (found other weights)",
-                "Use a mask that says which samples were measured.",
-            )
+        require_binary(data.operator.mask)
         self.set_start(data.operator.adjoint(data.kspace))
 
     def set_start(self, image: Tensor) -> None:
@@ -186,7 +176,7 @@ class Lifted:
 
     def to_features(self, images: Tensor) -> Tensor:
         """Return complex (batch * frame, group, y, x) as features; of real-valued images the imaginary part is left out."""
-        return laid_out(complex_to_pairs(images) if self.complex_images else images.real)
+        return channels_last(complex_to_pairs(images) if self.complex_images else images.real)
 
     def normal(self, images: Tensor, operator: SenseOperator | None = None) -> Tensor:
         """Return ``A^H A`` of complex (batch * frame, group, y, x), by ``operator`` in place of the measurement's if given.

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.core.axes import KX, KY
+from engine.models.blocks import channels_last
 from engine.models.parts import forms
 
 Check = Callable[[], None]
@@ -54,9 +55,7 @@ class UNet(nn.Module):
 
     def forward(self, features: Tensor, check: Check) -> Tensor:
         """Map real (image, channel, y, x) of any size, in single precision at least, to the same."""
-        x = features
-        if x.device.type == "cpu" and not forms.plain():
-            x = x.contiguous(memory_format=torch.channels_last)
+        x = channels_last(features)
         levels: list[Tensor] = []
         for index, encoder in enumerate(self.encoders):
             check()

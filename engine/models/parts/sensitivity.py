@@ -74,7 +74,7 @@ class SensitivityNetwork(nn.Module):
     def _initial(self, data: ReconInput, centre: Tensor) -> Tensor:
         """Return the coil images of the ACS, complex (batch, frame, coil, y, x), of unit norm where the U-Net wants them so."""
         images = []
-        for kspace in data.kspace.split(1, dim=1):
+        for kspace in torch.split(data.kspace, 1, dim=1):
             data.report.check()
             low = ifft2c(kspace * centre)
             images.append(unit(low) if self.normalise_input else low)

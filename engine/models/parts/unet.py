@@ -20,7 +20,9 @@ from torch.nn import functional
 
 from engine.core.errors import InputError, ShapeError
 from engine.models import blocks
+from engine.models.blocks import channels_last
 from engine.models.parts import forms
+from engine.models.parts.conv3d import convolve3d
 from engine.models.parts.padding import extend, pad_to, pad_to_multiple
 
 SLOPE = 0.2
@@ -104,13 +106,6 @@ class _NormLeaky(torch.autograd.Function):
         return towards.to(result.dtype).view(x.shape).movedim(-1, 1), None
 
 
-def channels_last(features: Tensor) -> Tensor:
-    """Return features (batch, channel, *space) with the channel last in memory on a CPU, unless in the plain form."""
-    if forms.plain() or features.device.type != "cpu":
-        return features.contiguous()
-    return features.contiguous(memory_format=torch.channels_last if features.ndim == 4 else torch.channels_last_3d)
-
-
 class ConvBlock(nn.Module):
     """Twice: convolution of kernel 3 without bias, instance norm, leaky ReLU, dropout."""
 
@@ -155,6 +150,8 @@ class UpBlock(nn.Module):
         for dim in range(2, features.ndim):
             if features.shape[dim] < skip.shape[dim]:
                 features = extend(features, dim, 0, 1, "reflect" if self.odd == "reflect" else "zero")
+        if check is not None:
+            check()
         return self.block(torch.cat((features, skip), dim=1), check)  # type: ignore[no-any-return]
 
 
@@ -219,6 +216,8 @@ class _UNet(nn.Module):
         features = self.bottleneck(features, check)
         for block in self.decoder:
             features = block(features, skips.pop(), check)
+        if self.dimensions == 3:
+            return undo(convolve3d(features, self.output.weight, self.output.bias))
         return undo(self.output(features))
 
 

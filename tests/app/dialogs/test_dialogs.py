@@ -5,16 +5,18 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QComboBox, QLabel, QPushButton
+from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QPushButton
 
 from app.dialogs.about import about
 from app.dialogs.axes import AxesDialog, problem_with
+from app.dialogs.methods_table import MethodsTableDialog
 from app.dialogs.no_weights import IMPORT, TRAIN, NoWeightsDialog
 from app.dialogs.phantom import PhantomDialog
 from app.dialogs.shortcuts import ShortcutsDialog
 from app.dialogs.weights import WeightsDialog
-from app.panels.methods_model import MethodRow
+from app.panels.methods_model import MethodRow, MethodsModel, Suitability, from_catalogue
 from app.workspaces import WORKSPACES
+from tests.app.stand_in import CATALOGUE
 
 
 def opened(qtbot, dialog):
@@ -120,4 +122,20 @@ def test_the_shortcut_sheet_of_a_workspace_fits_a_small_screen(qtbot, workspace)
     dialog = opened(qtbot, ShortcutsDialog(None, workspace))
     assert dialog.sizeHint().width() < 1100
     assert dialog.sizeHint().height() < 740
+    dialog.reject()
+
+
+def test_the_large_table_ticks_filters_and_tells(qtbot):
+    model = MethodsModel()
+    model.set_rows([from_catalogue(record) for record in CATALOGUE])
+    dialog = opened(qtbot, MethodsTableDialog(model, Suitability("cine", 8), "net", None))
+    assert "31 k parameters" in dialog.details.text()
+    assert not any(dialog.table.isColumnHidden(column) for column in range(model.columnCount()))
+    model.set_memory("net", 300.0)
+    assert "About 300 MiB" in dialog.details.text(), "it follows what becomes known"
+    dialog.findChild(QLineEdit, "methods_table.filter").setText("sense")
+    assert dialog.proxy.rowCount() == 1
+    index = dialog.proxy.index(0, 0)
+    assert dialog.proxy.setData(index, Qt.CheckState.Checked, Qt.ItemDataRole.CheckStateRole)
+    assert [row.name for row in model.ticked()] == ["cg_sense"]
     dialog.reject()

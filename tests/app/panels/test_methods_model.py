@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import QAbstractItemModel, Qt
 from PySide6.QtTest import QAbstractItemModelTester
+from PySide6.QtWidgets import QComboBox
 
+from app.panels.methods import MethodsPanel, MethodTable
 from app.panels.methods_model import (
     COLUMNS,
     KEY_ROLE,
@@ -103,7 +105,7 @@ def test_costs_are_shown_when_they_are_known(model):
     assert at.data() == "2.58 T"
     told = at.data(Qt.ItemDataRole.ToolTipRole)
     assert "About 1.6 GiB for a slice of this series" in told
-    assert "the Train workspace makes some" in told
+    assert "tick it to train it" in told
     model.set_rows([from_catalogue(record) for record in CATALOGUE])
     assert at.data() == "2.58 T", "what was counted stays when weights come or go"
 
@@ -113,7 +115,7 @@ def test_the_papers_own_figure_is_in_the_tip():
     preset = {"parameters": 5, "macs": 506.457e9, "macs_shape": "1x10x144x512", "paper_macs": 506.46e9}
     told = tip(from_catalogue({**record, "presets": {"paper": preset}}), "no weights")
     assert "506 G MACs at 1x10x144x512 (the paper: 506 G)\nConvolutions." in told
-    assert "Import… gets published ones" in told
+    assert "tick it to import published ones" in told
 
 
 def test_zero_filling_runs_first_networks_last(model):
@@ -154,3 +156,24 @@ def test_filter_needs_every_word_in_any_column(proxy, text, found):
 )
 def test_large_numbers(number, words):
     assert count_words(number) == words
+
+
+def test_columns_that_do_not_fit_wait_for_room(model, qtbot):
+    table = MethodTable("methods.table")
+    qtbot.addWidget(table)
+    table.setModel(model)
+    table.only_what_fits = True
+    table.show()
+    for width, shown in ((270, {NAME, STATUS}), (470, {NAME, STATUS, PARAMETERS, MACS}), (900, set(range(len(COLUMNS))))):
+        table.resize(width, 200)
+        assert {column for column in range(len(COLUMNS)) if not table.isColumnHidden(column)} == shown
+
+
+def test_weights_are_offered_where_there_is_a_choice(qtbot):
+    panel = MethodsPanel()
+    qtbot.addWidget(panel)
+    panel.set_methods([from_catalogue(record) for record in CATALOGUE])
+    choice = panel.findChild(QComboBox, "methods.weights")
+    for name, offered in (("net", True), ("bare_net", False), ("cg_sense", False)):
+        panel.select(name)
+        assert choice.isVisibleTo(panel) == offered

@@ -60,7 +60,7 @@ def golden_input(stored, prefix):
     return with_stages(ReconInput(centred[None, :, None], SenseOperator(mask, maps)))
 
 
-@pytest.mark.parametrize(("preset", "count"), [("paper", 293_760), ("d5c5_2d", 565_770), ("d5c5_3d", 432_650), ("small", 45_360)])
+@pytest.mark.parametrize(("preset", "count"), [("paper", 293_760), ("d5c5-2d", 565_770), ("d5c5-3d", 432_650), ("small", 45_360)])
 def test_it_has_as_many_parameters_as_published(preset, count):
     assert MODELS.get("dc_cnn").parameters(preset) == count
 

@@ -40,7 +40,7 @@ def our_state(folder, prefix):
     return state
 
 
-@pytest.mark.parametrize(("preset", "count"), [("paper", 650_628), ("no_prior", 2 * 324_738)])
+@pytest.mark.parametrize(("preset", "count"), [("paper", 650_628), ("no-prior", 2 * 324_738)])
 def test_it_has_as_many_parameters_as_published(preset, count):
     assert MODELS.get("dudornet").parameters(preset) == count
 

@@ -211,8 +211,8 @@ def test_without_acs_lines_the_coil_map_network_says_what_is_missing():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"cascades": 0}, "sizes of e2e_varnet are out of range"),
-        ({"pools": -1}, "sizes of e2e_varnet are out of range"),
+        ({"cascades": 0}, "cascades of e2e_varnet is out of range"),
+        ({"pools": -1}, "pools of e2e_varnet is out of range"),
         ({"form": "mine"}, "the form of e2e_varnet is unknown"),
         ({"maps": "guessed"}, "the coil maps of e2e_varnet are out of range"),
     ],

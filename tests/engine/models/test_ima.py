@@ -133,15 +133,15 @@ def test_sizes_are_those_of_table_2():
     plain = Ima(ImaConfig(csca=False))
     convolutions = sum(p.numel() for m in plain.modules() if isinstance(m, nn.Conv2d) for p in m.parameters())
     assert convolutions == 1_331_712
-    assert spec.parameters("without_csca") == 1_331_712 + 12 * 5  # mu, alpha, beta, lambda1, lambda2
-    assert spec.parameters("paper") == spec.parameters("paper_real") == 1_531_932
-    assert round(spec.parameters("without_csca") / 1e6, 2) == 1.33
+    assert spec.parameters("without-csca") == 1_331_712 + 12 * 5  # mu, alpha, beta, lambda1, lambda2
+    assert spec.parameters("paper") == spec.parameters("paper-real") == 1_531_932
+    assert round(spec.parameters("without-csca") / 1e6, 2) == 1.33
     assert round(spec.parameters("paper") / 1e6, 2) == 1.53
-    counted = {preset: macs(spec, spec.presets[preset]) for preset in ("paper", "without_csca")}
-    assert counted["without_csca"] == pytest.approx(103.28e9, rel=0.005)
+    counted = {preset: macs(spec, spec.presets[preset]) for preset in ("paper", "without-csca")}
+    assert counted["without-csca"] == pytest.approx(103.28e9, rel=0.005)
     assert counted["paper"] == pytest.approx(107.92e9, rel=0.005)
     # 85 blocks of two convolutions with bias
-    assert counted["without_csca"] == 85 * 2 * 32 * (9 * 32 + 1) * 256 * 256
+    assert counted["without-csca"] == 85 * 2 * 32 * (9 * 32 + 1) * 256 * 256
 
 
 def test_measured_samples_are_in_the_image_of_one_coil():

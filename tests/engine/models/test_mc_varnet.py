@@ -131,9 +131,9 @@ def test_tensors_without_effect_are_those_of_the_program(shared):
 
 def test_sizes_are_those_of_the_program():
     spec = MODELS.get("mc_varnet")
-    assert spec.parameters("paper") == spec.parameters("paper_real") == 1_387_493
+    assert spec.parameters("paper") == spec.parameters("paper-real") == 1_387_493
     # The published program with real-valued images; complex ones read out two channels instead of one.
-    assert macs(spec, spec.presets["paper_real"]) == pytest.approx(132.9e9, rel=1e-3)
+    assert macs(spec, spec.presets["paper-real"]) == pytest.approx(132.9e9, rel=1e-3)
     learned = sum(p.numel() for p in McVarNet(McVarNetConfig(learn_steps=True)).parameters())
     assert learned == 1_387_493 + 24
 

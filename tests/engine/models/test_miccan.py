@@ -42,7 +42,7 @@ def our_state(folder, prefix):
     return state
 
 
-@pytest.mark.parametrize(("preset", "count"), [("paper", 2_621_910), ("short", 2_621_910), ("no_attention", 2_593_770)])
+@pytest.mark.parametrize(("preset", "count"), [("paper", 2_621_910), ("short", 2_621_910), ("no-attention", 2_593_770)])
 def test_it_has_as_many_parameters_as_published(preset, count):
     assert MODELS.get("miccan").parameters(preset) == count
 

@@ -34,14 +34,14 @@ PARAMETERS = [
     ("dudornet", "paper", 650_628),
     ("miccan", "paper", 2_621_910),
 ]
-ROUNDED = [("ima", "paper", 1.53e6, 0.005), ("ima", "without_csca", 1.33e6, 0.005), ("unet3d", "paper", 4.0e6, 0.02)]
+ROUNDED = [("ima", "paper", 1.53e6, 0.005), ("ima", "without-csca", 1.33e6, 0.005), ("unet3d", "paper", 4.0e6, 0.02)]
 # Multiply-accumulates that a paper or a counter of its program gives: preset, shape or None for the spec's, count.
 MACS = [
     ("recurrent_varnet", "paper", 506.46e9),
     ("egla_varnet", "paper", 236.58e9),
     ("vsharp", "paper", 2.58e12),
     ("ima", "paper", 107.92e9),
-    ("ima", "without_csca", 103.28e9),
+    ("ima", "without-csca", 103.28e9),
     ("jotlasnet", "paper", 137.6e9),
     ("crunet_mr", "paper", 494.5e9),
     ("crnn_mri", "paper", 365.8e9),

@@ -60,6 +60,6 @@ def test_its_only_stage_is_the_image():
 
 @pytest.mark.parametrize("settings", [{"filters": 0}, {"pools": -1}])
 def test_settings_out_of_range_are_refused(settings):
-    with pytest.raises(InputError, match="sizes of unet are out of range") as caught:
+    with pytest.raises(InputError, match=rf"{next(iter(settings))} of unet is out of range") as caught:
         UNetConfig(**settings)
     assert caught.value.hint

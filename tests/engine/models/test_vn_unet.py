@@ -168,9 +168,9 @@ def test_cancel_is_answered_inside_a_unet():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"frames": 0}, "sizes of vn_unet are out of range"),
-        ({"cascades": 0}, "sizes of vn_unet are out of range"),
-        ({"maps_pools": -1}, "sizes of vn_unet are out of range"),
+        ({"frames": 0}, "frames of vn_unet is out of range"),
+        ({"cascades": 0}, "cascades of vn_unet is out of range"),
+        ({"maps_pools": -1}, "maps_pools of vn_unet is out of range"),
         ({"maps": "guessed"}, "the coil maps of vn_unet are out of range"),
     ],
 )

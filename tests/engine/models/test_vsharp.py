@@ -176,9 +176,9 @@ def test_cancel_is_answered_inside_a_step():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"steps": 0}, "sizes of vsharp are out of range"),
-        ({"dc_steps": 0}, "sizes of vsharp are out of range"),
-        ({"pools": -1}, "sizes of vsharp are out of range"),
+        ({"steps": 0}, "steps of vsharp is out of range"),
+        ({"dc_steps": 0}, "dc_steps of vsharp is out of range"),
+        ({"pools": -1}, "pools of vsharp is out of range"),
         ({"dilations": (1, 2)}, "the initialiser of vsharp does not fit together"),
         ({"initialiser": (), "dilations": ()}, "the initialiser of vsharp does not fit together"),
     ],

@@ -169,3 +169,12 @@ def test_what_cannot_be_told_is_not_refused(monkeypatch):
     monkeypatch.setattr(devices, "memory", lambda _: devices.Memory(1.0, 64_000.0))
     monkeypatch.setattr(memory, "estimate", lambda *_: None)
     check_fits(MODELS.get("grappa"), None, SIZES, FULL, torch.device("cpu"))
+
+
+def test_a_device_that_cannot_be_walked_is_not_told(monkeypatch):
+    def fail(*_):
+        raise RuntimeError("not linked with support for it")
+
+    monkeypatch.setattr(memory, "_walk", fail)
+    spec = MODELS.get("dc_cnn")
+    assert estimate(spec, spec.presets["small"], (2, 2, 31, 33)) is None

@@ -158,8 +158,9 @@ def test_the_released_checkpoint_gives_the_recorded_output(shared):
     network, card = load("jotlasnet", name)
     assert (card["preset"], card["parameters"], card["normalisation"]) == ("paper", 708_075, "image_max")
     assert card["config"] == {"cells": JotlasNetConfig().cells, "channels": JotlasNetConfig().channels}
-    recorded = {k: torch.from_numpy(v) for k, v in np.load(folder / "io.npz").items()}
-    operator = SenseOperator(recorded["mask"].bool()[None, :, None], torch.ones(1, 1, 1, 64, 56, dtype=torch.complex64))
+    # Their phase encoding is along the last axis, ours along the one before.
+    recorded = {k: torch.from_numpy(v).mT for k, v in np.load(folder / "io.npz").items() if v.ndim >= 2}
+    operator = SenseOperator(recorded["mask"].bool()[None, :, None], torch.ones(1, 1, 1, 56, 64, dtype=torch.complex64))
     with torch.inference_mode():
         image = network(ReconInput(recorded["kspace_masked"][None, :, None], operator))
     expected = recorded["output"]

@@ -55,7 +55,7 @@ CONTRADICTIONS = [
      ["losses.l1", "model.network"], "compares images, model.network = mapping_network makes maps"),
     ({"data__mode": "self", "model__network": "mapping_network", "data__sources": [{"location": "phantom:molli"}]},
      ["data.mode", "model.network"], "data.mode = self learns from k-space, model.network = mapping_network"),
-    ({"model__network": "ima", "model__preset": "paper_real"}, ["data.acquisition.coils", "model.network"],
+    ({"model__network": "ima", "model__preset": "paper-real"}, ["data.acquisition.coils", "model.network"],
      "data.acquisition.coils = 16 at most, model.network = ima with these settings is for one coil"),
     ({"model__network": "e2e_varnet", "model__options": {"maps": "network"}, "masks__acs": [0, 8]}, ["masks.acs", "model.options"],
      "masks.acs = 0, model.options.maps = network makes coil maps from the ACS lines"),

@@ -71,6 +71,7 @@ def score(hearts, weights, masks):
     return validate(set_up(config, folder, nobody), nobody)["psnr"]
 
 
+@pytest.mark.slow
 def test_fine_tuning_to_data_without_acs(hearts, library):
     trained = learn(hearts, "trained", WITH_ACS, 100, {"options": {"cascades": 2, "channels": 10}})
     before, matched = score(hearts, trained, WITHOUT), score(hearts, trained, WITH_ACS)

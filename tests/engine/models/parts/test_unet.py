@@ -158,11 +158,11 @@ def test_axes_shorter_than_the_poolings_are_padded_inside(shape):
     assert relative(found, expected) < 1e-12
 
 
-def test_check_is_called_before_every_layer():
+def test_check_is_called_before_every_convolution_and_every_norm():
     calls = []
     with torch.no_grad():
         UNet2d(2, 2, 4, 2)(torch.zeros(1, 2, 8, 8), lambda: calls.append(None))
-    assert len(calls) == 2 * 3 + 3 * 2
+    assert len(calls) == 2 * (2 * 3 + 3 * 2) + 2
 
 
 def test_dropped_channels_only_while_training():
