@@ -130,6 +130,7 @@ def write_reconstruction(path: str | Path, reconstruction: Reconstruction) -> No
 
 @contextlib.contextmanager
 def writing(path: Path, need: int) -> Iterator[h5py.File]:
+    """Yield a new HDF5 file that takes the place of ``path`` on success; ``need`` bytes must be free on the disk."""
     with replacing(path) as temporary:
         # Said before gigabytes are written; the errors of the writes below remain for what changes meanwhile.
         check_space(temporary.parent, need, path)

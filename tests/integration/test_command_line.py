@@ -145,7 +145,9 @@ def test_simulate_says_simulated_coils(tmp_path, capsys):
     assert json.loads(text)["axes"] == {"slice": 1, "frame": 4, "coil": 4, "ky": 48, "kx": 40}
 
 
-@pytest.mark.parametrize("command", ["models cg_sense", "masks", "metrics", "formats", "doctor", "weights list", "weights sources", "bench --list"])
+@pytest.mark.parametrize(
+    "command", ["models cg_sense", "masks", "metrics", "formats", "doctor", "weights list", "weights sources", "bench --list"]
+)
 def test_listings_are_json(command, capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("MYOSCOPE_WEIGHTS", str(tmp_path))
     code, out, _ = run(capsys, *command.split(), "--json")

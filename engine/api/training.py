@@ -1,0 +1,106 @@
+"""Training runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+
+def losses() -> list[dict[str, Any]]:
+    """Return all loss terms: name, title, needs_target, networks (empty: any), source."""
+    from engine.losses import LOSSES
+
+    return [
+        {
+            "name": loss.name,
+            "title": loss.title,
+            "needs_target": loss.needs_target,
+            "needs_mapping": loss.needs_mapping,
+            "networks": list(loss.networks),
+            "source": loss.source,
+        }
+        for _, loss in LOSSES.items()
+    ]
+
+
+def train_config_schema() -> list[dict[str, Any]]:
+    """Return every setting of a training configuration in order, for a form. See :func:`engine.training.schema.schema`."""
+    from engine.training.schema import schema
+
+    return schema()
+
+
+def train_presets() -> list[dict[str, Any]]:
+    """Return the recipes that come with the program: name, title, notes, values (nested)."""
+    from engine.training.presets import presets
+
+    return presets()
+
+
+def check_train_config(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what is wrong with a configuration (nested plain values): fields, message, hint. Empty when it can be trained."""
+    from engine.training.checks import as_plain, problems_of
+
+    return [as_plain(problem) for problem in problems_of(values)]
+
+
+def estimate_training(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return memory_mib and seconds_per_step (None where they cannot be told) and the sizes they hold for."""
+    from engine.training.config import from_values
+    from engine.training.estimate import estimate
+
+    return estimate(from_values(values))
+
+
+def train(
+    values: Mapping[str, Any], folder: str | Path, sink: Callable[[dict[str, Any]], None], resume: bool = False
+) -> str | None:
+    """Train in this process and return the id of the new weights. See :func:`engine.training.run.run`."""
+    from engine.training.config import from_values
+    from engine.training.run import run
+
+    return run(from_values(values), Path(folder), sink, resume)
+
+
+def runs() -> list[dict[str, Any]]:
+    """Return all training runs, newest first. See :func:`engine.training.run.runs`."""
+    from engine.training.run import runs as listing
+
+    return listing()
+
+
+def run_log(folder: str | Path) -> list[dict[str, Any]]:
+    """Return the steps and validations that a run wrote down, as its events were; [] when it kept no log."""
+    from engine.training.events import read_log
+
+    return read_log(Path(folder))
+
+
+def run_config(folder: str | Path) -> dict[str, Any]:
+    """Return the configuration of a run as nested plain values."""
+    from engine.training.config import to_values
+    from engine.training.run import read_run
+
+    return to_values(read_run(Path(folder)))
+
+
+def new_run_folder(name: str) -> str:
+    """Return a folder for a new run, which does not exist yet."""
+    from engine.training.run import new_folder
+
+    return str(new_folder(name))
+
+
+def tell_run(folder: str | Path, word: str) -> None:
+    """Tell a run to ``pause``, ``go`` on, ``stop`` and keep the best, or ``discard``."""
+    from engine.training.events import tell
+
+    tell(Path(folder), word)
+
+
+def remove_run(folder: str | Path) -> None:
+    """Delete the folder of a run that is over; its weights stay."""
+    from engine.training.run import remove_run as remove
+
+    remove(Path(folder))
