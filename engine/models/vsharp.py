@@ -27,6 +27,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.core.axes import FRAME
 from engine.core.errors import InputError
 from engine.models.blocks import to_channels, to_complex
 from engine.models.contract import MODELS, MacRule, ModelSpec, ReconInput, no_stages
@@ -75,9 +76,10 @@ class EdgeConv3d(nn.Conv3d):
     def forward(self, input: Tensor, check: Check | None = None) -> Tensor:  # noqa: A002 (the base class's name)
         """Convolve; input and output (batch, channel, frame, y, x)."""
         r = self.reach
-        in_time = functional.pad(input, (0, 0, 0, 0, r, r), mode="replicate")
+        frames = input.shape[FRAME]
+        order = torch.arange(-r, frames + r, device=input.device).clamp(0, frames - 1)
         in_space = partial(functional.pad, pad=(r, r, r, r, 0, 0), mode="replicate")
-        return convolve3d(in_time, self.weight, self.bias, r, check, in_space)
+        return convolve3d(input, self.weight, self.bias, r, check, in_space, order)
 
 
 class MultiplierInitialiser(nn.Module):

@@ -22,6 +22,7 @@ def convolve3d(
     dilation: int = 1,
     check: Check | None = None,
     pad: Callable[[Tensor], Tensor] | None = None,
+    order: Tensor | None = None,
 ) -> Tensor:
     """Return the convolution (batch, out, frame', y', x') of (batch, in, frame, y, x) with (out, in, kt, ky, kx); sizes shrink.
 
@@ -36,32 +37,35 @@ def convolve3d(
         Called every few frames of large ones; raises to cancel.
     pad
         Grows some frames of the features along y and x before they are convolved, each by itself.
+    order
+        Indices of the frames to convolve, where they are not all in their order: some may come more than once.
     """
     direct = features.device.type == "cpu" and features.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
     if forms.plain() or not direct or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
-        return functional.conv3d(pad(features) if pad else features, kernel, bias, dilation=dilation)
+        taken = features if order is None else features.index_select(2, order)
+        return functional.conv3d(pad(taken) if pad else taken, kernel, bias, dilation=dilation)
     kernel = kernel.contiguous(memory_format=torch.channels_last_3d)
     pixels = (pad(features[:, :1, :1]) if pad else features[:, :1, :1]).numel()
     step = max(1, int(min(MACS_AT_ONCE / kernel.numel(), VALUES_AT_ONCE / kernel.shape[1]) / pixels))
     reach = dilation * (kernel.shape[2] - 1)
-    frames = features.shape[2] - reach
+    total = features.shape[2] if order is None else len(order)
+    frames = total - reach
+
+    def some(first: int, last: int) -> Tensor:
+        taken = features[:, :, first:last] if order is None else features.index_select(2, order[first:last])
+        grown = channels_last(pad(taken) if pad else taken)
+        return torch.mkldnn_convolution(grown, kernel, bias, (0,) * 3, (1,) * 3, (dilation,) * 3, 1)
+
     if check is None or 2 * step >= frames or torch.is_grad_enabled():
-        return _vectorised(features, kernel, bias, dilation, pad)
+        return some(0, total)
     result: Tensor | None = None
     for first in forms.pieces(frames, step):
         check()
         last = min(first + step, frames)
-        piece = _vectorised(features[:, :, first : last + reach], kernel, bias, dilation, pad)
+        piece = some(first, last + reach)
         if result is None:
             batch, channels, _, height, width = piece.shape
             result = piece.new_empty((batch, frames, height, width, channels)).permute(0, 4, 1, 2, 3)
         result[:, :, first:last] = piece
     assert result is not None
     return result
-
-
-def _vectorised(
-    features: Tensor, kernel: Tensor, bias: Tensor | None, dilation: int, pad: Callable[[Tensor], Tensor] | None
-) -> Tensor:
-    grown = channels_last(pad(features) if pad else features)
-    return torch.mkldnn_convolution(grown, kernel, bias, (0,) * 3, (1,) * 3, (dilation,) * 3, 1)

@@ -7,6 +7,7 @@ import torch
 from torch.nn import functional
 
 from engine.core.errors import Cancelled, ShapeError
+from engine.models import blocks
 from engine.models.blocks import Conv3d, ConvStack, complex_to_pairs, pairs_to_complex, to_channels, to_complex
 from engine.models.parts.forms import plain_forms
 
@@ -63,6 +64,19 @@ def test_single_precision_takes_another_road_to_the_same_sums(threads):
     finally:
         torch.set_num_threads(before)
     assert torch.isfinite(gradient).all()
+
+
+def test_large_convolutions_are_computed_in_pieces_to_the_same_numbers(monkeypatch):
+    layer, calls = Conv3d(6, 5, bias=True), []
+    torch.nn.init.normal_(layer.bias)
+    features = torch.randn(2, 6, 7, 9, 8, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        whole = layer(features)
+        monkeypatch.setattr(blocks, "MACS_AT_ONCE", 3.2 * layer.weight.numel() * 2 * 9 * 8)  # three frames
+        found = layer(features, lambda: calls.append(1))
+    assert len(calls) == 3
+    assert torch.allclose(found, whole, atol=1e-5)
+    assert found.is_contiguous(memory_format=torch.channels_last_3d)
 
 
 def test_complex_and_channels_are_views_of_each_other():
