@@ -42,7 +42,7 @@ def convolve3d(
     """
     direct = features.device.type == "cpu" and features.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
     if forms.plain() or not direct or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
-        taken = features if order is None else features.index_select(2, order)
+        taken = features if order is None else _taken(features, order)
         return functional.conv3d(pad(taken) if pad else taken, kernel, bias, dilation=dilation)
     kernel = kernel.contiguous(memory_format=torch.channels_last_3d)
     pixels = (pad(features[:, :1, :1]) if pad else features[:, :1, :1]).numel()
@@ -52,7 +52,7 @@ def convolve3d(
     frames = total - reach
 
     def some(first: int, last: int) -> Tensor:
-        taken = features[:, :, first:last] if order is None else features.index_select(2, order[first:last])
+        taken = features[:, :, first:last] if order is None else _taken(features, order[first:last])
         grown = channels_last(pad(taken) if pad else taken)
         return torch.mkldnn_convolution(grown, kernel, bias, (0,) * 3, (1,) * 3, (dilation,) * 3, 1)
 
@@ -69,3 +69,8 @@ def convolve3d(
         result[:, :, first:last] = piece
     assert result is not None
     return result
+
+
+def _taken(features: Tensor, order: Tensor) -> Tensor:
+    """Return frames of (batch, channel, frame, y, x), the channel last in memory: whole frames are copied."""
+    return features.permute(0, 2, 3, 4, 1).index_select(1, order).permute(0, 4, 1, 2, 3)

@@ -30,6 +30,9 @@ EPSILON = 1e-5
 # Values of the finest feature map that are worked on at once where no gradient is wanted: a CPU's cache, a GPU's memory.
 _CHUNK_VALUES = {"cpu": 1 << 22, "cuda": 1 << 29}
 
+# Values that are normalised at once on a CPU: they stay in its cache.
+_CACHED_VALUES = 1 << 20
+
 Check = Callable[[], None]
 
 
@@ -60,13 +63,17 @@ def _norm_leaky(features: Tensor, slope: float, overwrite: bool = False) -> tupl
     x = features.movedim(1, -1).contiguous()  # (batch, *space, channel)
     half = x.dtype in (torch.float16, torch.bfloat16)
     wide = _rows(x.float() if half else x)
-    mean = _mean(wide, x.shape[-1])
-    centred = wide.sub_(mean) if overwrite else wide - mean
-    scale = torch.rsqrt(_mean(centred.square(), x.shape[-1]) + EPSILON)
-    centred.mul_(scale)
-    if slope != 1.0:
-        functional.leaky_relu_(centred, slope)
-    return (centred.to(x.dtype) if half else centred).view(x.shape).movedim(-1, 1), scale
+    mean, squares = _mean(wide, x.shape[-1]), torch.zeros_like(wide[:, 0])
+    result = wide if overwrite or half else torch.empty_like(wide)
+    step = max(1, _CACHED_VALUES // wide.shape[-1])
+    for rows, centred in zip(torch.split(wide, step, 1), torch.split(result, step, 1), strict=True):
+        squares += torch.sub(rows, mean, out=centred).square().sum(1)
+    scale = torch.rsqrt(_averaged(squares, x.shape[-1], wide.shape[1]) + EPSILON)
+    for centred in torch.split(result, step, 1):
+        centred.mul_(scale)
+        if slope != 1.0:
+            functional.leaky_relu_(centred, slope)
+    return (result.to(x.dtype) if half else result).view(x.shape).movedim(-1, 1), scale
 
 
 def _rows(x: Tensor) -> Tensor:
@@ -75,10 +82,15 @@ def _rows(x: Tensor) -> Tensor:
 
 
 def _mean(rows: Tensor, channels: int) -> Tensor:
-    """Return each channel's mean of (batch, row, x * channel) as (batch, 1, x * channel): sums of columns, added up in double."""
-    columns = rows.sum(1).view(len(rows), -1, channels).double()
-    mean = columns.sum(1, keepdim=True) / (rows.shape[1] * columns.shape[1])
-    return mean.to(rows.dtype).repeat(1, 1, columns.shape[1])
+    """Return each channel's mean of (batch, row, x * channel) as (batch, 1, x * channel)."""
+    return _averaged(rows.sum(1), channels, rows.shape[1])
+
+
+def _averaged(columns: Tensor, channels: int, rows: int) -> Tensor:
+    """Return each channel's mean, repeated (batch, 1, x * channel), of sums over rows (batch, x * channel): added up in double."""
+    by_channel = columns.view(len(columns), -1, channels).double()
+    mean = by_channel.sum(1, keepdim=True) / (rows * by_channel.shape[1])
+    return mean.to(columns.dtype).repeat(1, 1, by_channel.shape[1])
 
 
 class _NormLeaky(torch.autograd.Function):

@@ -30,19 +30,6 @@ def our_name(name: str) -> str:
     return f"{cell}.{SCALARS.get(rest, rest)}"
 
 
-def released_state(folder):
-    """Return a fixture's weights by our names, one-element ones as scalars."""
-    values = load_file(folder / "weights.safetensors")
-    return {our_name(k): v.reshape(()) if v.numel() == 1 else v for k, v in values.items()}
-
-
-def released_network(folder):
-    """Return the network of the paper with a fixture's weights."""
-    network = JotlasNet(JotlasNetConfig())
-    network.load_state_dict(released_state(folder))
-    return network.eval()
-
-
 def imported_network(path):
     """Return the network that the importer makes of a TensorFlow checkpoint; phase encoding is along y."""
     found = read(path)

@@ -60,4 +60,4 @@ def test_in_pieces_it_is_the_same_and_may_be_cancelled_between_them(monkeypatch,
             raise Cancelled
 
         with pytest.raises(Cancelled):
-            convolve3d(x, weight, bias, check=cancel)
+            convolve3d(x, weight, bias, check=cancel, pad=pad, order=order)
