@@ -59,6 +59,7 @@ class MapsController(QObject):
         self._c, self._panel, self._pixel = context, panel, pixel
         self._shown = MapDisplay(Display())
         self._snapshot = MapSnapshot()
+        self._visible: tuple[MapEntry, ...] = ()  # those before motion correction while it is flipped
         self._cursor: tuple[int, int] | None = None
         self._drag = 1
         self._active = False
@@ -162,7 +163,8 @@ class MapsController(QObject):
             return
         view = case.map_view
         shown = without_correction(self._snapshot) if self._flipped_before else self._snapshot
-        self._shown = resolve_maps(shown, view, case.view)
+        self._visible = shown.entries
+        self._shown = resolve_maps(shown, view, case.view, self._snapshot.entries)
         panel.set_empty(False)
         panel.grid.apply(self._shown.display)
         panel.grid.set_marks(self._shown.marks)
@@ -377,7 +379,7 @@ class MapsController(QObject):
             self._set_curves((), "Click a map to see the curve of a pixel.")
             return
         at = self._shown.display.slice_index
-        entries = tuple(e for e in self._snapshot.entries if at in e.maps.slices and _inside(e, *pixel))
+        entries = tuple(e for e in self._visible if at in e.maps.slices and _inside(e, *pixel))
         asked = (pixel, at, *((e.key, e.title, id(e.maps)) for e in entries))
         if asked == self._asked:
             return

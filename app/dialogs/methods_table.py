@@ -58,9 +58,10 @@ class MethodsTableDialog(QDialog):
         self._select(selected)
 
     def _select(self, name: str) -> None:
-        for number in range(self.proxy.rowCount()):
-            if self.proxy.index(number, NAME).data(KEY_ROLE) == name:
-                self.table.selectRow(number)
+        names = [self.proxy.index(number, NAME).data(KEY_ROLE) for number in range(self.proxy.rowCount())]
+        if names:
+            # The first when none is: what is known of a method has its place below, which would be empty.
+            self.table.selectRow(names.index(name) if name in names else 0)
 
     def _tell_again(self) -> None:
         self._tell(self.table.currentIndex())

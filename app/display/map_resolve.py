@@ -42,18 +42,24 @@ class MapDisplay:
     marks: tuple[Mark, ...] = ()
 
 
-def resolve_maps(snapshot: MapSnapshot, maps_view: MapView, view: ViewState) -> MapDisplay:
-    """Return what to draw: one map for each entry on one scale, and below the differences from the reference's map."""
+def resolve_maps(
+    snapshot: MapSnapshot, maps_view: MapView, view: ViewState, scaled: tuple[MapEntry, ...] | None = None
+) -> MapDisplay:
+    """Return what to draw: one map for each entry on one scale, and below the differences from the reference's map.
+
+    Automatic ranges follow ``scaled`` (the entries themselves without it): colours do not change while others stand in their place.
+    """
+    scaled = scaled or snapshot.entries
     if not snapshot.entries:
         return MapDisplay(Display(hint=snapshot.hint))
     first = snapshot.entries[0].maps
     height, width = first.main.values.shape[-2:]
     orientation = Orientation(height, width, view.quarter_turns, view.flipped)
     at = min(max(view.slice_index, 0), snapshot.slices - 1)
-    scale = scale_of(snapshot.entries, maps_view)
+    scale = scale_of(scaled, maps_view)
     panes = tuple(_pane(entry, scale, maps_view.layer, at, orientation, snapshot) for entry in snapshot.entries)
     panes += tuple(_extra(extra, at, orientation) for extra in snapshot.extras)
-    lower, scale_below = _lower(snapshot, maps_view, at, orientation)
+    lower, scale_below = _lower(snapshot, maps_view, at, orientation, scaled)
     display = Display(
         panes=panes,
         errors=lower,
@@ -105,8 +111,8 @@ def _pane(
             image = _turned(values_of(maps, layer, at), orientation)
     if entry.stale:
         badges = (*badges, entry.stale)
-    if maps.displacement is not None:
-        badges = (*badges, "motion corrected")
+    if maps.displacement is not None and slice_index in maps.slices:
+        badges = (*badges, _motion_text(maps.displacement, maps.slices.index(slice_index)))
     return PaneFrame(
         entry.key,
         Role.IMAGE,
@@ -149,18 +155,24 @@ def _extra(extra: ExtraMap, slice_index: int, orientation: Orientation) -> PaneF
     )
 
 
+def _motion_text(displacement: Float, at: int) -> str:
+    """Return what motion correction did to a slice: one that it does not help stays as it was measured."""
+    moved = CACHE.get((displacement,), ("map moved", at), lambda: bool(displacement[at].any()))
+    return "motion corrected" if moved else "motion correction did not help: as measured"
+
+
 def _slice_of(values: Float, at: int) -> Float:
     return CACHE.get((values,), ("map slice", at), lambda: values[at])
 
 
 def _lower(
-    snapshot: MapSnapshot, view: MapView, slice_index: int, orientation: Orientation
+    snapshot: MapSnapshot, view: MapView, slice_index: int, orientation: Orientation, scaled: tuple[MapEntry, ...]
 ) -> tuple[tuple[PaneFrame, ...], Scale | None]:
     """Return the differences from the reference's map; () when they are off, or there is no reference's map, or nothing else."""
     entries = snapshot.entries
     if not view.difference or view.layer not in COMPARED or entries[0].key != REFERENCE or len(entries) < 2:
         return (), None
-    scale = difference_scale(entries, view)
+    scale = difference_scale(scaled, view)
     if scale is None:
         return (), None
     reference = entries[0]

@@ -101,6 +101,7 @@ class PixelPanel(QWidget):
         self.place = label("", "maps.pixel.place", "dim")
         self._table = CompactTable(self.parameters, "maps.parameters", "Parameters of the clicked pixel")
         self._table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self._table.horizontalHeader().setStretchLastSection(True)
         self._table.setMinimumHeight(150)
         self.copy = button("Copy CSV", "maps.pixel.copy", "Samples, residuals and parameters of this pixel as CSV")
         self.copy.clicked.connect(self.copy_requested)

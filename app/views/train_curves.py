@@ -137,6 +137,9 @@ class TrainCurves(QWidget):
             plot.clear()
             plot.setLabel("left", words, color=text)
             plot.setLabel("bottom", "step", color=text)
+            for side in ("left", "bottom"):
+                # Numbers without a curve would be invented.
+                plot.getAxis(side).setStyle(showValues=bool(self.runs))
         self.legend.clear()
         self._lines = None
         for index, run in reversed(list(enumerate(self.runs))):

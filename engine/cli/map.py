@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,6 @@ from engine.core.types import ImageSeries, Kind, KSpaceSeries
 
 Commands = Any
 DEFAULT_MODELS = {Kind.MOLLI: "molli3", Kind.T2PREP: "t2prep2"}
-FILE_ENDINGS = (".h5", ".hdf5", ".nii", ".nii.gz")
 
 
 def add(commands: Commands) -> None:
@@ -64,11 +64,17 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check_output(options: argparse.Namespace) -> None:
-    from engine.io.maps import check_ending
+    from engine.io import nifti
+    from engine.io.maps import HDF5_ENDINGS, NIFTI_ENDINGS, check_ending
 
     check_ending(options.out)
-    if options.out.lower().endswith(FILE_ENDINGS):
-        check_writable(options.out, options.file)
+    name, file = options.out.lower(), Path(options.file)
+    inputs = nifti.collection(file) if file.is_file() else [file]
+    if name.endswith(NIFTI_ENDINGS):
+        check_writable(options.out, *inputs)
+        check_writable(nifti.beside(Path(options.out)), *map(nifti.beside, inputs))  # it holds the times of the input
+    elif name.endswith(HDF5_ENDINGS):
+        check_writable(options.out, *inputs)
     else:
         check_folder_writable(options.out)
 

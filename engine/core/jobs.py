@@ -11,6 +11,12 @@ from engine.core.errors import Cancelled
 
 MIN_INTERVAL_SECONDS = 0.05
 
+Check = Callable[[], None]  # called now and then by long work; raises ``Cancelled`` to stop it: :meth:`Reporter.check`
+
+
+def no_check() -> None:
+    """Never cancel."""
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -32,7 +33,7 @@ class Acquisition:
     def __post_init__(self) -> None:
         for name, least in (("coils", 1), ("snr", 0), ("matrix", 16), ("frames", 1)):
             low, high = getattr(self, name)
-            if not least <= low <= high:
+            if not least <= low <= high < math.inf:
                 raise InputError(
                     f"{name} {low:g} to {high:g} is no range (expected {least} or more, low before high)", "Give low and high."
                 )

@@ -36,7 +36,7 @@ class Augmentation:
     def __post_init__(self) -> None:
         for name in ("scale", "contrast"):
             low, high = getattr(self, name)
-            if not 0 < low <= high:
+            if not 0 < low <= high < np.inf:
                 raise InputError(f"{name} {low:g} to {high:g} is no range (expected 0 < low <= high)", "Give low and high.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,7 +28,7 @@ class Masks:
             MASKS.get(pattern)
         for name, least in (("acceleration", 1), ("acs", 0)):
             low, high = getattr(self, name)
-            if not least <= low <= high:
+            if not least <= low <= high < math.inf:
                 raise InputError(
                     f"{name} {low:g} to {high:g} is no range (expected {least} or more, low before high)", "Give low and high."
                 )

@@ -28,10 +28,15 @@ MOLLI_SCHEMES = ("5(3)3", "4(1)3(1)2", "5(3)3")  # eight images, nine, eight
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Item:
-    """One slice that can be drawn, not read yet. ``draw`` gets a generator, for sources that are never twice the same."""
+    """One slice that can be drawn, not read yet.
+
+    ``draw`` gets a generator, for sources that are never twice the same; ``index`` is the slice of the subject's series, None where
+    the subject is all there is.
+    """
 
     subject: str
     draw: Callable[[np.random.Generator], Material]
+    index: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,7 +141,7 @@ def _of_series(
         if beyond and len(opened) == 1:
             raise InputError(f"{subject} has no slice {beyond[0]} (expected 0 to {count - 1})", "Count slices from 0.")
         chosen = [index for index in (slices or range(count)) if index not in leave_out and index < count]
-        items += [Item(subject, _Reader(series, index, subject)) for index in chosen]
+        items += [Item(subject, _Reader(series, index, subject), index) for index in chosen]
     if not items:
         raise InputError(f"{name} has no slice left (expected at least one)", "Leave out fewer slices.")
     sampled = all(not isinstance(series, KSpaceSeries) or series.fully_sampled for _, series in opened)

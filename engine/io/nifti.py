@@ -162,11 +162,15 @@ def _times(files: Sequence[Path]) -> tuple[Float | None, Kind]:
     return None, Kind.UNKNOWN
 
 
+def beside(path: Path) -> Path:
+    """Return where the sidecar of a NIfTI file is, or would be."""
+    return path.with_name(stem(path) + ".json")
+
+
 def sidecar(path: Path) -> dict[str, Any]:
     """Return the record beside a NIfTI file; empty when there is none or it cannot be read."""
-    beside = path.with_name(stem(path) + ".json")
     try:
-        found = json.loads(beside.read_text(encoding="utf-8"))
+        found = json.loads(beside(path).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
@@ -237,21 +241,36 @@ def _record(maps: MapSet, quantity: str, unit: str) -> dict[str, Any]:
     }
 
 
+def _affine(maps: MapSet) -> NDArray[np.float64] | None:
+    """Return where the maps lie: the affine of their series, moved to the slices that were fitted.
+
+    None when the series had none, or when these slices are not evenly spaced, which no affine can say.
+    """
+    known = maps.provenance.get("affine")
+    steps = set(np.diff(maps.slices).tolist()) or {1}
+    if known is None or len(steps) > 1:
+        return None
+    affine = np.array(known, np.float64)
+    affine[:3, 3] += maps.slices[0] * affine[:3, 2]
+    affine[:3, 2] *= steps.pop()
+    return affine
+
+
 def _write(target: Path, maps: MapSet, values: NDArray[Any], record: dict[str, Any]) -> None:
     library = nibabel()
-    known = maps.provenance.get("affine")
+    known = _affine(maps)
     data = values.astype(np.uint8 if values.dtype == np.uint8 else np.float32).transpose(2, 1, 0)  # (x, y, z)
-    image = library.Nifti1Image(data, None if known is None else np.asarray(known, np.float64))
+    image = library.Nifti1Image(data, known)
     if known is not None:
-        image.set_qform(np.asarray(known, np.float64), code="scanner")
-        image.set_sform(np.asarray(known, np.float64), code="scanner")
+        image.set_qform(known, code="scanner")
+        image.set_sform(known, code="scanner")
     elif maps.voxel_mm is not None:  # without an affine the file says that nobody knows where it lies
         image.header.set_zooms(maps.voxel_mm[::-1])
     image.header.set_xyzt_units("mm" if maps.voxel_mm is not None or known is not None else "unknown")
     content = image.to_bytes()
     with replacing(target) as temporary:
         temporary.write_bytes(gzip.compress(content, mtime=0) if target.name.lower().endswith(".gz") else content)
-    _write_text(target.with_name(stem(target) + ".json"), json.dumps(record, indent=2))
+    _write_text(beside(target), json.dumps(record, indent=2))
 
 
 def _write_text(target: Path, text: str) -> None:

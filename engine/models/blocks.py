@@ -20,7 +20,7 @@ MACS_AT_ONCE = 6e9
 
 def to_channels(image: Tensor) -> Tensor:
     """View complex (batch, frame, y, x) as real (batch, 2, frame, y, x): real part, imaginary part. No copy."""
-    return torch.view_as_real(image.contiguous()).permute(0, 4, 1, 2, 3)
+    return _real_pairs(image).permute(0, 4, 1, 2, 3)
 
 
 def to_complex(channels: Tensor) -> Tensor:
@@ -36,7 +36,7 @@ def to_complex(channels: Tensor) -> Tensor:
 def frames_to_channels(image: Tensor) -> Tensor:
     """View complex (batch, frame, y, x) as real (batch * frame, 2, y, x): every frame an image of its own."""
     b, t, h, w = image.shape
-    return torch.view_as_real(image.contiguous()).permute(0, 1, 4, 2, 3).reshape(b * t, 2, h, w)
+    return _real_pairs(image).permute(0, 1, 4, 2, 3).reshape(b * t, 2, h, w)
 
 
 def channels_to_frames(channels: Tensor, frames: int) -> Tensor:
@@ -49,7 +49,7 @@ def channels_to_frames(channels: Tensor, frames: int) -> Tensor:
 def stack_frames(image: Tensor) -> Tensor:
     """View complex (batch, frame, y, x) as real (batch, 2 * frame, y, x): re and im of frame 0, of frame 1, ..."""
     b, t, h, w = image.shape
-    return torch.view_as_real(image.contiguous()).permute(0, 1, 4, 2, 3).reshape(b, 2 * t, h, w)
+    return _real_pairs(image).permute(0, 1, 4, 2, 3).reshape(b, 2 * t, h, w)
 
 
 def unstack_frames(channels: Tensor) -> Tensor:
@@ -71,7 +71,12 @@ def pairs_to_complex(channels: Tensor) -> Tensor:
 
 def complex_to_pairs(image: Tensor) -> Tensor:
     """Turn complex (batch, image, y, x) into real (batch, 2 * image, y, x), the channel last in memory: re, im of image 0, ..."""
-    return torch.view_as_real(image.permute(0, 2, 3, 1).contiguous()).flatten(-2).permute(0, 3, 1, 2)
+    return _real_pairs(image.permute(0, 2, 3, 1)).flatten(-2).permute(0, 3, 1, 2)
+
+
+def _real_pairs(image: Tensor) -> Tensor:
+    """View complex (...) as real (..., 2). A conjugate that was not carried out yet, as ``.mH`` leaves it, is."""
+    return torch.view_as_real(image.contiguous().resolve_conj())
 
 
 def _at_least_single(channels: Tensor) -> Tensor:

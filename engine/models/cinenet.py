@@ -19,7 +19,6 @@ empty, so the size it compared with is not known.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -28,6 +27,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.core.axes import FRAME, X, Y
+from engine.core.jobs import Check
 from engine.models.contract import MODELS, MacRule, ModelSpec, ReconInput, no_stages
 from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.consistency import DataTerm
@@ -35,8 +35,6 @@ from engine.models.parts.sizes import require_least
 from engine.models.parts.unet import UNet2d, kept_bytes
 from engine.physics.fourier import fft1c, ifft1c
 from engine.physics.solvers import conjugate_gradient
-
-Check = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,6 @@ in each cascade; only its conjugate gradients use the Gram matrices.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from math import pi
@@ -31,6 +30,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.core.axes import COIL, FRAME, KX, KY, X, Y
+from engine.core.jobs import Check
 from engine.models.blocks import to_channels, to_complex
 from engine.models.contract import MODELS, MacRule, ModelSpec, ReconInput, no_stages
 from engine.models.parts.checkpointing import recomputed
@@ -41,7 +41,6 @@ from engine.models.parts.unet import kept_bytes
 from engine.physics.operator import SenseOperator
 from engine.physics.solvers import conjugate_gradient
 
-Check = Callable[[], None]
 LANDSCAPE = (10, 10, 10)
 
 

@@ -20,11 +20,12 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from engine.core.jobs import Check
 from engine.models.blocks import channels_to_frames, frames_to_channels
 from engine.models.contract import MODELS, ModelSpec, ReconInput, no_stages
 from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.consistency import DataTerm
-from engine.models.parts.recurrent import Check, ConvIterated, ConvRecurrent, Frames, each, to_frames
+from engine.models.parts.recurrent import ConvIterated, ConvRecurrent, Frames, each, to_frames
 from engine.models.parts.sizes import require_least
 
 LAYERS = 3  # CRNN-I units

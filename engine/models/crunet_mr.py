@@ -23,12 +23,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.core.jobs import Check
 from engine.models.blocks import channels_to_frames, frames_to_channels
 from engine.models.contract import MODELS, ModelSpec, ReconInput, no_stages
 from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.consistency import DataTerm
 from engine.models.parts.padding import pad_to_multiple
-from engine.models.parts.recurrent import Check, Conv2Plus1d, ConvRecurrent, Direction, Frames, Pointwise, each, to_frames
+from engine.models.parts.recurrent import Conv2Plus1d, ConvRecurrent, Direction, Frames, Pointwise, each, to_frames
 from engine.models.parts.sizes import require_least
 
 Unit = Callable[[int, int], nn.Module]

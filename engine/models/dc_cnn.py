@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.core.errors import InputError
+from engine.core.jobs import Check
 from engine.models.blocks import ConvStack, channels_to_frames, frames_to_channels, glorot, to_channels, to_complex
 from engine.models.contract import MODELS, ModelSpec, ReconInput
 from engine.models.parts import forms
@@ -27,7 +28,6 @@ from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.consistency import DataTerm
 from engine.models.parts.sharing import share_images, share_kspace
 from engine.models.parts.sizes import require_least
-from engine.models.parts.thresholds import Check
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.core.errors import InputError
+from engine.core.jobs import Check
 from engine.models.blocks import channels_to_frames, frames_to_channels
 from engine.models.contract import MODELS, ModelSpec, ReconInput
 from engine.models.parts import forms
@@ -27,7 +28,6 @@ from engine.models.parts.consistency import DataTerm
 from engine.models.parts.frames import in_chunks
 from engine.models.parts.lifted import reference_of
 from engine.models.parts.sizes import require_least
-from engine.models.parts.thresholds import Check
 from engine.physics.fourier import fft2c, ifft2c
 
 REDUCTION = 16  # of squeeze and excitation
@@ -146,7 +146,7 @@ class DuDoRNet(nn.Module):
         x = term.image
         # The networks know the transform that sums without a factor: its values are larger by the root of the number of pixels.
         gain = sqrt(x.shape[-2] * x.shape[-1])
-        prior = reference_of(data, "dudornet").expand_as(x) if self.prior else None
+        prior = reference_of(data, "dudornet") if self.prior else None
         prior_kspace = None if prior is None else gain * fft2c(prior)
         for index in range(self.recurrences):
             data.report.step(index, self.recurrences, "DuDoRNet")

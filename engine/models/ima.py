@@ -20,7 +20,6 @@ imaginary parts, F is the full Fourier transform of every coil, and eqs. (15), (
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import cast
@@ -30,6 +29,7 @@ from torch import Tensor, nn
 
 from engine.core.axes import COIL, KX
 from engine.core.errors import InputError
+from engine.core.jobs import Check
 from engine.models.contract import MODELS, MacRule, ModelSpec, ReconInput, no_stages
 from engine.models.parts import forms
 from engine.models.parts.checkpointing import recomputed
@@ -39,8 +39,6 @@ from engine.models.parts.frames import by_frames
 from engine.models.parts.lifted import ConvPair, Lifted, one_mask, reference_of, require_single_coil, serves_any_frame, with_masks
 from engine.models.parts.sizes import require_least
 from engine.physics.operator import SenseOperator
-
-Check = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,13 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from engine.core.jobs import Check
 from engine.models.blocks import ConvStack, to_channels, to_complex
 from engine.models.contract import MODELS, ModelSpec, ReconInput
 from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.consistency import DataTerm
 from engine.models.parts.sizes import require_least
-from engine.models.parts.thresholds import Check, positive, shrink
+from engine.models.parts.thresholds import positive, shrink
 
 
 @dataclass(frozen=True, slots=True)

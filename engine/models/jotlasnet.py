@@ -19,12 +19,13 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from engine.core.jobs import Check
 from engine.models.blocks import ConvStack, glorot, to_channels, to_complex
 from engine.models.contract import MODELS, ModelSpec, ReconInput
 from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.consistency import DataTerm
 from engine.models.parts.sizes import require_least
-from engine.models.parts.thresholds import Check, lower_frames, shrink
+from engine.models.parts.thresholds import lower_frames, shrink
 
 
 @dataclass(frozen=True, slots=True)

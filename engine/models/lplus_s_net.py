@@ -18,12 +18,13 @@ import torch
 from torch import Tensor, nn
 
 from engine.core.errors import InputError
+from engine.core.jobs import Check
 from engine.models.blocks import ConvStack, to_channels, to_complex
 from engine.models.contract import MODELS, ModelSpec, ReconInput
 from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.consistency import DataTerm
 from engine.models.parts.sizes import require_least
-from engine.models.parts.thresholds import Check, lower_casorati, positive
+from engine.models.parts.thresholds import lower_casorati, positive
 
 SLOPE = 0.3  # of the leaky ReLU
 OUTPUTS = ("magnitude", "complex")

@@ -20,7 +20,6 @@ consistency, and the two read-outs give real and imaginary part.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -29,6 +28,7 @@ from torch import Tensor, nn
 
 from engine.core.axes import COIL, KX, KY
 from engine.core.errors import InputError
+from engine.core.jobs import Check
 from engine.models.blocks import pairs_to_complex
 from engine.models.contract import MODELS, MacRule, ModelSpec, ReconInput, no_stages
 from engine.models.parts import forms
@@ -39,7 +39,6 @@ from engine.models.parts.prelu_unet import UNREAD, UNet
 from engine.physics.fourier import fft2c
 from engine.physics.operator import SenseOperator
 
-Check = Callable[[], None]
 STEPS = {"mu_x": 0.1, "lambda_1": 1.0, "gamma_x": 1.0, "gamma_c": 1.0, "alpha": 1.0, "beta": 1.0}
 
 

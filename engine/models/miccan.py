@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.core.errors import ShapeError
+from engine.core.jobs import Check
 from engine.models.blocks import channels_to_frames, frames_to_channels
 from engine.models.contract import MODELS, ModelSpec, ReconInput
 from engine.models.parts import forms
@@ -26,7 +27,6 @@ from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.consistency import DataTerm
 from engine.models.parts.frames import in_chunks
 from engine.models.parts.sizes import require_least
-from engine.models.parts.thresholds import Check
 
 REDUCTION = 8  # of the channel attention
 SMALLEST = 4  # two poolings

@@ -17,10 +17,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from engine.core.jobs import Check
 from engine.models.contract import MODELS, ModelSpec, ReconInput
 from engine.models.crunet_mr import CRUNetBlock, apply_cascade
 from engine.models.parts.consistency import DataTerm
-from engine.models.parts.recurrent import Check, CircularConv3d, Direction, Frames, Pointwise, each
+from engine.models.parts.recurrent import CircularConv3d, Direction, Frames, Pointwise, each
 from engine.models.parts.sizes import require_least
 
 

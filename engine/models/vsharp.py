@@ -19,7 +19,6 @@ parameter counts).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -29,6 +28,7 @@ from torch.nn import functional
 
 from engine.core.axes import FRAME
 from engine.core.errors import InputError
+from engine.core.jobs import Check
 from engine.models.blocks import to_channels, to_complex
 from engine.models.contract import MODELS, MacRule, ModelSpec, ReconInput, no_stages
 from engine.models.parts.checkpointing import recomputed
@@ -37,8 +37,6 @@ from engine.models.parts.conv3d import convolve3d
 from engine.models.parts.sensitivity import MAPS_HELP, check_maps, maps_network, operator_with
 from engine.models.parts.sizes import require_least
 from engine.models.parts.unet import UNet3d, kept_bytes
-
-Check = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)

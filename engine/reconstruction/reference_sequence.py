@@ -41,7 +41,9 @@ def check_reference_sequence(choice: ReferenceSequence | None, spec: ModelSpec, 
     if choice is None:
         return
     if not spec.needs_reference:
-        raise InputError(f"{spec.name} takes no reference sequence (expected none / found one)", "Leave it out, or choose IMA.")
+        raise InputError(
+            f"{spec.name} takes no reference sequence (expected none / found one)", "Leave it out, or choose IMA or MC-VarNet."
+        )
     source = choice.source or series
     if choice.frame is not None and not 0 <= choice.frame < source.shape[1]:
         raise InputError(

@@ -18,6 +18,7 @@ from engine.models.parts.mapping import MAPPING
 from engine.weights import library
 from engine.weights.card import ModelCard, from_json
 from engine.weights.published import PUBLISHED, compare
+from engine.weights.recipes import folder, recipes_for
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -167,8 +168,18 @@ def _how_to_get(spec: ModelSpec) -> str:
     """Return a sentence on where weights of a network come from."""
     named = sources(spec.name)
     if not named:
-        return f"Nobody published weights of {spec.name} that can be imported; train the network."
-    return f"Import published ones with `myoscope weights import FILE --source {' or '.join(named)}`, or train the network."
+        return f"Nobody published weights of {spec.name} that can be imported. Train it: {_how_to_train(spec)}."
+    importing = f"`myoscope weights import FILE --source {' or '.join(named)}`"
+    return f"Import published ones with {importing}, or train it: {_how_to_train(spec)}."
+
+
+def _how_to_train(spec: ModelSpec) -> str:
+    """Return the command that trains a network, with the recipes for it; without one, with what a configuration has to say."""
+    found = recipes_for(spec.name)
+    if not found:
+        return f'`myoscope train CONFIG.toml` with network = "{spec.name}" under [model], as the recipes in {folder()} have it'
+    commands = " or ".join(f'`myoscope train "{path}"`' for path in found)
+    return f"{commands} (or a copy of the recipe with your own data)"
 
 
 def _locate(spec: ModelSpec, weights: str) -> tuple[Path, ModelCard]:

@@ -68,6 +68,8 @@ def _of_real(images: NDArray[Any], times_ms: NDArray[Any], model: SignalModel) -
     if not negative.any():
         return "magnitude"
     bright = _bright(np.abs(images))
+    if not bright.any():
+        return "magnitude"
     if not model.inverts:
         return "signed" if (negative.any(axis=FRAME) & bright).any() else "magnitude"
     first = np.argmin(times_ms, axis=1)
@@ -89,7 +91,8 @@ def _of_complex(images: NDArray[Any], times_ms: NDArray[Any], model: SignalModel
         return "complex"
     first, last = np.argmin(times_ms, axis=1), np.argmax(times_ms, axis=1)
     index = np.arange(z.shape[0])
-    turned = np.real(z[index, first] * np.conj(z[index, last])) < 0
+    earliest, latest = (z[index, k].astype(np.complex128) for k in (first, last))  # products leave single precision's range
+    turned = np.real(earliest * np.conj(latest)) < 0
     return "complex" if turned[bright].mean() >= NEGATIVE_SHARE else "magnitude"
 
 

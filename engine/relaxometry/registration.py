@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
-from engine.core.errors import DependencyError
+from engine.core.errors import DependencyError, ShapeError
 from engine.core.types import Bool, Float
 
 Registration = Callable[[int, NDArray[np.float32], NDArray[np.float32]], Float]
@@ -41,7 +41,7 @@ SHORTEST_STEP = 1e-3
 LEAST_PIXELS = 30
 
 
-def deformable(_region: Bool) -> Registration:
+def deformable(region: Bool) -> Registration:
     """Return the registration by iterative Lucas-Kanade optical flow (Le Besnerais and Champagnat, ICIP 2005) of scikit-image.
 
     Images with a side above :data:`FINEST` pixels are registered on a coarser grid: tissue moves as smoothly there, and each call
@@ -51,7 +51,14 @@ def deformable(_region: Bool) -> Registration:
     ------
     DependencyError
         scikit-image is not installed.
+    ShapeError
+        The images are less than two pixels high or wide: there is no gradient.
     """
+    if min(region.shape) < 2:
+        raise ShapeError(
+            f"the images are too small for deformable registration (expected 2 x 2 or more / found {region.shape}, axes y, x)",
+            "Fit them without motion correction.",
+        )
     try:
         from skimage.registration import optical_flow_ilk
     except ImportError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import math
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -66,8 +67,11 @@ def contradictions(config: TrainConfig) -> Iterator[Problem]:
         if not found:
             yield from _network(config, spec, network_config)
             yield from _losses(config, spec, network_config)
-    for part in (*config.data.sources, *config.data.validation):
-        yield from _source(part, spec)
+    if not config.data.sources:
+        yield Problem(("data.sources",), "data.sources are empty (expected at least one)", "Use for example phantom:cine.")
+    for field, parts in (("data.sources", config.data.sources), ("data.validation", config.data.validation)):
+        for part in parts:
+            yield from _source(part, spec, field)
     yield from _crops(config)
     yield from _optimiser(config)
     yield from _machine(config)
@@ -167,8 +171,8 @@ def _losses(config: TrainConfig, spec: ModelSpec, network_config: Any) -> Iterat
         except InputError as error:
             yield Problem((field,), error.message, error.hint)
             continue
-        if weight < 0:
-            yield Problem((field,), f"{field} = {weight:g} (expected 0 or more)", "Give it a positive weight.")
+        if not 0 <= weight < math.inf:
+            yield Problem((field,), f"{field} = {weight:g} (expected a finite number, 0 or more)", "Give it a positive weight.")
         if spec is MAPPING and name not in MAPPING_LOSSES:
             message = f"{field} compares images, model.network = {spec.name} makes maps"
             yield Problem((field, "model.network"), message, f"Use {', '.join(MAPPING_LOSSES)}.")
@@ -200,9 +204,12 @@ def _mapping_weights(config: TrainConfig) -> Iterator[Problem]:
         yield Problem(("model.mapping",), message, f"Choose weights of {MAPPING.name}.")
 
 
-def _source(part: SourcePart, spec: ModelSpec | None) -> Iterator[Problem]:
+def _source(part: SourcePart, spec: ModelSpec | None, field: str) -> Iterator[Problem]:
     """Yield what can be told about a source without opening its files."""
-    place, field = part.location, "data.sources"
+    place = part.location
+    if not place.removeprefix(MOVING).strip():
+        yield Problem((field,), f"{field} has an entry without a place (found location = {place!r})", "Name a file or a folder.")
+        return
     if place.startswith(PHANTOM):
         kind = place.removeprefix(PHANTOM)
         kinds = [one.value for one in Kind if one is not Kind.UNKNOWN]
@@ -210,7 +217,7 @@ def _source(part: SourcePart, spec: ModelSpec | None) -> Iterator[Problem]:
             message = f"there is no phantom of {kind} (expected {', '.join(kinds)})"
             yield Problem((field,), message, "Write for example phantom:cine.")
         elif spec is not None and kind not in spec.kinds:
-            yield wrong_kind(place, [kind], spec)
+            yield wrong_kind(place, [kind], spec, field)
         return
     if place.startswith(SAMPLE):
         known = [sample.name for sample in samples()]
@@ -226,10 +233,10 @@ def _source(part: SourcePart, spec: ModelSpec | None) -> Iterator[Problem]:
         yield Problem((field,), message, "Check the path in the configuration.")
 
 
-def wrong_kind(source: str, kinds: list[str], spec: ModelSpec) -> Problem:
+def wrong_kind(source: str, kinds: list[str], spec: ModelSpec, field: str = "data.sources") -> Problem:
     """Return what to say when a source holds series of kinds that a network is not made for."""
     message = f"{source} holds {', '.join(kinds)}, model.network = {spec.name} is made for {', '.join(spec.kinds)}"
-    return Problem(("data.sources", "model.network"), message, "Choose other data or another network.")
+    return Problem((field, "model.network"), message, "Choose other data or another network.")
 
 
 def _crops(config: TrainConfig) -> Iterator[Problem]:

@@ -18,7 +18,7 @@ from engine.datasets.augment import Augmentation
 from engine.datasets.masks import Masks
 
 OPTIMISERS = ("adam", "adamw")
-SCHEDULES = ("constant", "cosine", "step", "poly")
+SCHEDULES = ("constant", "cosine", "step", "poly", "wsd")
 PRECISIONS = ("float32", "bfloat16", "float16")
 MODES = ("supervised", "self")
 CASCADES = ("last", "all", "log")
@@ -82,10 +82,21 @@ class OptimiserPart:
     learning_rate: float = field(default=1e-3, metadata=_help("Learning rate", range=(0, 1)))
     betas: tuple[float, float] = field(default=(0.9, 0.999), metadata=_help("Decay of the moments"))
     weight_decay: float = field(default=0.0, metadata=_help("Weight decay (AdamW only)", range=(0, 1)))
-    schedule: str = field(default="cosine", metadata=_help("How the learning rate falls", choices=SCHEDULES))
+    schedule: str = field(
+        default="cosine",
+        metadata=_help(
+            "How the learning rate falls; wsd (warm-up, stable, decay) holds it and lets it fall at the end, so that a run can be "
+            "made longer before that",
+            choices=SCHEDULES,
+        ),
+    )
     warm_up: int = field(default=50, metadata=_help("Steps until the learning rate is reached", range=(0, 10**6)))
-    lowest: float = field(default=0.01, metadata=_help("Last learning rate as a share of the first (cosine, poly)", range=(0, 1)))
-    decay: float = field(default=0.5, metadata=_help("Factor of each fall (step), power (poly)", range=(0, 10)))
+    lowest: float = field(
+        default=0.01, metadata=_help("Last learning rate as a share of the first (cosine, poly, wsd)", range=(0, 1))
+    )
+    decay: float = field(
+        default=0.5, metadata=_help("Factor of each fall (step), power (poly), share of the steps (wsd)", range=(0, 10))
+    )
     decay_steps: int = field(default=1000, metadata=_help("Steps between falls (step)", range=(1, 10**7)))
     clip: float = field(default=1.0, metadata=_help("Largest norm of the gradient; 0 does not clip", range=(0, 1e6)))
     batch: int = field(default=1, metadata=_help("Examples for one step; their gradients are averaged", range=(1, 4096)))

@@ -13,6 +13,7 @@ from engine.datasets.acquisition import acquire
 from engine.datasets.examples import Example, Stream, make_example
 from engine.datasets.sources import Item, Source, open_source
 from engine.io.contract import OpenOptions
+from engine.losses import LOSSES
 from engine.models.contract import ModelSpec
 from engine.training.checks import wrong_kind
 from engine.training.config import SourcePart, TrainConfig
@@ -37,6 +38,8 @@ def open_data(config: TrainConfig, spec: ModelSpec, sink: Sink, network_config: 
         for name, reason in source.skipped:
             sink({"event": "skipped", "file": name, "reason": reason})
         _check_source(config, spec, source)
+    if config.data.mode == "supervised":
+        _refuse_shared([source for part, source in opened if part.weight > 0], [source for _, source in chosen])
     subjects: set[str] = set()
     held: list[Item] = [item for _, source in chosen for item in source.items]
     if not held:
@@ -91,9 +94,26 @@ def _check_source(config: TrainConfig, spec: ModelSpec, source: Source) -> None:
             f"{source.name} was never fully sampled, and data.mode = supervised needs the truth",
             'Train with data.mode = "self" and losses.kspace_l1_l2: it learns from the samples there are.',
         )
+    asked = [name for name in config.losses if LOSSES.get(name).needs_mapping]
+    if asked and Kind.CINE in source.kinds:
+        raise InputError(
+            f"losses.{asked[0]} holds a series to a signal model of its times; {source.name} of data.sources is a cine",
+            "Leave the term out, or train on molli or t2prep.",
+        )
     wrong = [kind.value for kind in source.kinds if kind is not Kind.UNKNOWN and kind.value not in spec.kinds]
     if wrong:
         raise wrong_kind(source.name, wrong, spec).error()
+
+
+def _refuse_shared(trained: Sequence[Source], held: Sequence[Source]) -> None:
+    """Raise ``InputError`` when the validation would see what is trained on; new subjects of endless sources never are."""
+    one, other = ({(item.subject, item.index) for s in sources if not s.endless for item in s.items} for sources in (trained, held))
+    for subject, index in sorted(one & other, key=str):
+        what = subject if index is None else f"slice {index} of {subject}"
+        raise InputError(
+            f"{what} is in data.sources and in data.validation (expected in one of them)",
+            "Name them apart with slices and leave_out, or leave data.validation empty: subjects are kept out of training then.",
+        )
 
 
 def _held_subjects(sources: Sequence[Source], config: TrainConfig) -> set[str]:

@@ -17,6 +17,7 @@ from engine.core.device import MIB
 from engine.core.types import Kind
 from engine.datasets.examples import Example
 from engine.evaluation.dry_run import Unforeseeable, without_memory
+from engine.losses import LOSSES
 from engine.models.contract import ModelSpec
 from engine.models.parts.checkpointing import recomputing
 from engine.models.parts.mapping import MAPPING
@@ -92,7 +93,7 @@ def one_step(config: TrainConfig, spec: ModelSpec, module: nn.Module, example: E
     if spec is MAPPING or not config.losses:
         loss = (image.abs() - data.truth.abs()).abs().mean()
     else:
-        simple = {name: weight for name, weight in config.losses.items() if not name.startswith("relax_")}
+        simple = {name: weight for name, weight in config.losses.items() if not LOSSES.get(name).needs_mapping}
         loss = total(simple, data, config.cascades)[0] if simple else (image - data.truth).abs().mean()
     loss.backward()  # type: ignore[no-untyped-call]
     return loss.detach()

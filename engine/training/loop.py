@@ -24,7 +24,6 @@ from engine.evaluation.score import score
 from engine.losses import LOSSES, LossInput
 from engine.losses.kspace import predicted
 from engine.models.parts.checkpointing import recomputing
-from engine.training import distributed
 from engine.training.config import OptimiserPart, TrainConfig
 from engine.training.events import Sink, command
 from engine.training.selfsupervised import split_lines
@@ -74,7 +73,7 @@ def fit(state: State, sink: Sink) -> str:
         # Told to stop, it keeps the best there is; what was never scored but at its beginning is scored now.
         if not ended or (ended == "stop" and len(state.history) == 1 and state.step > 0):
             validate(state, sink)
-        ended = ended or distributed.agree(state, _finished(state))
+        ended = ended or state.agree(_finished(state))
         state.ended = ended
         if ended != "discard":
             checkpoint(state)
@@ -260,7 +259,7 @@ def _listen(state: State, seconds: float, sink: Sink) -> bool:
             sink({"event": "resumed", "step": state.step})
         if word == "go" and minutes > 0 and seconds >= 60 * minutes:
             word = "minutes"
-    word = distributed.agree(state, word)
+    word = state.agree(word)
     if word in ("stop", "discard"):
         raise Stopped(word)
     return word == "minutes"
@@ -356,6 +355,9 @@ def learning_rate(part: OptimiserPart, step: int, steps: int) -> float:
     done = (step - part.warm_up) / max(1, steps - part.warm_up)
     if part.schedule == "cosine":
         share = part.lowest + (1 - part.lowest) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+    elif part.schedule == "wsd":
+        fallen = 1 - (steps - step) / max(1.0, part.decay * steps)  # Hu et al., MiniCPM, 2024, section 4: cosine at its end
+        share = part.lowest + (1 - part.lowest) * 0.5 * (1 + math.cos(math.pi * min(1.0, max(0.0, fallen))))
     elif part.schedule == "poly":
         share = part.lowest + (1 - part.lowest) * (1 - min(1.0, done)) ** part.decay
     elif part.schedule == "step":

@@ -6,15 +6,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import engine
 from engine.core.errors import UnknownNameError
-
-FOLDER = Path("resources") / "presets" / "training"
-
-
-def folder() -> Path:
-    """Return where the presets lie."""
-    return Path(engine.__file__).resolve().parent.parent / FOLDER
+from engine.weights.recipes import folder
 
 
 def presets() -> list[dict[str, Any]]:

@@ -51,24 +51,25 @@ def runs() -> list[dict[str, Any]]:
 
     Each is a record of ``folder``, ``name``, ``network``, ``step``, ``steps``, ``best`` score and ``best_step``, ``seconds``,
     ``history`` (validations), ``weights`` (id, None before the end), ``parent`` (what it started from, None), ``ended`` (why, ""
-    before) and ``state``: ``running``, ``interrupted`` (it can be resumed) or ``ended``.
+    before) and ``state``: ``running``, ``interrupted`` (it can be resumed) or ``ended``. What holds no readable run is left out.
     """
     found = []
-    folders = [folder for folder in runs_folder().glob("*") if (folder / LAST).is_file()]
-    for folder in sorted(folders, key=lambda path: (path / LAST).stat().st_mtime, reverse=True):
-        try:
-            about = read_notes(folder / LAST)
-        except FormatError:
-            continue
-        config, ended = about["config"], about.get("ended", "")
-        found.append({
-            "folder": str(folder), "name": config["name"], "network": config["model"]["network"], "step": about["step"],
-            "steps": config["run"]["steps"], "best": about["best"], "best_step": about["best_step"],
-            "seconds": about["spent_seconds"], "history": about["history"], "weights": _result(folder), "ended": ended,
-            "parent": config["model"]["start"] or None,
-            "state": "running" if is_running(folder) else "ended" if ended else "interrupted",
-        })  # fmt: skip
-    return found
+    for folder in runs_folder().glob("*"):
+        # One may be discarded by its process while it is looked at, and what somebody else put there is no run.
+        with contextlib.suppress(OSError, FormatError, KeyError, TypeError):
+            found.append(((folder / LAST).stat().st_mtime, _record(folder, read_notes(folder / LAST))))
+    return [record for _, record in sorted(found, key=lambda one: one[0], reverse=True)]
+
+
+def _record(folder: Path, about: dict[str, Any]) -> dict[str, Any]:
+    config, ended = about["config"], about.get("ended", "")
+    return {
+        "folder": str(folder), "name": config["name"], "network": config["model"]["network"], "step": about["step"],
+        "steps": config["run"]["steps"], "best": about["best"], "best_step": about["best_step"],
+        "seconds": about["spent_seconds"], "history": about["history"], "weights": _result(folder), "ended": ended,
+        "parent": config["model"]["start"] or None,
+        "state": "running" if is_running(folder) else "ended" if ended else "interrupted",
+    }  # fmt: skip
 
 
 def _result(folder: Path) -> str | None:
@@ -124,9 +125,12 @@ def remove_run(folder: Path) -> None:
 def read_run(folder: Path) -> TrainConfig:
     """Return the configuration of a run; raise ``FormatError`` when the folder holds none."""
     try:
-        return from_values(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
+        values = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise FormatError(f"{folder} is not the folder of a run ({error})", "Name a folder below the runs folder.") from error
+    if not isinstance(values, dict):
+        raise FormatError(f"{folder} is not the folder of a run ({CONFIG} holds no table)", "Name a folder below the runs folder.")
+    return from_values(values)
 
 
 def run(config: TrainConfig, folder: Path, sink: Sink, resume: bool = False) -> str | None:
@@ -143,7 +147,7 @@ def run(config: TrainConfig, folder: Path, sink: Sink, resume: bool = False) -> 
         Contradictions, data, memory, disk; the last checkpoint stays.
     """
     keep_heap()
-    with distributed.processes(config) as (rank, world), contextlib.ExitStack() as afterwards:
+    with distributed.processes(config) as (rank, world, words), contextlib.ExitStack() as afterwards:
         sinks: list[Sink] = [sink] if rank == 0 else []
 
         def everyone(event: dict[str, Any]) -> None:
@@ -151,8 +155,10 @@ def run(config: TrainConfig, folder: Path, sink: Sink, resume: bool = False) -> 
                 one(event)
 
         if rank == 0 and resume:
+            check_resume(folder)
             tell(folder, "go")
         state = set_up(config, folder, everyone, resume, rank, world)
+        state.words = words
         if rank == 0:
             (folder / CONTROL).unlink(missing_ok=True)
             (folder / PROCESS).write_text(str(os.getpid()), encoding="utf-8")
@@ -280,6 +286,10 @@ def keep_heap() -> None:
 
 
 def check_resume(folder: Path) -> None:
-    """Raise ``InputError`` when there is nothing to resume in ``folder``."""
+    """Raise ``InputError`` when there is nothing to resume in ``folder``, or another process still trains there."""
     if not (folder / LAST).is_file():
         raise InputError(f"there is nothing to resume in {folder} (expected {LAST})", "Start the run again.")
+    if is_running(folder):
+        raise InputError(
+            f"the run in {folder} is still on", f"Stop it first; if no process trains there, delete its file {PROCESS}."
+        )

@@ -19,6 +19,7 @@ from engine.core.files import replacing
 from engine.datasets.examples import Example, Stream
 from engine.models.contract import ModelSpec
 from engine.training.config import TrainConfig, to_values
+from engine.training.distributed import Words
 
 LAST, BEST = "last.safetensors", "best.safetensors"
 METADATA = "myoscope-run"
@@ -31,7 +32,8 @@ class State:
     ``step`` counts finished optimiser steps; ``ema`` the moving average of the weights (None without); ``best`` the best validation
     score so far and ``best_step`` its step; ``waited`` validations since then; ``history`` one record for each validation;
     ``spent_seconds`` of all sessions; ``ended`` why it came to its end, "" before; ``mapping`` the frozen mapping network that
-    terms of the loss ask; ``scaler`` what keeps gradients in float16's range.
+    terms of the loss ask; ``scaler`` what keeps gradients in float16's range; ``parallel`` the network wrapped for several
+    processes, and ``words`` what the first of them says.
     """
 
     config: TrainConfig
@@ -56,11 +58,16 @@ class State:
     rank: int = 0
     world: int = 1
     parallel: nn.Module | None = None
+    words: Words | None = None
 
     @property
     def runner(self) -> nn.Module:
         """What is called: the network, or the network wrapped for several processes."""
         return self.parallel or self.module
+
+    def agree(self, word: str) -> str:
+        """Return the word of the first process, in all of them: they stop at the same step."""
+        return word if self.words is None else self.words.agree(word)
 
     def weights(self) -> dict[str, Tensor]:
         """Return the weights that are validated and kept: the moving average where there is one."""

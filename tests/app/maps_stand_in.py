@@ -77,6 +77,12 @@ class MapsStandIn:
         if times.max() < 30:
             raise InputError(f"the times look like seconds (expected milliseconds / found up to {times.max():g})", "Times 1000.")
         report.step(1, 2, "fitting")
+        displacement = None
+        if request.motion != "none":
+            # The first slice moves by a pixel, the others are not helped.
+            displacement = np.zeros((*images.shape[:2], 2, *images.shape[2:]), np.float32)
+            displacement[0, :, 0] = 1
+            images = np.concatenate([np.roll(images[:1], -1, axis=-2), images[1:]])
         top = np.abs(images).max(axis=1).astype(np.float32)
         reason = np.where(top < 0.05 * top.max(), Reason.BACKGROUND, Reason.VALID).astype(np.uint8)
         reason[:, 3, 3] = Reason.BOUND
@@ -90,6 +96,7 @@ class MapsStandIn:
         return MapSet(
             maps, request.model, title, times, ones * np.float32(0.99), ones * np.float32(3), reason * 0, reason, images,
             kind, tuple(slices), voxel_mm, seconds=0.02, notes=("a note",),
+            displacement=displacement,
         )  # fmt: skip
 
     def fit_pixel(self, maps, slice_index, y, x):

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QComboBox
 
 from app.display.frames import REFERENCE
 from engine import api
 from engine.core.types import ImageSeries, Kind
-from tests.app.test_real_engine import PATIENCE_MS, folder, picture  # noqa: F401
+from tests.app.test_real_engine import PATIENCE_MS, Pulse, folder, picture  # noqa: F401
 
 pytestmark = pytest.mark.slow
 TIMES = np.array([100, 180, 260, 1100, 1180, 1260, 2100, 2180, 3100, 4100, 5100], np.float32)
@@ -73,6 +73,62 @@ def test_a_sample_becomes_a_map_with_curves_and_its_pictures(maps, qtbot, folder
     found = curve.fit.parameters["t1_ms"]
     assert found[1] < found[0] < found[2]
     assert found[0] == pytest.approx(result.maps.main.values[1, 115, 150], rel=1e-3), "the curve is that of the map's pixel"
+
+
+def choose_motion(window, how):
+    box = window.findChild(QComboBox, "maps.motion")
+    box.setCurrentIndex(box.findData(how))
+    box.activated.emit(box.currentIndex())
+    QApplication.processEvents()
+
+
+@pytest.mark.parametrize("how", ["rigid", "deformable"])
+def test_motion_correction_leaves_the_window_free_is_cancelled_and_flipped(maps, qtbot, folder, how, record_property):  # noqa: F811
+    add(maps, api.open_sample("kidney_molli"), qtbot)
+    click(maps, qtbot, 150, 115)
+    choose_motion(maps, how)
+    button, case = maps.maps.fit_panel.button, maps.session.current
+    without = case.maps
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    qtbot.wait(1000)
+    assert maps.maps.fit.running
+    picture(maps, folder / f"maps_{how}_running.png")
+    began = time.monotonic()
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not maps.maps.fit.running, timeout=PATIENCE_MS)
+    cancelled = time.monotonic() - began
+    assert cancelled < 2
+    assert case.maps is without, "a cancelled fit leaves its old maps"
+
+    pulse = Pulse()
+    pulse.start()
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not maps.maps.fit.running, timeout=PATIENCE_MS)
+    pulse.stop()
+    own = np.array(pulse.own_ms)
+    told = f"{how}: cancelled in {cancelled:.2f} s; 10 ms timer p99 {np.percentile(own, 99):.0f} ms, max {own.max():.0f} ms"
+    record_property("motion", told)
+    sys.stdout.write(f"\n{told}\n")
+    assert np.percentile(own, 99) < 60, told
+
+    (result,) = case.maps
+    moved = result.maps.displacement.any(axis=(1, 2, 3, 4))
+    valid = result.maps.valid & result.before.valid
+    # Without a region the body as a whole does not move; breathing moves the kidneys in it.
+    assert moved.any() == (how == "deformable")
+    for index in np.flatnonzero(moved):
+        after, before = (m.residual[index][valid[index]] for m in (result.maps, result.before))
+        assert np.mean(after**2) < np.mean(before**2)
+    maps.maps.maps.set_slice(int(np.flatnonzero(moved)[-1]) if moved.any() else 0)
+    for theme in ("dark", "light"):
+        maps.set_theme(theme)
+        qtbot.waitUntil(lambda: not maps.runner.active(), timeout=PATIENCE_MS)
+        corrected = picture(maps, folder / f"maps_{how}_{theme}.png")
+        QTest.keyPress(maps, Qt.Key.Key_F)
+        qtbot.waitUntil(lambda: maps.maps.maps.curves[0].title.endswith("uncorrected"), timeout=PATIENCE_MS)
+        assert (picture(maps, folder / f"maps_{how}_before_{theme}.png") != corrected).any()
+        QTest.keyRelease(maps, Qt.Key.Key_F)
+        qtbot.waitUntil(lambda: maps.maps.maps.curves[0].title == "Images", timeout=PATIENCE_MS)
 
 
 def test_segments_of_known_tissue(maps, qtbot, folder):  # noqa: F811

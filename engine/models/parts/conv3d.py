@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engine.core.jobs import Check
 from engine.models.blocks import MACS_AT_ONCE, channels_last
 from engine.models.parts import forms
 
-Check = Callable[[], None]
 VALUES_AT_ONCE = 1 << 24  # of the padded input between two looks at the cancel button: 64 MiB
 
 

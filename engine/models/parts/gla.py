@@ -6,18 +6,15 @@ Source: C. Liu, "Accelerated Cardiac MRI T1 Mapping Reconstruction Using Gated L
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.core.jobs import Check
 from engine.models.parts import forms, stripes
 from engine.models.parts.conv_gru import EdgeConv, memory_format
 
 RANK_FLOOR = 0.01  # of the largest singular value: smaller ones do not count in the rank that stages report
-
-Check = Callable[[], None]
 
 
 class GLAUnit(nn.Module):

@@ -14,19 +14,17 @@ variational network). The sign in front of the network's residual r is "+" here;
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from engine.core.axes import COIL
+from engine.core.jobs import Check
 from engine.models.parts import forms
 from engine.models.parts.consistency import binary
 from engine.physics.coils import combine, expand
 from engine.physics.fourier import fft2c, ifft2c
 from engine.physics.operator import SenseOperator
-
-Check = Callable[[], None]
 
 
 class KSpaceIterate(ABC):

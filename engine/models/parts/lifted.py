@@ -7,7 +7,7 @@ the imaginary ones, so that C channels are C / 2 complex images: the layers and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 
 import torch
@@ -15,13 +15,12 @@ from torch import Tensor, nn
 
 from engine.core.axes import COIL, KSPACE_FRAME
 from engine.core.errors import InputError, ShapeError
+from engine.core.jobs import Check
 from engine.models.blocks import channels_last, complex_to_pairs, pairs_to_complex
 from engine.models.contract import ReconInput
 from engine.models.parts import forms
 from engine.models.parts.consistency import require_binary
 from engine.physics.operator import SenseOperator
-
-Check = Callable[[], None]
 
 
 class ConvPair(nn.Sequential):

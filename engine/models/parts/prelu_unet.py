@@ -6,16 +6,14 @@ convolution and a last activation belong to the network although nothing reads t
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
 from engine.core.axes import KX, KY
+from engine.core.jobs import Check
 from engine.models.blocks import channels_last
 from engine.models.parts import forms
 
-Check = Callable[[], None]
 UNREAD = ("downs.2.", "act.")
 
 

@@ -7,7 +7,6 @@ slope is shared by all blocks of all U-Nets of a network, except the first block
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.core.jobs import Check, no_check
 from engine.models.parts import forms
 from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.frames import in_chunks
@@ -24,12 +24,7 @@ PADDING = 8
 REDUCTION = 4  # of the channels inside the attention
 SLOPE = 0.25
 
-Check = Callable[[], None]
 Triple = tuple[int, int, int]
-
-
-def no_check() -> None:
-    """Never cancel."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,15 +17,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.core.jobs import Check, no_check
 from engine.models.parts import forms
 
 Frames = list[Tensor]
 Direction = Literal["forward", "backward", "both"]
-Check = Callable[[], None]
-
-
-def no_check() -> None:
-    """Never cancel."""
 
 
 def to_frames(images: Tensor, batch: int) -> Frames:

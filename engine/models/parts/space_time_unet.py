@@ -7,19 +7,16 @@ repeated along the readout.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.core.axes import FRAME, X, Y
+from engine.core.jobs import Check
 from engine.models.blocks import channels_last
 from engine.models.parts.conv3d import convolve3d
 from engine.models.parts.padding import extend, pad_to_multiple
 from engine.models.parts.unet import norm_leaky, standardise
-
-Check = Callable[[], None]
 
 
 class FactorisedConv(nn.Module):

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
+from engine.core.jobs import Check
 from engine.models.parts import forms
 from engine.physics.svt import casorati_threshold, relative_threshold
-
-Check = Callable[[], None]
 
 
 def lower_frames(images: Tensor, fraction: Tensor, check: Check) -> Tensor:

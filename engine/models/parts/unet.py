@@ -11,7 +11,6 @@ is computed by :class:`_NormLeaky`, as the library's own one takes two to five t
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.core.errors import InputError, ShapeError
+from engine.core.jobs import Check
 from engine.models import blocks
 from engine.models.blocks import channels_last
 from engine.models.parts import forms
@@ -32,8 +32,6 @@ _CHUNK_VALUES = {"cpu": 1 << 22, "cuda": 1 << 29}
 
 # Values that are normalised at once on a CPU: they stay in its cache.
 _CACHED_VALUES = 1 << 20
-
-Check = Callable[[], None]
 
 
 def norm_leaky(features: Tensor, slope: float = SLOPE) -> Tensor:

@@ -44,7 +44,7 @@ def read(path: Path) -> Published:
     raise CheckpointMismatch(
         f"{path.name} is no network of DIRECT that is known here (expected one of {', '.join(NETWORKS)} / found "
         f"{', '.join(sorted(state)[:3])})",
-        "Other programs have other sources: `myoscope weights import --help`.",
+        "Other programs have other sources: `myoscope weights sources`.",
     )
 
 

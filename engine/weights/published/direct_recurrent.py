@@ -72,7 +72,7 @@ def _sizes(state: State, what: str) -> tuple[dict[str, Any], int]:
             "How often they are used is not written in the file; only networks with time steps of their own can be imported.",
         )
     widths: list[int] = []
-    while (conv := state.get(f"initializer.conv_blocks.{len(widths)}.1.weight")) is not None:
+    while (conv := state.get(f"initializer.conv_blocks.{len(widths)}.1.weight")) is not None and conv.ndim:
         widths.append(int(conv.shape[0]))
     used = int(output.shape[1])
     multiscale = next((n for n in range(1, len(widths) + 1) if sum(widths[-n:]) == used), 0)

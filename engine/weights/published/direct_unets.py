@@ -57,7 +57,7 @@ def vsharp(state: State, what: str) -> tuple[Tensors, dict[str, Any]]:
     """
     channels, out_channels, filters, pools = unet_sizes(state, "denoiser_blocks.0.", what)
     widths: list[int] = []
-    while (conv := state.get(f"initializer.conv_blocks.{len(widths)}.1.weight")) is not None:
+    while (conv := state.get(f"initializer.conv_blocks.{len(widths)}.1.weight")) is not None and conv.ndim:
         widths.append(int(conv.shape[0]))
     steps, dimensions = int(state["rho"].size), state["denoiser_blocks.0.down_sample_layers.0.layers.0.weight"].ndim - 2
     shares = count(state, r"denoiser_blocks\.(\d+)\.") == 1 < steps

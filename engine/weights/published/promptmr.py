@@ -28,10 +28,9 @@ def _sizes(state: State, root: str) -> dict[str, Any]:
 
     def shape(name: str) -> tuple[int, ...]:
         value = state.get(f"{root}.{name}")
-        if value is None:
-            raise CheckpointMismatch(
-                f"this is not a PromptMR (expected a tensor {root}.{name} / found {', '.join(sorted(state)[:3])})", HINT
-            )
+        if value is None or value.ndim == 0:
+            found = ", ".join(sorted(state)[:3]) if value is None else "a single number"
+            raise CheckpointMismatch(f"this is not a PromptMR (expected a tensor {root}.{name} / found {found})", HINT)
         return value.shape
 
     def count(stem: str) -> int:

@@ -131,15 +131,29 @@ def _tensors(value: Any, name: str, sections: Iterable[str]) -> dict[str, NDArra
     result: dict[str, NDArray[Any]] = {}
     for key, tensor in found.items():
         if isinstance(key, str) and isinstance(tensor, torch.Tensor):
-            tensor = tensor.detach()
-            plain = tensor.to(torch.float32) if tensor.is_floating_point() else tensor
-            result[key] = np.ascontiguousarray(plain.numpy()).reshape(tuple(tensor.shape))
+            if tensor.layout is not torch.strided or tensor.is_meta or tensor.is_quantized:
+                raise FormatError(
+                    f"{key} in {name} is no plain array of numbers (expected a dense tensor with values / found {_kind(tensor)})",
+                    "Have its authors' program save the network's state with dense tensors of floating-point numbers.",
+                )
+            plain = tensor.detach()
+            if plain.is_floating_point():
+                plain = plain.to(torch.float32)
+            elif plain.is_complex():
+                plain = plain.to(torch.complex64).resolve_conj()
+            result[key] = np.ascontiguousarray(plain.resolve_neg().numpy()).reshape(tuple(tensor.shape))
     if not result:
         raise FormatError(
             f"{name} holds no network (expected tensors by name / found {type(value).__name__})",
             "Choose the checkpoint itself, not the optimiser's state or a list of files.",
         )
     return result
+
+
+def _kind(tensor: Any) -> str:
+    return (
+        "no values" if tensor.is_meta else "a quantised one" if tensor.is_quantized else str(tensor.layout).removeprefix("torch.")
+    )
 
 
 def without_prefix(state: Mapping[str, NDArray[Any]], *prefixes: str) -> dict[str, NDArray[Any]]:

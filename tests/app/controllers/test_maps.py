@@ -426,6 +426,35 @@ def test_the_flip_shows_the_reference_in_place(opened, qtbot):
     assert grid.pane(key).frame.title == "CG-SENSE"
 
 
+def test_the_flip_shows_maps_and_curve_before_motion_correction(opened, qtbot):
+    maps, case = opened.maps.maps, opened.session.current
+    click(qtbot, opened, 8, 5)
+    opened.maps.fit_panel.changed.emit("change the motion correction", {"motion": "rigid"})
+    opened.maps.fit.run()
+    wait(qtbot, opened)
+    (made,) = case.maps
+    corrected, scale = maps.display.display.panes[0], maps.display.scale
+    assert corrected.badges == ("motion corrected",)
+    assert maps.curves[0].fit.samples == pytest.approx(case.data.images[0, :, 6, 8])
+
+    opened.maps.set_flip(True)
+    wait(qtbot, opened)
+    before = maps.display.display.panes[0]
+    assert (before.title, before.badges) == ("Images, uncorrected", ())
+    assert before.image[5, 8] == made.before.main.values[0, 5, 8] != made.maps.main.values[0, 5, 8] == corrected.image[5, 8]
+    assert maps.display.scale == scale
+    assert maps.curves[0].title == "Images, uncorrected"
+    assert maps.curves[0].fit.samples == pytest.approx(case.data.images[0, :, 5, 8])
+
+    opened.maps.set_flip(False)
+    wait(qtbot, opened)
+    assert maps.display.display.panes[0].image is corrected.image
+    assert maps.curves[0].fit.samples == pytest.approx(case.data.images[0, :, 6, 8])
+    maps.set_slice(1)
+    wait(qtbot, opened)
+    assert maps.display.display.panes[0].badges == ("motion correction did not help: as measured",)
+
+
 def test_tools_do_not_move_the_pixel(opened, qtbot):
     click(qtbot, opened, 8, 5)
     opened.maps.maps.set_tool(Tool.ENDO)

@@ -52,6 +52,17 @@ def test_values_are_nan_where_the_fit_does_not_hold():
     assert not image.flags.writeable
 
 
+@pytest.mark.parametrize("layer", [Layer.VALUE, Layer.SD])
+def test_colours_stay_while_other_maps_stand_in_their_place(layer):
+    usual, other = snapshot(), snapshot(MapEntry(REFERENCE, "Reference", maps(9000.0)), MapEntry("r1", "CG", maps(9900.0)))
+    view = MapView(layer=layer, difference=True)
+    kept, moved = resolve_maps(usual, view, ViewState()), resolve_maps(other, view, ViewState())
+    flipped = resolve_maps(other, view, ViewState(), usual.entries)
+    assert flipped.scale == kept.scale != moved.scale
+    assert flipped.lower == kept.lower
+    assert flipped.display.panes[0].image[3, 4] == moved.display.panes[0].image[3, 4]
+
+
 def test_unchanged_pictures_are_the_same_objects():
     held = snapshot()
     one, other = (resolve_maps(held, MapView(), ViewState()) for _ in range(2))

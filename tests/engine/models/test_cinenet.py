@@ -7,7 +7,6 @@ import torch
 from torch.nn import functional
 
 from engine.core.errors import Cancelled, InputError
-from engine.core.jobs import CancelToken, Reporter
 from engine.models import MODELS, ReconInput
 from engine.models.cinenet import CineNet, CineNetConfig
 from engine.models.parts.forms import plain_forms
@@ -15,7 +14,7 @@ from engine.physics.operator import SenseOperator
 from engine.weights.published.torch_file import read_state
 from engine.weights.published.unet_names import unet_names
 from tests.engine.models.unet_golden import recorded, run, turned
-from tests.engine.models.varnet_problem import Stages, moved, problem, relative
+from tests.engine.models.varnet_problem import CancelAt, Stages, moved, problem, relative
 
 
 def tiny(**settings):
@@ -175,17 +174,8 @@ def test_the_penalty_learns_through_the_step_sizes():
 
 
 def test_cancel_is_answered_inside_a_cascade():
-    class Counting(Reporter):
-        checks = 0
-
-        def check(self):
-            self.checks += 1
-            if self.checks == 12:
-                self.token.cancel()
-            super().check()
-
     kspace, operator = problem()
-    report = Counting(None, CancelToken())
+    report = CancelAt(12)
     with pytest.raises(Cancelled), torch.no_grad():
         tiny()(ReconInput(kspace, operator, report=report))
     assert report.checks == 12

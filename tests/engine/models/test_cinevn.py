@@ -7,7 +7,6 @@ import torch
 from torch.nn import functional
 
 from engine.core.errors import Cancelled, InputError
-from engine.core.jobs import CancelToken, Reporter
 from engine.models import MODELS, ReconInput
 from engine.models.cinevn import CineVN, CineVNConfig
 from engine.models.parts import checkpointing
@@ -16,7 +15,7 @@ from engine.physics.coils import combine, expand
 from engine.physics.fourier import fft2c, ifft2c
 from engine.physics.operator import SenseOperator
 from tests.engine.models.unet_golden import imported, recorded, run, turned
-from tests.engine.models.varnet_problem import Stages, moved, problem, relative
+from tests.engine.models.varnet_problem import CancelAt, Stages, moved, problem, relative
 
 
 def tiny(**settings):
@@ -211,17 +210,8 @@ def test_stages_hold_the_image_and_the_weights_of_every_cascade():
 
 
 def test_cancel_is_answered_inside_a_cascade():
-    class Counting(Reporter):
-        checks = 0
-
-        def check(self):
-            self.checks += 1
-            if self.checks == 20:
-                self.token.cancel()
-            super().check()
-
     kspace, operator = problem()
-    report = Counting(None, CancelToken())
+    report = CancelAt(20)
     with pytest.raises(Cancelled), torch.no_grad():
         tiny()(ReconInput(kspace, operator, report=report))
     assert report.checks == 20

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from engine.core.errors import Cancelled, InputError
-from engine.core.jobs import CancelToken, Reporter
 from engine.models import MODELS, ReconInput
 from engine.models.e2e_varnet import E2EVarNet, E2EVarNetConfig
 from engine.models.parts import sensitivity
@@ -16,7 +15,7 @@ from engine.physics.coils import combine, expand, rss
 from engine.physics.fourier import fft2c, ifft2c
 from engine.physics.operator import SenseOperator
 from tests.engine.models.unet_golden import imported, recorded, run, turned
-from tests.engine.models.varnet_problem import Stages, moved, problem, relative
+from tests.engine.models.varnet_problem import CancelAt, Stages, moved, problem, relative
 
 TINY = E2EVarNetConfig(cascades=3, filters=3, pools=1, maps_filters=2, maps_pools=1)
 FORMS = [("fastmri", "network"), ("fastmri", "given"), ("direct", "network"), ("direct", "given")]
@@ -183,17 +182,8 @@ def test_stages_hold_image_step_size_and_residual_of_every_cascade():
 
 
 def test_cancel_is_answered_inside_a_unet():
-    class Counting(Reporter):
-        checks = 0
-
-        def check(self):
-            self.checks += 1
-            if self.checks == 12:
-                self.token.cancel()
-            super().check()
-
     kspace, operator = problem()
-    report = Counting(None, CancelToken())
+    report = CancelAt(12)
     with pytest.raises(Cancelled), torch.no_grad():
         tiny()(ReconInput(kspace, operator, report=report))
     assert report.checks == 12

@@ -7,7 +7,6 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from engine.core.errors import Cancelled, InputError, ShapeError
-from engine.core.jobs import CancelToken, Reporter
 from engine.models import MODELS, ReconInput
 from engine.models.gla_varnet import GLAVarNet, GLAVarNetConfig
 from engine.models.parts import checkpointing, frames
@@ -15,7 +14,7 @@ from engine.models.parts.forms import plain_forms
 from engine.physics.coils import combine, expand
 from engine.physics.fourier import fft2c, ifft2c
 from tests.engine.models.gla_equations import equations
-from tests.engine.models.varnet_problem import Stages, convolution_macs, moved, problem, relative
+from tests.engine.models.varnet_problem import CancelAt, Stages, convolution_macs, moved, problem, relative
 
 TINY = GLAVarNetConfig(steps=3, channels=5)
 
@@ -132,19 +131,10 @@ def test_frames_in_parts_and_steps_computed_twice_change_nothing(monkeypatch):
 
 
 def test_cancel_is_answered_inside_a_step():
-    class Counting(Reporter):
-        checks = 0
-
-        def check(self):
-            self.checks += 1
-            if self.checks == 5:
-                self.token.cancel()
-            super().check()
-
     kspace, operator = problem()
     stages = Stages()
     with pytest.raises(Cancelled), torch.no_grad():
-        GLAVarNet(TINY).double()(ReconInput(kspace, operator, report=Counting(None, CancelToken()), stages=stages))
+        GLAVarNet(TINY).double()(ReconInput(kspace, operator, report=CancelAt(5), stages=stages))
     assert not stages
 
 

@@ -19,9 +19,8 @@ from tests.engine.models.unrolled import (
     problem,
     psnr,
     relative,
-    released_input,
+    released_image,
     released_network,
-    released_output,
     with_stages,
 )
 
@@ -106,15 +105,8 @@ def test_sizes_below_one_are_refused(name):
 @pytest.mark.shared
 @pytest.mark.parametrize("plain", [False, True])
 def test_released_weights_give_the_recorded_output(shared, plain):
-    folder = shared / RELEASED / "ista-net-plus-vista-8"
-    network, data = released_network(folder), released_input(shared)
-    with torch.inference_mode():
-        if plain:
-            with plain_forms():
-                image = network(data)
-        else:
-            image = network(data)
-    assert relative(image, released_output(folder)) < 2e-5
+    image, expected = released_image(shared, "ista-net-plus-vista-8", plain)
+    assert relative(image, expected) < 2e-5
 
 
 @pytest.mark.shared

@@ -8,13 +8,13 @@ import torch
 from torch.nn import functional
 
 from engine.core.errors import Cancelled, InputError
-from engine.core.jobs import CancelToken, Reporter
 from engine.core.requests import MaskRequest
 from engine.models import MODELS, ReconInput
 from engine.models.jotlasnet import JotlasNet, JotlasNetConfig
 from engine.physics.operator import SenseOperator
 from engine.sampling import make_mask
 from tests.engine.models.published import as_checkpoint, imported_network
+from tests.engine.models.varnet_problem import CancelAt
 
 RELEASED = "golden/released"
 
@@ -157,17 +157,8 @@ def test_stages_hold_the_image_and_both_branches_of_every_cell():
 
 
 def test_cancel_is_answered_inside_a_cell():
-    class Counting(Reporter):
-        checks = 0
-
-        def check(self):
-            self.checks += 1
-            if self.checks == 9:
-                self.token.cancel()
-            super().check()
-
     kspace, mask, maps = problem()
-    report = Counting(None, CancelToken())
+    report = CancelAt(9)
     seen = []
     with pytest.raises(Cancelled), torch.no_grad():
         perturbed(JotlasNetConfig(cells=2, channels=4))(

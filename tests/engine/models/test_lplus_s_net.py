@@ -11,17 +11,13 @@ from engine.models.lplus_s_net import LplusSNetConfig
 from engine.models.parts.forms import plain_forms
 from engine.physics.operator import SenseOperator
 from tests.engine.models.unrolled import (
-    RELEASED,
     Textbook,
     cell_of,
     perturbed,
-    porcine,
     problem,
-    psnr,
     relative,
-    released_input,
-    released_network,
-    released_output,
+    released_image,
+    released_psnr,
     with_stages,
 )
 
@@ -100,15 +96,8 @@ def test_another_output_is_refused():
 @pytest.mark.shared
 @pytest.mark.parametrize("plain", [False, True])
 def test_released_weights_give_the_recorded_output(shared, plain):
-    folder = shared / RELEASED / "lpluss-net-vista-8"
-    data, expected = released_input(shared), released_output(folder)
-    with torch.inference_mode():
-        if plain:
-            with plain_forms():
-                image = released_network(folder, output="complex")(data)
-        else:
-            image = released_network(folder, output="complex")(data)
-        magnitude = released_network(folder)(data)
+    image, expected = released_image(shared, "lpluss-net-vista-8", plain, output="complex")
+    magnitude, _ = released_image(shared, "lpluss-net-vista-8", plain)
     assert relative(image, expected) < 1e-4
     assert relative(magnitude, expected.abs()) < 1e-4
 
@@ -116,7 +105,4 @@ def test_released_weights_give_the_recorded_output(shared, plain):
 @pytest.mark.shared
 def test_released_weights_lift_the_porcine_cine(shared):
     # The fixture: 15.35 -> 31.50 dB with a mask and coils of its own; 14.9 -> 29.1 with ours.
-    data, truth = porcine(shared)
-    with torch.inference_mode():
-        image = released_network(shared / RELEASED / "lpluss-net-vista-8")(data)
-    assert psnr(image, truth) > 28.8
+    assert released_psnr(shared, "lpluss-net-vista-8") > 28.8

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from engine.core.errors import Cancelled, InputError
-from engine.core.jobs import CancelToken, Reporter
 from engine.models import MODELS, ReconInput
 from engine.models.parts import checkpointing, frames
 from engine.models.parts.forms import plain_forms
@@ -16,7 +15,7 @@ from engine.physics.coils import combine, expand
 from engine.physics.fourier import fft2c, ifft2c
 from engine.physics.operator import SenseOperator
 from engine.weights.published.direct import read
-from tests.engine.models.varnet_problem import Stages, convolution_macs, moved, problem, relative
+from tests.engine.models.varnet_problem import CancelAt, Stages, convolution_macs, moved, problem, relative
 
 TINY = RecurrentVarNetConfig(steps=3, hidden=6, layers=3, initialiser=(4, 4, 5, 5), multiscale=2)
 
@@ -171,19 +170,10 @@ def test_maps_of_the_network_learn_with_it():
 
 
 def test_cancel_is_answered_inside_a_step():
-    class Counting(Reporter):
-        checks = 0
-
-        def check(self):
-            self.checks += 1
-            if self.checks == 12:
-                self.token.cancel()
-            super().check()
-
     kspace, operator = problem()
     stages = Stages()
     with pytest.raises(Cancelled), torch.no_grad():
-        moved(RecurrentVarNet(TINY))(ReconInput(kspace, operator, report=Counting(None, CancelToken()), stages=stages))
+        moved(RecurrentVarNet(TINY))(ReconInput(kspace, operator, report=CancelAt(12), stages=stages))
     assert not stages
 
 

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from engine.core.errors import InputError
+from engine.core.jobs import no_check
 from engine.models import MODELS, ReconInput
 from engine.models.parts.forms import plain_forms
-from engine.models.parts.recurrent import no_check, to_frames
+from engine.models.parts.recurrent import to_frames
 from engine.models.unet3d import UNet3dConfig, UNet3dMR
 from engine.physics.operator import SenseOperator
 

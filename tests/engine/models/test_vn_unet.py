@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from engine.core.errors import Cancelled, InputError, ShapeError
-from engine.core.jobs import CancelToken, Reporter
 from engine.models import MODELS, ReconInput
 from engine.models.parts.forms import plain_forms
 from engine.models.vn_unet import VNUNet, VNUNetConfig
@@ -14,7 +13,7 @@ from engine.physics.coils import combine, expand, rss
 from engine.physics.fourier import fft2c, ifft2c
 from engine.physics.operator import SenseOperator
 from tests.engine.models.unet_golden import imported, recorded, run
-from tests.engine.models.varnet_problem import Stages, moved, problem, relative
+from tests.engine.models.varnet_problem import CancelAt, Stages, moved, problem, relative
 
 FRAMES = 3
 
@@ -149,17 +148,8 @@ def test_another_number_of_frames_is_refused(frames):
 
 
 def test_cancel_is_answered_inside_a_unet():
-    class Counting(Reporter):
-        checks = 0
-
-        def check(self):
-            self.checks += 1
-            if self.checks == 12:
-                self.token.cancel()
-            super().check()
-
     kspace, operator = problem(frames=FRAMES)
-    report = Counting(None, CancelToken())
+    report = CancelAt(12)
     with pytest.raises(Cancelled), torch.no_grad():
         tiny()(ReconInput(kspace, operator, report=report))
     assert report.checks == 12

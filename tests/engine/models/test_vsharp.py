@@ -10,7 +10,6 @@ import torch
 from torch.nn import functional
 
 from engine.core.errors import Cancelled, InputError
-from engine.core.jobs import CancelToken, Reporter
 from engine.models import MODELS, ReconInput
 from engine.models.parts.forms import plain_forms
 from engine.models.vsharp import VSharp, VSharpConfig
@@ -18,7 +17,7 @@ from engine.physics.coils import combine, expand
 from engine.physics.fourier import fft2c, ifft2c
 from engine.physics.operator import SenseOperator
 from tests.engine.models.unet_golden import imported, recorded, run, turned
-from tests.engine.models.varnet_problem import Stages, moved, problem, relative
+from tests.engine.models.varnet_problem import CancelAt, Stages, moved, problem, relative
 
 TINY = VSharpConfig(steps=3, dc_steps=2, filters=2, pools=1, initialiser=(2, 3), dilations=(1, 2))
 
@@ -157,17 +156,8 @@ def test_penalties_start_where_they_can_be_divided_by():
 
 
 def test_cancel_is_answered_inside_a_step():
-    class Counting(Reporter):
-        checks = 0
-
-        def check(self):
-            self.checks += 1
-            if self.checks == 15:
-                self.token.cancel()
-            super().check()
-
     kspace, operator = problem()
-    report = Counting(None, CancelToken())
+    report = CancelAt(15)
     with pytest.raises(Cancelled), torch.no_grad():
         tiny()(ReconInput(kspace, operator, report=report))
     assert report.checks == 15

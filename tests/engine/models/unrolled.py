@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import nullcontext
 
 import numpy as np
 import torch
 
 from engine.core.requests import MaskRequest
 from engine.models import MODELS, ReconInput
+from engine.models.parts.forms import plain_forms
 from engine.physics.fourier import fft2c
 from engine.physics.operator import SenseOperator
 from engine.sampling import make_mask
@@ -50,6 +52,20 @@ def released_input(shared):
 def released_output(folder):
     """Return the stored output (1, frame, y, x) in our orientation."""
     return torch.from_numpy(np.load(folder / "io.npz")["output"]).mT[None]
+
+
+def released_image(shared, name, plain=False, **settings):
+    """Return (image, stored output) of released weights for the fixtures' input."""
+    network, data = released_network(shared / RELEASED / name, **settings), released_input(shared)
+    with torch.inference_mode(), plain_forms() if plain else nullcontext():
+        return network(data), released_output(shared / RELEASED / name)
+
+
+def released_psnr(shared, name):
+    """Return how near to the porcine cine (:func:`porcine`) released weights come, in dB."""
+    data, truth = porcine(shared)
+    with torch.inference_mode():
+        return psnr(released_network(shared / RELEASED / name)(data), truth)
 
 
 def porcine(shared, size=128, frames=16, coils=4):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from engine.core.jobs import CancelToken, Reporter
 from engine.physics.operator import SenseOperator
 
 
@@ -52,6 +53,20 @@ def convolution_macs(network, run):
 def relative(found, expected):
     """Return the largest difference over the largest magnitude."""
     return ((found - expected).abs().max() / expected.abs().max()).item()
+
+
+class CancelAt(Reporter):
+    """Counts its checks and cancels itself at one of them."""
+
+    def __init__(self, count):
+        super().__init__(None, CancelToken())
+        self.count, self.checks = count, 0
+
+    def check(self):
+        self.checks += 1
+        if self.checks == self.count:
+            self.token.cancel()
+        super().check()
 
 
 class Stages(dict):

@@ -131,6 +131,17 @@ def test_one_subject_cannot_be_split(values, folder):
         opened(values)
 
 
+def test_validation_may_not_be_trained_on(values, folder):
+    values["data"]["validation"] = [{"location": str(folder / "subject1.npy"), "axes": "sfyx", "kind": "cine"}]
+    with pytest.raises(InputError, match=r"slice 0 of .*subject1\.npy is in data\.sources and in data\.validation"):
+        opened(values)
+    values["data"]["sources"] = [
+        {"location": str(folder / f"subject{number}.npy"), "axes": "sfyx", "kind": "cine"} for number in (0, 2)
+    ]
+    _, validation = opened(values)
+    assert {example.subject for example in validation} == {str(folder / "subject1.npy")}
+
+
 def test_series_of_another_kind(values, folder):
     values["data"]["sources"][0]["kind"] = "molli"
     values["data"]["sources"][0] |= {"kind": "molli"}

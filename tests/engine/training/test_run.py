@@ -183,7 +183,7 @@ def test_two_processes_equal_one(config, tmp_path, library):
          str(tmp_path / "two")],
         capture_output=True, text=True, timeout=240, env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path.cwd())},
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.returncode == 0, done.stderr[:2000]
     one, two = (load_file(tmp_path / name / LAST) for name in ("one", "two"))
     for key, value in one.items():
         assert torch.allclose(value, two[key], rtol=1e-4, atol=1e-5), key
@@ -195,12 +195,20 @@ def test_batch_must_be_dealt_out_evenly(config, tmp_path, monkeypatch):
         train(config, tmp_path / "run")
 
 
-@pytest.mark.parametrize("schedule", ["constant", "cosine", "step", "poly"])
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "step", "poly", "wsd"])
 def test_learning_rate_rises_and_falls(config, schedule):
     part = dataclasses.replace(config.optimiser, schedule=schedule, warm_up=10, decay_steps=40, decay=0.5, lowest=0.1)
     rates = [learning_rate(part, step, 100) for step in range(100)]
     assert rates[0] == pytest.approx(part.learning_rate / 10)
     assert max(rates) == pytest.approx(part.learning_rate)
     assert all(a >= b - 1e-15 for a, b in itertools.pairwise(rates[10:]))
-    expected = {"constant": 1.0, "cosine": 0.1, "step": 0.25, "poly": 0.1 + 0.9 * (1 / 90) ** 0.5}[schedule]
+    expected = {"constant": 1.0, "cosine": 0.1, "step": 0.25, "poly": 0.1 + 0.9 * (1 / 90) ** 0.5, "wsd": 0.1}[schedule]
     assert rates[-1] == pytest.approx(part.learning_rate * expected, rel=0.02)
+
+
+def test_a_longer_run_of_wsd_goes_the_same_way_until_the_shorter_one_falls(config):
+    part = dataclasses.replace(config.optimiser, schedule="wsd", warm_up=10, decay=0.25, lowest=0.0)
+    short, long = ([learning_rate(part, step, steps) for step in range(steps)] for steps in (100, 400))
+    assert short[:75] == long[:75]
+    assert short[76] < long[76] == part.learning_rate == long[300]
+    assert short[87] == pytest.approx(part.learning_rate / 2, rel=0.1)
