@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.core.errors import ShapeError
-from engine.models.parts import forms
+from engine.models.parts import forms, mixed3d
 
 # Layers with at most this many channels on one side are slow as 3D convolutions on a CPU.
 THIN = 4
@@ -106,7 +106,7 @@ class Conv3d(nn.Conv3d):
     def forward(self, input: Tensor, check: Callable[[], None] | None = None) -> Tensor:  # noqa: A002 (the base class's name)
         """Convolve; input and output (batch, channel, frame, y, x). ``check`` is called every few frames and raises to cancel."""
         if forms.plain():
-            return functional.conv3d(input.contiguous(), self.weight, self.bias, padding=1)
+            return mixed3d.conv3d(input.contiguous(), self.weight, self.bias, padding=(1, 1, 1))
         if input.device.type == "cpu" and self.in_channels <= THIN:
             return self._taps_in(input)
         if input.device.type == "cpu" and self.out_channels <= THIN:
@@ -120,7 +120,7 @@ class Conv3d(nn.Conv3d):
             if check is not None and 2 * step < input.shape[2] and not torch.is_grad_enabled():
                 return self._in_pieces(features, kernel, step, check)
             return torch.mkldnn_convolution(features, kernel, self.bias, (1, 1, 1), (1, 1, 1), (1, 1, 1), 1)
-        return functional.conv3d(features, kernel, self.bias, padding=1)
+        return mixed3d.conv3d(features, kernel, self.bias, padding=(1, 1, 1))
 
     def _in_pieces(self, features: Tensor, kernel: Tensor, step: int, check: Callable[[], None]) -> Tensor:
         """Convolve some frames at a time, each with its neighbours."""

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from engine.core.jobs import Check
 from engine.models.blocks import MACS_AT_ONCE, channels_last
 from engine.models.parts import forms
+from engine.models.parts.mixed3d import conv3d
 
 VALUES_AT_ONCE = 1 << 24  # of the padded input between two looks at the cancel button: 64 MiB
 
@@ -43,7 +43,7 @@ def convolve3d(
     direct = features.device.type == "cpu" and features.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
     if forms.plain() or not direct or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         taken = features if order is None else _taken(features, order)
-        return functional.conv3d(pad(taken) if pad else taken, kernel, bias, dilation=dilation)
+        return conv3d(pad(taken) if pad else taken, kernel, bias, dilation=(dilation,) * 3)
     kernel = kernel.contiguous(memory_format=torch.channels_last_3d)
     pixels = (pad(features[:, :1, :1]) if pad else features[:, :1, :1]).numel()
     step = max(1, int(min(MACS_AT_ONCE / kernel.numel(), VALUES_AT_ONCE / kernel.shape[1]) / pixels))

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.core.jobs import Check, no_check
-from engine.models.parts import forms
+from engine.models.parts import forms, mixed3d
 
 Frames = list[Tensor]
 Direction = Literal["forward", "backward", "both"]
@@ -224,7 +224,7 @@ class CircularConv3d(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, dilation: int = 1) -> None:
         super().__init__()
-        self.conv = nn.Conv3d(in_channels, out_channels, 3, padding=(0, dilation, dilation), dilation=(1, dilation, dilation))
+        self.conv = mixed3d.Conv3d(in_channels, out_channels, 3, padding=(0, dilation, dilation), dilation=(1, dilation, dilation))
 
     def forward(self, frames: Frames, check: Check = no_check) -> Frames:
         """Convolve every frame, each (batch, channel, y, x)."""

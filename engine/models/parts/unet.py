@@ -21,7 +21,7 @@ from engine.core.errors import InputError, ShapeError
 from engine.core.jobs import Check
 from engine.models import blocks
 from engine.models.blocks import channels_last
-from engine.models.parts import forms
+from engine.models.parts import forms, mixed3d
 from engine.models.parts.conv3d import convolve3d
 from engine.models.parts.padding import extend, pad_to, pad_to_multiple
 
@@ -144,7 +144,7 @@ class UpBlock(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, dropout: float, dimensions: int, odd: str) -> None:
         super().__init__()
-        transposed = nn.ConvTranspose2d if dimensions == 2 else nn.ConvTranspose3d
+        transposed = nn.ConvTranspose2d if dimensions == 2 else mixed3d.ConvTranspose3d
         self.up = transposed(in_channels, out_channels, kernel_size=2, stride=2, bias=False)
         self.block = ConvBlock(2 * out_channels, out_channels, dropout, dimensions)
         self.odd = odd
@@ -199,7 +199,7 @@ class _UNet(nn.Module):
         self.encoder = nn.ModuleList(ConvBlock(inputs[level], widths[level], dropout, n) for level in range(pools))
         self.bottleneck = ConvBlock(inputs[pools], widths[pools], dropout, n)
         self.decoder = nn.ModuleList(UpBlock(widths[level + 1], widths[level], dropout, n, odd) for level in reversed(range(pools)))
-        self.output = (nn.Conv2d if n == 2 else nn.Conv3d)(filters, out_channels, kernel_size=1)
+        self.output = (nn.Conv2d if n == 2 else mixed3d.Conv3d)(filters, out_channels, kernel_size=1)
 
     def forward(self, image: Tensor, check: Check | None = None) -> Tensor:
         """Return (batch, out channels, *space) of (batch, in channels, *space); ``check`` is called before each layer."""
