@@ -8,11 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog
 
 from app.controllers.context import Context
+from app.controllers.refreshing import RefreshingController
 from app.display.cursor import values_at
 from app.display.curves import CurveEntry, to_csv
 from app.display.frames import Display, Role
@@ -35,7 +36,7 @@ READY_HINT = "Press Fit maps: T1 or T2 of every pixel, with its curve, spread an
 FITTING_HINT = "Fitting…"
 
 
-class MapsController(QObject):
+class MapsController(RefreshingController):
     """Draws, and takes what panes, strip and colour bars ask for.
 
     Signals
@@ -62,15 +63,11 @@ class MapsController(QObject):
         self._visible: tuple[MapEntry, ...] = ()  # those before motion correction while it is flipped
         self._cursor: tuple[int, int] | None = None
         self._drag = 1
-        self._active = False
         self._curves: tuple[CurveEntry, ...] = ()
         self._asked: tuple[Any, ...] = ()
         self._borders: tuple[Mark, ...] = ()
         self._flipped_before = False
         self._extras: dict[tuple[str, str], ExtraMap] = {}
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self.refresh)
         session = context.session
         for signal in (
             session.case_changed,
@@ -132,15 +129,6 @@ class MapsController(QObject):
         self._active = active
         if active:
             self.refresh()
-
-    def stop(self) -> None:
-        """Stand still (the window closes)."""
-        self._timer.stop()
-        self._active = False
-
-    def _later(self) -> None:
-        if self._active:
-            self._timer.start(0)
 
     def _on_case(self) -> None:
         self._cursor = None

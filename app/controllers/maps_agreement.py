@@ -10,12 +10,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QObject, QTimer
 from PySide6.QtGui import QGuiApplication
 
 from app.controllers.context import Context
 from app.controllers.maps import MapsController
 from app.controllers.maps_regions import masks_of
+from app.controllers.refreshing import RefreshingController
 from app.display.map_layers import quantity, round_up
 from app.display.map_snapshot import ExtraMap, MapEntry
 from app.display.map_state import Drawing
@@ -45,8 +45,10 @@ class Agreement:
     differences: Float
 
 
-class MapsAgreementController(QObject):
+class MapsAgreementController(RefreshingController):
     """Keeps the comparison in step with maps and regions."""
+
+    DELAY_MS = 5  # after the maps on screen were gathered
 
     def __init__(self, context: Context, panel: AgreementPanel, maps: MapsController) -> None:
         super().__init__(context.window)
@@ -55,10 +57,6 @@ class MapsAgreementController(QObject):
         self._asked: tuple[Any, ...] = ()
         self._region, self._method = "all", ""
         self._disagreeing = False
-        self._active = False
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self.refresh)
         session = context.session
         for signal in (session.maps_changed, session.case_changed, session.drawings_changed, session.fit_changed):
             signal.connect(self._later)
@@ -66,22 +64,6 @@ class MapsAgreementController(QObject):
         panel.method_chosen.connect(self._on_method)
         panel.disagreement_toggled.connect(self._on_disagreement)
         panel.copy_requested.connect(self.copy)
-
-    def set_active(self, active: bool) -> None:
-        """Say whether the workspace is on screen."""
-        self._active = active
-        if active:
-            self._later()
-
-    def stop(self) -> None:
-        """Stand still (the window closes)."""
-        self._active = False
-        self._timer.stop()
-
-    def _later(self) -> None:
-        if self._active:
-            # After the maps on screen were gathered.
-            self._timer.start(5)
 
     def refresh(self) -> None:
         """Compare again when maps or regions are others."""

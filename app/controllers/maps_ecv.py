@@ -11,12 +11,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QObject, QTimer
 from PySide6.QtGui import QGuiApplication
 
 from app.controllers.context import Context
 from app.controllers.maps import MapsController
 from app.controllers.maps_regions import masks_of
+from app.controllers.refreshing import RefreshingController
 from app.display.map_snapshot import ExtraMap
 from app.display.map_state import Drawing
 from app.display.regions import MYOCARDIUM, ROI
@@ -40,7 +40,7 @@ class Ecv:
     rows: tuple[tuple[str, int, float, float, int], ...]
 
 
-class MapsEcvController(QObject):
+class MapsEcvController(RefreshingController):
     """Offers the T1 maps of all open series, and computes."""
 
     def __init__(self, context: Context, panel: EcvPanel, maps: MapsController) -> None:
@@ -48,10 +48,6 @@ class MapsEcvController(QObject):
         self._c, self._panel, self._maps = context, panel, maps
         self.found: Ecv | None = None
         self._made_of: tuple[Case, MapSet, MapSet] | None = None
-        self._active = False
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self.refresh)
         session = context.session
         for signal in (session.maps_changed, session.cases_changed, session.case_changed, session.drawings_changed):
             signal.connect(self._later)
@@ -59,21 +55,6 @@ class MapsEcvController(QObject):
         panel.maps_chosen.connect(self._later)
         panel.run_requested.connect(self.run)
         panel.copy_requested.connect(self.copy)
-
-    def set_active(self, active: bool) -> None:
-        """Say whether the workspace is on screen."""
-        self._active = active
-        if active:
-            self._later()
-
-    def stop(self) -> None:
-        """Stand still (the window closes)."""
-        self._active = False
-        self._timer.stop()
-
-    def _later(self) -> None:
-        if self._active:
-            self._timer.start(0)
 
     def _offered(self) -> dict[str, tuple[Case, MapResult]]:
         """Return all T1 maps by key."""

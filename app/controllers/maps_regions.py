@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog
 
 from app.controllers.context import Context
 from app.controllers.maps import MapsController
+from app.controllers.refreshing import RefreshingController
 from app.display import regions
 from app.display.contour import in_order, rows_and_columns, smooth
 from app.display.edges import segments as edges
@@ -51,7 +52,7 @@ class Found:
     masks: Mapping[int, Mapping[int, Bool]] | None = None
 
 
-class MapsRegionsController(QObject):
+class MapsRegionsController(RefreshingController):
     """Takes points of the drawing tools, and keeps the numbers in step with drawing and maps.
 
     Signals
@@ -75,10 +76,6 @@ class MapsRegionsController(QObject):
         self._sites: tuple[Mapping[str, Any], ...] = ()
         self._site = ""
         self._sites_known = False
-        self._active = False
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self.refresh)
         session = context.session
         for signal in (
             session.drawings_changed,
@@ -107,23 +104,12 @@ class MapsRegionsController(QObject):
 
     def set_active(self, active: bool) -> None:
         """Say whether the workspace is on screen."""
-        self._active = active
+        super().set_active(active)
         if active and not self._sites_known:
             self._sites_known = True
             handle = self._c.runner.submit("io", "Site references", lambda _: self._c.api.site_references(), quiet=True)
             handle.succeeded.connect(self._set_sites)
             handle.failed.connect(partial(self._c.errors.report, "Site references"))
-        if active:
-            self._later()
-
-    def stop(self) -> None:
-        """Stand still (the window closes)."""
-        self._active = False
-        self._timer.stop()
-
-    def _later(self) -> None:
-        if self._active:
-            self._timer.start(0)
 
     def refresh(self) -> None:
         """Show what was drawn, and count again when maps or drawing are others."""

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app import theme
 from app.display.curves import CurveEntry, style
+from app.views.plots import dress, new_plot
 
 LINES: Final = {
     "solid": Qt.PenStyle.SolidLine,
@@ -44,29 +45,13 @@ class CurveView(QWidget):
         self._dress()
 
     def _plot(self, name: str) -> Any:
-        plot = pg.PlotWidget(self)
-        plot.setObjectName(name)
-        plot.setAccessibleName("Signal over time" if name.endswith("signal") else "Residuals over time")
-        plot.setMenuEnabled(False)
-        plot.hideButtons()
+        words = "Signal over time" if name.endswith("signal") else "Residuals over time"
+        plot = new_plot(self, name, words, AXIS, grid=0.15)
         plot.setAntialiasing(True)
-        plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        plot.showGrid(x=True, y=True, alpha=0.15)
-        plot.getAxis("left").setWidth(AXIS)
-        # Powers of ten in a corner would have to be read twice.
-        plot.getAxis("left").enableAutoSIPrefix(False)
-        plot.getAxis("bottom").enableAutoSIPrefix(False)
         return plot
 
     def _dress(self) -> None:
-        background, text, dim = (theme.color(name) for name in ("base", "text", "dim"))
-        for plot in (self.signal, self.residual):
-            plot.setBackground(background)
-            for side in ("left", "bottom"):
-                axis = plot.getAxis(side)
-                axis.setPen(pg.mkPen(dim))
-                axis.setTextPen(pg.mkPen(text))
-        self.legend.setLabelTextColor(text)
+        dress((self.signal, self.residual), self.legend)
         self._draw()
 
     def set_entries(self, entries: Sequence[CurveEntry]) -> None:

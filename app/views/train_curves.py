@@ -16,6 +16,7 @@ from app import theme
 from app.display.curves import style
 from app.display.train_run import SCORES, Curve, RunRecord, score_words, smoothed, thinned
 from app.views.curve import LINES
+from app.views.plots import SIDES, dress, new_plot
 
 INTERVAL_MS: Final = 200
 """Curves are drawn again five times a second at most."""
@@ -69,30 +70,14 @@ class TrainCurves(QWidget):
 
     def _plot(self, name: str) -> Any:
         axes = {"left": LossAxis("left")} if name.endswith("loss") else {}
-        plot = pg.PlotWidget(self, axisItems=axes)
-        plot.setObjectName(name)
-        plot.setAccessibleName("Loss over steps" if name.endswith("loss") else "Validation score over steps")
-        plot.setMenuEnabled(False)
-        plot.hideButtons()
+        words = "Loss over steps" if name.endswith("loss") else "Validation score over steps"
+        plot = new_plot(self, name, words, AXIS, grid=0.12, axes=axes)
         plot.setMouseEnabled(x=False, y=False)
-        plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        plot.showGrid(x=True, y=True, alpha=0.12)
         plot.setMinimumHeight(150)
-        plot.getAxis("left").setWidth(AXIS)
-        for side in ("left", "bottom"):
-            # Powers of ten in a corner would have to be read twice.
-            plot.getAxis(side).enableAutoSIPrefix(False)
         return plot
 
     def _dress(self) -> None:
-        background, text, dim = (theme.color(name) for name in ("base", "text", "dim"))
-        for plot in (self.loss, self.score):
-            plot.setBackground(background)
-            for side in ("left", "bottom"):
-                axis = plot.getAxis(side)
-                axis.setPen(pg.mkPen(dim))
-                axis.setTextPen(pg.mkPen(text))
-        self.legend.setLabelTextColor(text)
+        dress((self.loss, self.score), self.legend)
         self.draw()
 
     def set_runs(self, runs: Sequence[RunRecord]) -> None:
@@ -137,7 +122,7 @@ class TrainCurves(QWidget):
             plot.clear()
             plot.setLabel("left", words, color=text)
             plot.setLabel("bottom", "step", color=text)
-            for side in ("left", "bottom"):
+            for side in SIDES:
                 # Numbers without a curve would be invented.
                 plot.getAxis(side).setStyle(showValues=bool(self.runs))
         self.legend.clear()
