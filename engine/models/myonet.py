@@ -9,7 +9,7 @@ as MoDL does (Aggarwal, Mani, Jacob, IEEE TMI 2019, eqs. 8 and 9). What is ours 
 that the Gram matrices of a Cartesian acquisition are factored once and every data step is a triangular solve without coils and
 Fourier transforms. The denoiser is a two-level (2+1)D network: 3 x 3 convolutions in the image, then a mixture of the three
 neighbouring frames by a 1 x 1 convolution, the last frame being followed by the first. Features of one cascade are handed to
-the next.
+the next. On a CPU every layer runs frame by frame.
 """
 
 from __future__ import annotations
@@ -22,9 +22,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.core.errors import InputError
+from engine.core.jobs import Check
 from engine.models.blocks import channels_to_frames, frames_to_channels
 from engine.models.contract import MODELS, ModelSpec, ReconInput
+from engine.models.parts import forms
 from engine.models.parts.checkpointing import recomputed
+from engine.models.parts.recurrent import Frames, each, to_frames
 
 CG_ITERATIONS, CG_TOLERANCE = 6, 1e-4  # where no Gram factor serves; each starts at the image before
 
@@ -52,22 +55,29 @@ class MyonetConfig:
 class Mix(nn.Module):
     """Mixture of frames t - 1, t and t + 1, the same in every pixel; time is circular.
 
-    A 1 x 1 convolution over the channels of three frames, computed as a matrix product with the channels last in memory.
+    A 1 x 1 convolution over the channels of three frames, on a CPU three matrix products with the channels last in memory.
     """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.product = nn.Linear(3 * channels, channels)
 
-    def forward(self, features: Tensor, frames: int) -> Tensor:
-        """Mix (batch * frame, channel, y, x)."""
-        n, c, h, w = features.shape
-        series = features.permute(0, 2, 3, 1).reshape(n // frames, frames, h, w, c)
-        # cat copies once; rolling each neighbour first would copy twice.
-        before = torch.cat((series[:, -1:], series[:, :-1]), dim=1)
-        after = torch.cat((series[:, 1:], series[:, :1]), dim=1)
-        mixed: Tensor = self.product(torch.cat((before, series, after), dim=-1))
-        return mixed.reshape(n, h, w, c).permute(0, 3, 1, 2)
+    def forward(self, frames: Frames) -> Frames:
+        """Mix frames, each (batch, channel, y, x)."""
+        b, c, h, w = frames[0].shape
+        if forms.plain() or frames[0].device.type != "cpu":
+            kernel = self.product.weight[:, :, None, None]
+            taps = [frames[-1], *frames[:-1]], frames, [*frames[1:], frames[0]]
+            return each(lambda *three: functional.conv2d(torch.cat(three, dim=1), kernel, self.product.bias), *taps)
+        rows = [frame.permute(0, 2, 3, 1).reshape(-1, c) for frame in frames]
+        before, now, after = torch.split(self.product.weight.T, c)
+        mixed = []
+        for t, row in enumerate(rows):
+            sums = torch.addmm(self.product.bias, row, now)
+            sums = torch.addmm(sums, rows[t - 1], before)
+            sums = torch.addmm(sums, rows[(t + 1) % len(rows)], after)
+            mixed.append(sums.reshape(b, h, w, c).permute(0, 3, 1, 2))
+        return mixed
 
 
 class Block(nn.Module):
@@ -79,15 +89,18 @@ class Block(nn.Module):
         self.mix: nn.Module = Mix(channels) if time else nn.Conv2d(channels, channels, 1)
         self.time = time
 
-    def forward(self, features: Tensor, frames: int) -> Tensor:
-        """Return features of the same shape (batch * frame, channel, y, x)."""
-        inner = torch.relu(self.space(features))
-        mixed: Tensor = self.mix(inner, frames) if self.time else self.mix(inner)
-        return features + mixed
+    def forward(self, frames: Frames, check: Check) -> Frames:
+        """Return features of the same shape, each (batch, channel, y, x)."""
+        inner = each(lambda frame: torch.relu_(self.space(frame)), frames, check=check)
+        mixed = self.mix(inner) if self.time else each(self.mix, inner, check=check)
+        return [frame + more for frame, more in zip(frames, mixed, strict=True)]
 
 
 class Denoiser(nn.Module):
-    """D_n: from an image and the features of the cascade before to a correction of the image and new features."""
+    """D_n: from an image and the features of the cascade before to a correction of the image and new features.
+
+    Every layer runs frame by frame: what lies between two layers stays small, and close to the processor.
+    """
 
     def __init__(self, config: MyonetConfig, first: bool) -> None:
         super().__init__()
@@ -108,19 +121,33 @@ class Denoiser(nn.Module):
         maps = 10 * self.enter.out_channels + 5 * len(self.deep) * self.down.out_channels / 4
         return float(image.element_size() * image[:, 0].numel() * maps)
 
-    def forward(self, image: Tensor, memory: Tensor | None, frames: int) -> tuple[Tensor, Tensor]:
-        """Return the correction (batch * frame, 2, y, x) and features (batch * frame, channel, y, x)."""
-        entered = image if memory is None else torch.cat((image, memory.to(image.dtype)), dim=1)
-        features = self.shallow(torch.relu(self.enter(entered.contiguous(memory_format=torch.channels_last))), frames)
-        h, w = features.shape[-2:]
-        deep = torch.relu(
-            self.down(functional.pad(features, (0, w % 2, 0, h % 2), mode="replicate") if h % 2 or w % 2 else features)
-        )
+    def forward(self, image: Tensor, check: Check, *memory: Tensor) -> tuple[Tensor, ...]:
+        """Return the correction (batch * frame, 2, y, x), and the features (batch, channel, y, x) of each frame.
+
+        ``image`` is complex (batch, frame, y, x), ``memory`` the features of the cascade before, () for none.
+        """
+        batch, _, h, w = image.shape
+        frames = to_frames(frames_to_channels(image.transpose(0, 1)), batch)
+        if memory:
+            frames = [torch.cat((frame, kept.to(frame.dtype)), dim=1) for frame, kept in zip(frames, memory, strict=True)]
+        features = self.shallow(each(lambda frame: torch.relu_(self.enter(frame)), frames, check=check), check)
+        deep = each(lambda frame: torch.relu_(self.down(_even(frame))), features, check=check)
         for block in self.deep:
-            deep = block(deep, frames)
-        raised = functional.interpolate(self.up(deep), scale_factor=2.0, mode="nearest")[..., :h, :w]
-        features = torch.relu(features + raised)
-        return self.leave(features), features
+            deep = block(deep, check)
+
+        def joined(fine: Tensor, coarse: Tensor) -> Tensor:
+            raised = functional.interpolate(self.up(coarse), scale_factor=2.0, mode="nearest")[..., :h, :w]
+            return torch.relu_(fine + raised)
+
+        features = each(joined, features, deep, check=check)
+        correction = each(self.leave, features, check=check)
+        return torch.stack(correction, dim=1).flatten(0, 1), *features
+
+
+def _even(frame: Tensor) -> Tensor:
+    """Repeat the last row and column of (batch, channel, y, x) where their number is odd."""
+    h, w = frame.shape[-2:]
+    return functional.pad(frame, (0, w % 2, 0, h % 2), mode="replicate") if h % 2 or w % 2 else frame
 
 
 class Myonet(nn.Module):
@@ -139,15 +166,14 @@ class Myonet(nn.Module):
         weight = self.log_lambda.exp()
         projected = operator.adjoint(data.kspace)  # A^H b
         x = projected
-        memory: Tensor | None = None
+        memory: tuple[Tensor, ...] = ()
         for n, denoiser in enumerate(self.denoisers):
             data.report.step(n, len(self.denoisers), f"cascade {n + 1} of {len(self.denoisers)}")
             if n == 0:
                 x = operator.solve(projected, weight, projected, CG_ITERATIONS, CG_TOLERANCE, check)
             assert isinstance(denoiser, Denoiser)
-            channels = frames_to_channels(x)
-            correction, features = recomputed(partial(denoiser, channels, memory, frames), denoiser.kept_bytes(channels))
-            memory = features if self.config.memory else None
+            correction, *features = recomputed(partial(denoiser, x, check, *memory), denoiser.kept_bytes(frames_to_channels(x)))
+            memory = tuple(features) if self.config.memory else ()
             denoised = x + channels_to_frames(correction, frames)
             x = operator.solve(projected + weight * denoised, weight, denoised, CG_ITERATIONS, CG_TOLERANCE, check)
             data.stages(n, "image", x)
