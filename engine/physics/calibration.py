@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from engine.core.axes import KY
+from engine.physics.eigen import eigh
 
 _COMPONENTS = 4
 _COMPONENT_FLOOR = 0.15  # of the strongest component's amplitude
@@ -71,7 +72,7 @@ def _principal(samples: Tensor) -> Tensor:
     if not 0 < peak < float("inf"):
         return samples.sum(0, keepdim=True)  # nothing, or not a number: the caller says so
     flat = flat / peak
-    values, vectors = torch.linalg.eigh(flat @ flat.mH)
+    values, vectors = eigh(flat @ flat.mH)
     amplitudes = values.clamp_min(0).sqrt().flip(0)
     kept = int((amplitudes[:_COMPONENTS] > _COMPONENT_FLOOR * amplitudes[0]).sum())
     weights = vectors[:, -max(1, kept) :].flip(1)

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from engine.core.errors import InputError
+from engine.physics.eigen import eigh
 
 # Singular values closer than this (relative) to the largest count as equal to it in its derivative.
 TIE = {torch.float64: 1e-10, torch.float32: 1e-6}
@@ -102,7 +103,7 @@ def _decompose(wide: Tensor, single: bool, check: Callable[[], None] | None) -> 
     try:
         if wide.device.type != "cpu":
             x = wide.to(dtype)
-            values, vectors = torch.linalg.eigh(x @ x.mH)
+            values, vectors = eigh(x @ x.mH)
         else:
             # LAPACK takes one matrix after the other anyway: between two of them a cancelled job can leave.
             pairs = []
@@ -110,7 +111,7 @@ def _decompose(wide: Tensor, single: bool, check: Callable[[], None] | None) -> 
                 if check is not None:
                     check()
                 x = matrix.to(dtype)
-                pairs.append(torch.linalg.eigh(x @ x.mH))
+                pairs.append(eigh(x @ x.mH))
             values, vectors = (torch.stack(parts) for parts in zip(*pairs, strict=True))
     except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
         raise InputError(

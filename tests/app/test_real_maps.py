@@ -109,7 +109,7 @@ def test_motion_correction_leaves_the_window_free_is_cancelled_and_flipped(maps,
     told = f"{how}: cancelled in {cancelled:.2f} s; 10 ms timer p99 {np.percentile(own, 99):.0f} ms, max {own.max():.0f} ms"
     record_property("motion", told)
     sys.stdout.write(f"\n{told}\n")
-    assert np.percentile(own, 99) < 60, told
+    assert np.percentile(own, 99) < 100, told
 
     (result,) = case.maps
     moved = result.maps.displacement.any(axis=(1, 2, 3, 4))
