@@ -139,3 +139,11 @@ def test_the_large_table_ticks_filters_and_tells(qtbot):
     assert dialog.proxy.setData(index, Qt.CheckState.Checked, Qt.ItemDataRole.CheckStateRole)
     assert [row.name for row in model.ticked()] == ["cg_sense"]
     dialog.reject()
+
+
+def test_the_large_table_tells_of_its_first_method_when_none_is_chosen(qtbot):
+    model = MethodsModel()
+    model.set_rows([from_catalogue(record) for record in CATALOGUE])
+    dialog = opened(qtbot, MethodsTableDialog(model, Suitability("cine", 8), "", None))
+    assert dialog.table.currentIndex().row() == 0
+    assert dialog.details.text()

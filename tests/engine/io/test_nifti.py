@@ -178,3 +178,41 @@ def test_folder_that_cannot_be_made_is_said(maps, tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(OutputError, match="cannot write"):
         nifti.write_folder(tmp_path / "file" / "out", maps)
+
+
+DECAY_TIMES = np.array([0.0, 25.0, 35.0, 55.0])
+
+
+def mapped(array, tmp_path, *more, out="out.nii.gz", sidecar=None):
+    """Run the command on a decay of 50 ms; return its exit code."""
+    from engine.cli import main
+
+    decay = (array[..., :1] + 1) * np.exp(-DECAY_TIMES / 50.0).astype(np.float32)
+    save(tmp_path / "in.nii.gz", decay, sidecar=sidecar)
+    times = [] if sidecar else ["--times", "0,25,35,55"]
+    words = ["map", tmp_path / "in.nii.gz", *times, "--model", "t2prep2", "--out", tmp_path / out, *more]
+    return main([str(w) for w in words])
+
+
+@pytest.mark.parametrize(("slices", "origin", "step"), [("1", 13, 8), ("0,2", 5, 16), ("1,2", 13, 8)])
+def test_chosen_slices_lie_where_they_were(array, tmp_path, slices, origin, step):
+    assert mapped(array, tmp_path, "--slices", slices) == 0
+    found = nibabel.load(tmp_path / "out.nii.gz").affine
+    assert np.allclose(found[:, :2], AFFINE[:, :2])
+    assert (found[2, 3], found[2, 2]) == (origin, step)
+
+
+def test_slices_that_are_not_evenly_spaced_have_no_position(rng, tmp_path):
+    assert mapped(rng.random((5, 7, 4, 4)).astype(np.float32), tmp_path, "--slices", "0,1,3") == 0
+    assert int(nibabel.load(tmp_path / "out.nii.gz").header["sform_code"]) == 0
+
+
+@pytest.mark.parametrize("out", ["in.nii.gz", "in.nii"])
+def test_neither_the_input_nor_its_times_are_overwritten(array, tmp_path, capsys, out):
+    """A map called in.nii would write its record over the sidecar that holds the times of in.nii.gz."""
+    before = {"EchoTime": (DECAY_TIMES / 1000).tolist()}
+    assert mapped(array, tmp_path, out="other.nii.gz", sidecar=before) == 0
+    assert mapped(array, tmp_path, out=out, sidecar=before) != 0
+    assert "in." in capsys.readouterr().err
+    assert json.loads((tmp_path / "in.json").read_text()) == before
+    assert nibabel.load(tmp_path / "in.nii.gz").shape == (5, 7, 3, 4)

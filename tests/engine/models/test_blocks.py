@@ -8,7 +8,16 @@ from torch.nn import functional
 
 from engine.core.errors import Cancelled, ShapeError
 from engine.models import blocks
-from engine.models.blocks import Conv3d, ConvStack, complex_to_pairs, pairs_to_complex, to_channels, to_complex
+from engine.models.blocks import (
+    Conv3d,
+    ConvStack,
+    complex_to_pairs,
+    frames_to_channels,
+    pairs_to_complex,
+    stack_frames,
+    to_channels,
+    to_complex,
+)
 from engine.models.parts.forms import plain_forms
 
 
@@ -127,3 +136,9 @@ def test_pairs_of_channels_are_complex_images(layout):
     assert torch.equal(pairs_to_complex(channels.contiguous(memory_format=layout)), image)
     assert pairs_to_complex(channels).data_ptr() == channels.data_ptr(), "free where the channel lies last"
     assert pairs_to_complex(channels.bfloat16()).dtype == torch.complex64
+
+
+@pytest.mark.parametrize("view", [to_channels, frames_to_channels, stack_frames, complex_to_pairs])
+def test_a_conjugate_that_was_not_carried_out_is(view):
+    image = torch.randn(1, 2, 3, 4, dtype=torch.complex64)
+    assert torch.equal(view(image.conj()), view(image.conj().resolve_conj()))

@@ -10,7 +10,6 @@ from engine.core.errors import Cancelled, InputError
 from engine.models import MODELS, ReconInput
 from engine.models.cinenet import CineNet, CineNetConfig
 from engine.models.parts.forms import plain_forms
-from engine.physics.operator import SenseOperator
 from engine.weights.published.torch_file import read_state
 from engine.weights.published.unet_names import unet_names
 from tests.engine.models.unet_golden import recorded, run, turned
@@ -134,15 +133,6 @@ def test_conjugate_gradients_come_closer_to_the_data():
         for index in range(3):
             before, after = (torch.linalg.vector_norm(start - operator.normal(stages[index, part])) for part in ("z", "image"))
             assert after < 0.2 * before
-
-
-def test_slices_do_not_see_each_other():
-    kspace, operator = problem()
-    network = tiny()
-    with torch.no_grad():
-        together = network(ReconInput(kspace, operator))
-        alone = network(ReconInput(kspace[1:], SenseOperator(operator.mask, operator.maps[1:])))
-    assert relative(alone, together[1:]) < 1e-10
 
 
 def test_stages_hold_image_denoised_image_and_penalty():

@@ -13,7 +13,6 @@ from engine.models.parts import checkpointing
 from engine.models.parts.forms import plain_forms
 from engine.physics.coils import combine, expand
 from engine.physics.fourier import fft2c, ifft2c
-from engine.physics.operator import SenseOperator
 from tests.engine.models.unet_golden import imported, recorded, run, turned
 from tests.engine.models.varnet_problem import CancelAt, Stages, moved, problem, relative
 
@@ -187,15 +186,6 @@ def test_time_is_circular():
         once = network(ReconInput(kspace, operator))
         rolled = network(ReconInput(kspace.roll(2, 1), operator))
     assert relative(rolled, once.roll(2, 1)) < 1e-9
-
-
-def test_slices_do_not_see_each_other():
-    kspace, operator = problem()
-    network = tiny()
-    with torch.no_grad():
-        together = network(ReconInput(kspace, operator))
-        alone = network(ReconInput(kspace[1:], SenseOperator(operator.mask, operator.maps[1:])))
-    assert relative(alone, together[1:]) < 1e-10
 
 
 def test_stages_hold_the_image_and_the_weights_of_every_cascade():

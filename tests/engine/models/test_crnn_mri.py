@@ -14,6 +14,7 @@ from engine.models.parts.forms import plain_forms
 from engine.physics.fourier import fft2c
 from engine.physics.operator import SenseOperator
 from engine.weights.published.crnn_mri import read
+from tests.engine.models.varnet_problem import both_forms
 
 
 def published(folder, **settings):
@@ -137,17 +138,7 @@ def test_the_plain_form_computes_the_same(frames, shared_weights):
     torch.manual_seed(0)
     network = CRNNMRI(CRNNConfig(iterations=2, channels=6, shared=shared_weights)).double()
     data = problem(frames=frames)
-    images, grads = [], []
-    for plain in (False, True):
-        network.zero_grad()
-        if plain:
-            with plain_forms():
-                image = network(data)
-        else:
-            image = network(data)
-        image.abs().square().sum().backward()
-        images.append(image.detach())
-        grads.append({k: p.grad.clone() for k, p in network.named_parameters() if p.grad is not None})
+    images, grads = zip(*both_forms(network, data), strict=True)
     assert relative(images[0], images[1]) < 1e-11
     scale = max(float(g.abs().max()) for g in grads[1].values())
     for name, grad in grads[1].items():

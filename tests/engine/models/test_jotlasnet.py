@@ -129,15 +129,6 @@ def test_with_gram_matrices_it_is_the_same():
         assert relative(network(ReconInput(kspace, by_gram)), network(ReconInput(kspace, by_fft))) < 1e-12
 
 
-def test_slices_do_not_see_each_other():
-    kspace, mask, maps = problem()
-    network = perturbed(JotlasNetConfig(cells=2, channels=4))
-    with torch.no_grad():
-        both = network(ReconInput(kspace, SenseOperator(mask, maps)))
-        second = network(ReconInput(kspace[1:], SenseOperator(mask, maps[1:])))
-    assert relative(both[1:], second) < 1e-12
-
-
 def test_stages_hold_the_image_and_both_branches_of_every_cell():
     kspace, mask, maps = problem()
     network = perturbed(JotlasNetConfig(cells=3, channels=4))

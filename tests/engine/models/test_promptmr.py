@@ -19,6 +19,7 @@ from engine.physics.coils import rss
 from engine.physics.fourier import ifft2c
 from engine.physics.operator import SenseOperator
 from engine.weights.published.promptmr import read
+from tests.engine.models.varnet_problem import both_forms
 
 TINY = PromptMRConfig(
     cascades=2, adjacent=3, features=8, dims=(8, 12, 12), prompt_dims=(4, 4, 4), prompts=(2, 3, 2), prompt_sizes=(6, 4, 3),
@@ -120,17 +121,7 @@ def test_the_plain_form_computes_the_same(maps):
     torch.manual_seed(0)
     network = PromptMR(replace(TINY, maps=maps)).double()
     data = problem()
-    images, grads = [], []
-    for plain in (False, True):
-        network.zero_grad()
-        if plain:
-            with plain_forms():
-                image = network(data)
-        else:
-            image = network(data)
-        image.abs().square().sum().backward()
-        images.append(image.detach())
-        grads.append({k: p.grad.clone() for k, p in network.named_parameters() if p.grad is not None})
+    images, grads = zip(*both_forms(network, data), strict=True)
     assert relative(images[0], images[1]) < 1e-11
     scale = max(float(grad.abs().max()) for grad in grads[1].values())
     for name, grad in grads[1].items():

@@ -125,15 +125,6 @@ def test_with_a_perfect_denoiser_and_no_multiplier_it_solves_the_data_term():
     assert errors[-1] < 0.6 * errors[0]
 
 
-def test_slices_do_not_see_each_other():
-    kspace, operator = problem()
-    network = tiny()
-    with torch.no_grad():
-        together = network(ReconInput(kspace, operator))
-        alone = network(ReconInput(kspace[1:], SenseOperator(operator.mask, operator.maps[1:])))
-    assert relative(alone, together[1:]) < 1e-11
-
-
 def test_stages_hold_both_variables_the_multiplier_and_the_weights():
     kspace, operator = problem()
     network, stages = tiny(), Stages()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import torch
 from torch import nn
 
 from engine.core.jobs import CancelToken, Reporter
+from engine.models.parts.forms import plain_forms
 from engine.physics.operator import SenseOperator
 
 
@@ -74,3 +77,16 @@ class Stages(dict):
 
     def __call__(self, index, part, value):
         self[index, part] = value
+
+
+def both_forms(network, data):
+    """Return (image, gradients by parameter of its energy) of a network in its fast form and in its plain one."""
+    results = []
+    for form in (nullcontext, plain_forms):
+        network.zero_grad()
+        with form():
+            image = network(data)
+        image.abs().square().sum().backward()
+        gradients = {name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None}
+        results.append((image.detach(), gradients))
+    return results

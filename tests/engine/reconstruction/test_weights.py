@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -128,6 +130,21 @@ def test_without_a_name_the_only_weights_serve(published):
     with pytest.raises(InputError, match="2 at hand") as caught:
         load("jotlasnet", None)
     assert "one, two" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [
+        ("egla_varnet", r"Nobody published weights of egla_varnet .*myoscope train .*egla-varnet\.toml"),
+        ("jotlasnet", r"weights import FILE --source jotlasnet-tf.* train it: `myoscope train .*jotlasnet\.toml"),
+        ("miccan", r"network = \"miccan\" under \[model\]"),
+    ],
+)
+def test_without_weights_the_hint_says_how_to_get_them(network, words, monkeypatch, tmp_path):
+    monkeypatch.setenv("MYOSCOPE_WEIGHTS", str(tmp_path / "none"))
+    with pytest.raises(InputError, match="needs weights") as caught:
+        load(network, None)
+    assert re.search(words, caught.value.hint), caught.value.hint
 
 
 def test_unknown_damaged_and_pickled_weights_are_refused(tmp_path, published):

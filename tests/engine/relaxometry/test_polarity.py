@@ -104,3 +104,16 @@ def test_slices_of_the_same_times_go_together():
     rows = np.array([[100.0, 900.0, 180.0], [120.0, 920.0, 200.0], [100.0, 900.0, 180.0]])
     found = {tuple(members): (list(times), list(order)) for members, times, order in orders(rows)}
     assert found == {(0, 2): ([100.0, 180.0, 900.0], [0, 2, 1]), (1,): ([120.0, 200.0, 920.0], [0, 2, 1])}
+
+
+def test_auto_on_real_values_of_which_none_can_be_used_is_magnitude():
+    values = np.full((1, 8, 3, 3), np.nan, np.float32)
+    values[0, 0, 0, 0] = -1.0
+    assert resolve_mode(values, TIMES, MOLLI, "auto") == "magnitude"
+
+
+@pytest.mark.parametrize("scale", [1e-25, 1.0, 1e25])
+def test_auto_does_not_hang_on_the_unit_of_the_images(rng, scale):
+    signal, noise = series(rng)
+    images = ((signal + noise) * np.exp(0.7j) * scale).astype(np.complex64)
+    assert resolve_mode(images, TIMES, MOLLI, "auto") == "complex"

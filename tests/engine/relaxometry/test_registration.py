@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from engine.core.errors import DependencyError
+from engine.core.errors import DependencyError, ShapeError
 from engine.relaxometry.motion import warped
 from engine.relaxometry.registration import _field, _grown, _shrunk, deformable, rigid
 
@@ -86,3 +86,9 @@ def test_a_missing_library_says_what_to_install(monkeypatch, library, make, word
     with pytest.raises(DependencyError, match=words) as caught:
         make(np.ones((20, 20), bool))
     assert "pip install" in caught.value.hint
+
+
+def test_an_image_of_one_line_cannot_be_deformed():
+    with pytest.raises(ShapeError, match=r"too small for deformable registration .*2 x 2 or more .*\(1, 9\)") as caught:
+        deformable(np.ones((1, 9), bool))
+    assert caught.value.hint

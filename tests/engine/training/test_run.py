@@ -212,3 +212,26 @@ def test_a_longer_run_of_wsd_goes_the_same_way_until_the_shorter_one_falls(confi
     assert short[:75] == long[:75]
     assert short[76] < long[76] == part.learning_rate == long[300]
     assert short[87] == pytest.approx(part.learning_rate / 2, rel=0.1)
+
+
+def test_a_run_that_is_on_cannot_be_resumed(config, tmp_path, library):
+    short = dataclasses.replace(config, run=dataclasses.replace(config.run, steps=2, epoch=2))
+    train(short, tmp_path / "run")
+    (tmp_path / "run" / runs.PROCESS).write_text(str(os.getppid()))
+    with pytest.raises(InputError, match=r"the run in .* is still on") as caught:
+        train(short, tmp_path / "run", resume=True)
+    assert runs.PROCESS in caught.value.hint
+
+
+def test_what_holds_no_run_is_left_out_of_the_list(config, tmp_path, library):
+    short = dataclasses.replace(config, run=dataclasses.replace(config.run, steps=2, epoch=2))
+    train(short, runs.new_folder("good"))
+    for name, content in (("empty", None), ("damaged", b"x"), ("strange", b"{}")):
+        (runs.runs_folder() / name).mkdir()
+        if content:
+            (runs.runs_folder() / name / LAST).write_bytes(content)
+    (runs.runs_folder() / "file").write_text("x")
+    assert [record["name"] for record in runs.runs()] == ["tiny"]
+    (runs.runs_folder() / "strange" / "config.json").write_text("[1]")
+    with pytest.raises(FormatError, match="holds no table"):
+        runs.read_run(runs.runs_folder() / "strange")

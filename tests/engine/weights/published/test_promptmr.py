@@ -77,6 +77,10 @@ def test_every_tensor_goes_to_its_place(tmp_path, state):
         ),
         (lambda s: s.update({"cascades.0.model.unet.prompt_level1.prompt_param": torch.zeros(4)}), "prompts with five axes"),
         (
+            lambda s: s.update({"cascades.0.model.unet.conv_last.weight": torch.tensor(1.0)}),
+            "conv_last.weight / found a single number",
+        ),
+        (
             lambda s: s["cascades.1.model.unet.bottleneck.1.body.1.weight"].add_(1),
             "one activation slope .*cascades.1.model.unet.bottlene",
         ),

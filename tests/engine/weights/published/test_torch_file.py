@@ -154,3 +154,26 @@ def test_kernels_are_turned_and_nothing_else():
     assert turned(kernel).flags.c_contiguous
     matrix = np.arange(6.0).reshape(2, 3)
     assert turned(matrix) is matrix
+
+
+@pytest.mark.parametrize(
+    ("tensor", "found"),
+    [
+        (torch.eye(3).to_sparse(), "sparse_coo"),
+        (torch.empty(2, device="meta"), "no values"),
+    ],
+)
+def test_tensors_that_are_no_plain_arrays_are_refused_by_name(tmp_path, tensor, found):
+    torch.save({"a.weight": torch.ones(2), "odd": tensor}, tmp_path / "x.pt")
+    with pytest.raises(FormatError, match=f"odd in x.pt is no plain array .*{found}") as caught:
+        read_state(tmp_path / "x.pt")
+    assert caught.value.hint
+
+
+def test_conjugates_that_were_not_carried_out_come_out_conjugated(tmp_path):
+    torch.save(
+        {"phase": torch.tensor([1 + 2j]).conj(), "double": torch.tensor([3 - 4j], dtype=torch.complex128)}, tmp_path / "x.pt"
+    )
+    found = read_state(tmp_path / "x.pt")
+    assert found["phase"].tolist() == [1 - 2j]
+    assert found["double"].dtype == np.complex64
