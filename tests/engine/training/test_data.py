@@ -192,6 +192,19 @@ def test_memory_that_runs_out_says_what_to_change(config, tmp_path, library):
     assert 'run.precision = "bfloat16"' in caught.value.hint
 
 
+def test_crops_of_air_are_drawn_again():
+    """The object fills an eighth of the columns: of all places for a crop, most would show noise alone."""
+    rng = np.random.default_rng(0)
+    images = torch.from_numpy(0.01 * rng.standard_normal((2, 3, 48, 128, 2)).astype(np.float32))
+    images = torch.view_as_complex(images)
+    images[..., 56:72] += 1.0
+    scene = Scene(images, Kind.CINE, "x")
+    masks = Masks(("equispaced",), (2.0, 2.0), (12, 12))
+    crops = [make_example(scene, masks, 24, np.random.default_rng(seed)) for seed in range(40)]
+    seen = sum(float(crop.full.abs().square().mean()) > 0.01 for crop in crops)
+    assert seen >= 34  # 15 without
+
+
 def test_a_crop_is_the_same_columns_of_the_whole_problem():
     images = torch.from_numpy(disc_series(3)).to(torch.complex64)
     scene = Scene(images[:, None] * torch.ones(1, 2, 1, 1), Kind.CINE, "disc")
