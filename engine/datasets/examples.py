@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.core.axes import KX
+from engine.core.axes import KX, KY
 from engine.datasets.acquisition import Acquisition, Scene, acquire
 from engine.datasets.augment import Augmentation
 from engine.datasets.masks import Masks
@@ -71,7 +71,23 @@ class Example:
         return Example(**moved)
 
 
-def make_example(scene: Scene, masks: Masks, columns: int | None, rng: np.random.Generator) -> Example:
+class Prepared:
+    """What all examples of one scene share, found once: its k-space, its truth, and where along the readout there is something."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.kspace = fft2c(scene.coil_images)
+        self.energy = torch.view_as_real(scene.coil_images).square().sum((0, 1, 2, 4)).cumsum(0)  # up to each column
+        self.target: Tensor | None = None
+        if scene.acquired is None:
+            height = self.kspace.shape[KY]
+            first = height // 2 - min(REFERENCE_ACS, height) // 2
+            whole = torch.ones((1, height, 1), dtype=torch.bool)
+            own = estimate(self.kspace, whole, (first, first + min(REFERENCE_ACS, height)))
+            self.target = combine(scene.coil_images, own)
+
+
+def make_example(scene: Scene | Prepared, masks: Masks, columns: int | None, rng: np.random.Generator) -> Example:
     """Return an example of a scene: maps estimated, mask drawn, cropped to ``columns`` along the readout.
 
     What was undersampled when it was measured keeps its own mask: it would hardly have samples left under a second one.
@@ -81,9 +97,9 @@ def make_example(scene: Scene, masks: Masks, columns: int | None, rng: np.random
     what a network takes over whole images: its borders, instance norms, singular values, and the number that k-space is divided by,
     which is taken of the crop.
     """
-    coil_images = scene.coil_images
-    frames, _, height, width = coil_images.shape
-    kspace = fft2c(coil_images)
+    prepared = scene if isinstance(scene, Prepared) else Prepared(scene)
+    scene, kspace, target = prepared.scene, prepared.kspace, prepared.target
+    frames, _, height, width = kspace.shape
     drawn = masks.draw((frames, height, width), rng)
     lines, centre = torch.from_numpy(drawn.lines.copy()), drawn.acs
     if scene.acquired is not None:
@@ -92,21 +108,15 @@ def make_example(scene: Scene, masks: Masks, columns: int | None, rng: np.random
         block = None if count is None else centre_lines(height, count)
         centre = None if block is None else (block.start, block.stop)
     maps = estimate(kspace * lines[:, None], lines, centre)
-    whole = torch.ones((1, height, 1), dtype=torch.bool)
-    target = None
-    if scene.acquired is None:
-        first = height // 2 - min(REFERENCE_ACS, height) // 2
-        own = estimate(kspace, whole, (first, first + min(REFERENCE_ACS, height)))
-        target = combine(coil_images, own)
     if (
         columns is not None
         and columns < width
         and lines.shape[KX] == 1
         and (scene.acquired is None or scene.acquired.shape[KX] == 1)
     ):
-        start = _crop_start(coil_images, columns, rng)
+        start = _crop_start(prepared.energy, columns, rng)
         cut = slice(start, start + columns)
-        kspace = fft2c(coil_images[..., cut])
+        kspace = fft2c(scene.coil_images[..., cut])
         maps, target = maps[..., cut], None if target is None else target[..., cut]
     return Example(
         kspace=(kspace * lines[:, None])[None],
@@ -121,12 +131,12 @@ def make_example(scene: Scene, masks: Masks, columns: int | None, rng: np.random
     )
 
 
-def _crop_start(coil_images: Tensor, columns: int, rng: np.random.Generator) -> int:
+def _crop_start(energy: Tensor, columns: int, rng: np.random.Generator) -> int:
     """Draw the first column of a crop, again when there is hardly anything in it: noise alone teaches nothing.
 
-    It would be scaled up to the brightness of an image: one crop in a hundred had a loss twenty times that of the others.
+    ``energy`` is summed up to each column. An empty crop would be scaled up to the brightness of an image: one in a hundred had a
+    loss twenty times that of the others.
     """
-    energy = coil_images.abs().square().sum((0, 1, 2)).cumsum(0)
     least = CROP_SHARE * float(energy[-1]) * columns / len(energy)
     start = 0
     for _ in range(CROP_DRAWS):
@@ -170,19 +180,19 @@ class Stream:
         self._share = share / share.sum()
         self._masks, self._acquisition, self._augmentation = masks, acquisition, augmentation
         self._columns, self._reuse, self._seed = columns, max(1, reuse), seed
-        self._kept: tuple[int, Scene] | None = None
+        self._kept: tuple[int, Prepared] | None = None
 
     def __getitem__(self, number: int) -> Example:
         """Return example ``number``, 0 or more."""
         scene = self._scene(number // self._reuse)
         return make_example(scene, self._masks, self._columns, np.random.default_rng((self._seed, 2, number)))
 
-    def _scene(self, number: int) -> Scene:
+    def _scene(self, number: int) -> Prepared:
         kept = self._kept
         if kept is not None and kept[0] == number:
             return kept[1]
         rng = np.random.default_rng((self._seed, 1, number))
         item = self._items[int(rng.choice(len(self._items), p=self._share))]
-        scene = acquire(item.draw(rng), self._acquisition, self._augmentation, rng)
-        self._kept = (number, scene)
-        return scene
+        prepared = Prepared(acquire(item.draw(rng), self._acquisition, self._augmentation, rng))
+        self._kept = (number, prepared)
+        return prepared

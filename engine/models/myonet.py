@@ -1,83 +1,116 @@
 """Myonet: our own network, made for a machine without a GPU.
 
-Unrolled half-quadratic splitting (Geman and Yang, IEEE TIP 1995): each cascade denoises the image, x_d = x + D_n(x, h), and solves
-the data term exactly,
+It begins where compressed sensing ends. The image of :class:`engine.models.l1_wavelet.L1Wavelet`, found with the same matrices in a
+fraction of the time, is refined by a few cascades; each adds a correction, x_d = x + D_n(x), and solves the data term exactly,
 
-    x <- argmin_x ||A x - b||^2 + lambda ||x - x_d||^2 = (A^H A + lambda I)^-1 (A^H b + lambda x_d),
+    x <- argmin_x ||A x - b||^2 + ||x - x_d||^2_w = (A^H A + w)^-1 (A^H b + w x_d),
 
-as MoDL does (Aggarwal, Mani, Jacob, IEEE TMI 2019, eqs. 8 and 9). What is ours is the economy. One lambda serves all cascades, so
-that the Gram matrices of a Cartesian acquisition are factored once and every data step is a triangular solve without coils and
-Fourier transforms. The denoiser is a two-level (2+1)D network: 3 x 3 convolutions in the image, then a mixture of the three
-neighbouring frames by a 1 x 1 convolution, the last frame being followed by the first. Features of one cascade are handed to
-the next. On a CPU every layer runs frame by frame.
+as MoDL does (Aggarwal, Mani, Jacob, IEEE TMI 2019, eqs. 8 and 9). The weight w is one number for the temporal mean of the image and
+another for what moves: the mean is measured in every frame, so that its noise is less by their number, and it bears a smaller
+weight. Where all frames share their mask the two parts are independent problems with the same Gram matrices, which are factored
+once for each weight; where they do not, the second weight serves both.
+
+D_n is a (2+1)D network at full resolution: 3 x 3 convolutions in the image, then a mixture of the three neighbouring frames by a
+1 x 1 convolution, the last frame being followed by the first. It sees each frame as the mean and what differs from it, and the
+features of the cascade before.
 """
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from engine.core.errors import InputError
-from engine.core.jobs import Check
-from engine.models.blocks import channels_to_frames, frames_to_channels
-from engine.models.contract import MODELS, ModelSpec, ReconInput
+from engine.core.jobs import Check, Reporter
+from engine.models.contract import MODELS, ModelSpec, ReconInput, no_stages
+from engine.models.l1_wavelet import L1Wavelet, L1WaveletConfig
 from engine.models.parts import forms
 from engine.models.parts.checkpointing import recomputed
-from engine.models.parts.recurrent import Frames, each, to_frames
+from engine.physics.operator import SenseOperator
 
 CG_ITERATIONS, CG_TOLERANCE = 6, 1e-4  # where no Gram factor serves; each starts at the image before
+STARTS = ("wavelet", "least_squares")
+START_SHIFTS = 2  # of the wavelets in each iteration: half of what l1_wavelet takes by itself, for 0.1 dB
+FIRST_WEIGHTS = (0.02, 0.14)  # of the mean and of what moves, before training
+PIXELS = 512  # mixed at a time without gradients
 
 
 @dataclass(frozen=True, slots=True)
 class MyonetConfig:
-    """Sizes of the network."""
+    """Sizes of the network, and what it does without in ablations."""
 
-    cascades: int = field(default=6, metadata={"help": "Cascades, each with its own denoiser", "range": (1, 30)})
-    channels: int = field(default=24, metadata={"help": "Channels at full resolution", "range": (2, 256)})
-    deep_channels: int = field(default=48, metadata={"help": "Channels at half resolution", "range": (2, 512)})
-    deep_blocks: int = field(default=2, metadata={"help": "Blocks at half resolution", "range": (1, 8)})
+    cascades: int = field(default=4, metadata={"help": "Cascades, each with its own denoiser", "range": (1, 30)})
+    channels: int = field(default=32, metadata={"help": "Channels over the frames", "range": (2, 256)})
+    blocks: int = field(default=3, metadata={"help": "(2+1)D blocks of each cascade", "range": (1, 12)})
+    start: str = field(default="wavelet", metadata={"help": "Image that the first cascade refines", "choices": STARTS})
+    two_weights: bool = field(default=True, metadata={"help": "Weight the temporal mean and what moves apart"})
     time: bool = field(default=True, metadata={"help": "Mix neighbouring frames (off: every frame on its own)"})
     memory: bool = field(default=True, metadata={"help": "Hand features from each cascade to the next"})
 
     def __post_init__(self) -> None:
-        for name in ("cascades", "channels", "deep_channels", "deep_blocks"):
+        for name in ("cascades", "channels", "blocks"):
             if getattr(self, name) < 1:
                 raise InputError(
                     f"{name} of myonet is out of range (expected at least 1 / found {getattr(self, name)})",
                     f"Choose a larger {name}.",
                 )
+        if self.start not in STARTS:
+            raise InputError(f"start of myonet is {self.start!r} (expected {' or '.join(STARTS)})", "Use start=wavelet.")
+
+
+def _conv(inputs: int, outputs: int) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 3, padding=1)
+
+
+def _laid_out(features: Tensor) -> Tensor:
+    """Return (map, channel, y, x) channels last in memory: a CPU convolves it three times as fast in bfloat16."""
+    return features.contiguous(memory_format=torch.contiguous_format if forms.plain() else torch.channels_last)
 
 
 class Mix(nn.Module):
-    """Mixture of frames t - 1, t and t + 1, the same in every pixel; time is circular.
+    """Mixture of frames t - 1, t and t + 1, the same in every pixel; time is circular. Without ``time``, of t alone."""
 
-    A 1 x 1 convolution over the channels of three frames, on a CPU three matrix products with the channels last in memory.
-    """
-
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, time: bool) -> None:
         super().__init__()
-        self.product = nn.Linear(3 * channels, channels)
+        self.product = nn.Linear(channels, 3 * channels if time else channels)
+        self.time = time
 
-    def forward(self, frames: Frames) -> Frames:
-        """Mix frames, each (batch, channel, y, x)."""
-        b, c, h, w = frames[0].shape
-        if forms.plain() or frames[0].device.type != "cpu":
-            kernel = self.product.weight[:, :, None, None]
-            taps = [frames[-1], *frames[:-1]], frames, [*frames[1:], frames[0]]
-            return each(lambda *three: functional.conv2d(torch.cat(three, dim=1), kernel, self.product.bias), *taps)
-        rows = [frame.permute(0, 2, 3, 1).reshape(-1, c) for frame in frames]
-        before, now, after = torch.split(self.product.weight.T, c)
-        mixed = []
-        for t, row in enumerate(rows):
-            sums = torch.addmm(self.product.bias, row, now)
-            sums = torch.addmm(sums, rows[t - 1], before)
-            sums = torch.addmm(sums, rows[(t + 1) % len(rows)], after)
-            mixed.append(sums.reshape(b, h, w, c).permute(0, 3, 1, 2))
-        return mixed
+    def forward(self, features: Tensor, frames: int) -> Tensor:
+        """Mix (batch * frame, channel, y, x)."""
+        rows = _rows(features, frames)
+        mixed = self.product(rows)
+        if self.time:
+            now, to_next, to_last = mixed.chunk(3, dim=-1)
+            mixed = now + to_next.roll(1, 1) + to_last.roll(-1, 1)
+        mixture: Tensor = mixed.reshape(*features.permute(0, 2, 3, 1).shape).permute(0, 3, 1, 2)
+        return mixture
+
+    def add_to(self, features: Tensor, inner: Tensor, frames: int) -> None:
+        """Add the mixture of ``inner`` to ``features``, both channels last, in place: a few pixels at a time stay in the cache."""
+        into, rows = _rows(features, frames), _rows(inner, frames)
+        for first in range(0, rows.shape[2], PIXELS):
+            part = into[:, :, first : first + PIXELS]
+            mixed = self.product(rows[:, :, first : first + PIXELS])
+            if not self.time:
+                part += mixed
+                continue
+            now, to_next, to_last = mixed.chunk(3, dim=-1)
+            part += now
+            part[:, 1:] += to_next[:, :-1]
+            part[:, 0] += to_next[:, -1]
+            part[:, :-1] += to_last[:, 1:]
+            part[:, -1] += to_last[:, 0]
+
+
+def _rows(features: Tensor, frames: int) -> Tensor:
+    """Return (batch * frame, channel, y, x) as (batch, frame, pixel, channel), a view where the channels are last in memory."""
+    n, c, h, w = features.shape
+    return features.permute(0, 2, 3, 1).reshape(n // frames, frames, h * w, c)
 
 
 class Block(nn.Module):
@@ -85,69 +118,88 @@ class Block(nn.Module):
 
     def __init__(self, channels: int, time: bool) -> None:
         super().__init__()
-        self.space = nn.Conv2d(channels, channels, 3, padding=1)
-        self.mix: nn.Module = Mix(channels) if time else nn.Conv2d(channels, channels, 1)
-        self.time = time
+        self.space = _conv(channels, channels)
+        self.mix = Mix(channels, time)
 
-    def forward(self, frames: Frames, check: Check) -> Frames:
-        """Return features of the same shape, each (batch, channel, y, x)."""
-        inner = each(lambda frame: torch.relu_(self.space(frame)), frames, check=check)
-        mixed = self.mix(inner) if self.time else each(self.mix, inner, check=check)
-        return [frame + more for frame, more in zip(frames, mixed, strict=True)]
+    def forward(self, features: Tensor, frames: int) -> Tensor:
+        """Return features of the same shape (batch * frame, channel, y, x); without gradients, the same memory."""
+        inner = torch.relu_(self.space(features))
+        if torch.is_grad_enabled() or forms.plain() or features.device.type != "cpu":
+            mixed: Tensor = features + self.mix(inner, frames)
+            return mixed
+        self.mix.add_to(features, inner, frames)
+        return features
 
 
 class Denoiser(nn.Module):
-    """D_n: from an image and the features of the cascade before to a correction of the image and new features.
+    """D_n: from an image and what the cascade before knew to a correction of the image, and what this one knows.
 
-    Every layer runs frame by frame: what lies between two layers stays small, and close to the processor.
+    What is known at first is how the least-squares image differs from the one to be refined, real and imaginary part; then the
+    features of the cascade before.
     """
 
     def __init__(self, config: MyonetConfig, first: bool) -> None:
         super().__init__()
-        c, d = config.channels, config.deep_channels
-        self.enter = nn.Conv2d(2 if first or not config.memory else 2 + c, c, 3, padding=1)
-        self.shallow = Block(c, config.time)
-        self.down = nn.Conv2d(c, d, 2, stride=2)
-        self.deep = nn.ModuleList(Block(d, config.time) for _ in range(config.deep_blocks))
-        self.up = nn.Conv2d(d, c, 1)
-        self.leave = nn.Conv2d(c, 2, 3, padding=1)
-        # A network that has learned nothing corrects nothing: every cascade returns the regularised least-squares image.
+        c = config.channels
+        self.enter = _conv(4, c)
+        self.recall = nn.Conv2d(2 if first else c, c, 3, padding=1, bias=False) if first or config.memory else None
+        self.blocks = nn.ModuleList(Block(c, config.time) for _ in range(config.blocks))
+        self.leave = _conv(c, 2)
+        # A network that has learned nothing corrects nothing.
         nn.init.zeros_(self.leave.weight)
         assert self.leave.bias is not None
         nn.init.zeros_(self.leave.bias)
 
     def kept_bytes(self, image: Tensor) -> float:
-        """Return about how many bytes a backward pass keeps: at full resolution about ten maps a channel, in deep blocks five."""
-        maps = 10 * self.enter.out_channels + 5 * len(self.deep) * self.down.out_channels / 4
-        return float(image.element_size() * image[:, 0].numel() * maps)
+        """Return about how many bytes a backward pass keeps: five maps a channel of each block, and a few around them."""
+        maps = (5 * len(self.blocks) + 4) * self.enter.out_channels
+        return float(image.element_size() / 2 * image.numel() * maps)
 
-    def forward(self, image: Tensor, check: Check, *memory: Tensor) -> tuple[Tensor, ...]:
-        """Return the correction (batch * frame, 2, y, x), and the features (batch, channel, y, x) of each frame.
-
-        ``image`` is complex (batch, frame, y, x), ``memory`` the features of the cascade before, () for none.
-        """
-        batch, _, h, w = image.shape
-        frames = to_frames(frames_to_channels(image.transpose(0, 1)), batch)
-        if memory:
-            frames = [torch.cat((frame, kept.to(frame.dtype)), dim=1) for frame, kept in zip(frames, memory, strict=True)]
-        features = self.shallow(each(lambda frame: torch.relu_(self.enter(frame)), frames, check=check), check)
-        deep = each(lambda frame: torch.relu_(self.down(_even(frame))), features, check=check)
-        for block in self.deep:
-            deep = block(deep, check)
-
-        def joined(fine: Tensor, coarse: Tensor) -> Tensor:
-            raised = functional.interpolate(self.up(coarse), scale_factor=2.0, mode="nearest")[..., :h, :w]
-            return torch.relu_(fine + raised)
-
-        features = each(joined, features, deep, check=check)
-        correction = each(self.leave, features, check=check)
-        return torch.stack(correction, dim=1).flatten(0, 1), *features
+    def forward(self, image: Tensor, check: Check, known: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the correction, complex (batch, frame, y, x), and what is known now (batch * frame, channel, y, x)."""
+        batch, frames = image.shape[:2]
+        parts = torch.view_as_real(image).permute(0, 1, 4, 2, 3)
+        mean = parts.mean(1, keepdim=True)
+        entering = torch.cat((parts - mean, mean.expand_as(parts)), dim=2).flatten(0, 1)
+        features = self.enter(_laid_out(entering))
+        if self.recall is not None:
+            features = features + self.recall(_laid_out(known))
+        features = torch.relu_(features)
+        for block in self.blocks:
+            check()
+            features = block(features, frames)
+        features = torch.relu(features)
+        correction = self.leave(features).unflatten(0, (batch, frames)).to(parts.dtype)
+        return torch.view_as_complex(correction.permute(0, 1, 3, 4, 2).contiguous()), features
 
 
-def _even(frame: Tensor) -> Tensor:
-    """Repeat the last row and column of (batch, channel, y, x) where their number is odd."""
-    h, w = frame.shape[-2:]
-    return functional.pad(frame, (0, w % 2, 0, h % 2), mode="replicate") if h % 2 or w % 2 else frame
+class DataTerm:
+    """The exact step of the data term, with its weights (mean, rest), a tensor of two."""
+
+    def __init__(self, data: ReconInput, weights: Tensor, two_weights: bool) -> None:
+        self._operator, self._weights, self._check = data.operator, weights, data.report.check
+        self.projected = data.operator.adjoint(data.kspace)  # A^H b
+        # With a mask that varies the mean and the rest are no problems of their own.
+        self._apart = two_weights and data.operator.static_mask and self.projected.shape[1] > 1
+        self._mean_operator = data.operator.twin(self._check) if self._apart else data.operator
+
+    def __call__(self, prior: Tensor) -> Tensor:
+        """Return the image nearest to the data and to ``prior``, complex (batch, frame, y, x)."""
+        weight = self._weights[1]
+        if not self._apart:
+            return self._solve(self._operator, self.projected, prior, weight)
+        mean, prior_mean = self.projected.mean(1, keepdim=True), prior.mean(1, keepdim=True)
+        rest = self._solve(self._operator, self.projected - mean, prior - prior_mean, weight)
+        return rest + self._solve(self._mean_operator, mean, prior_mean, self._weights[0])
+
+    def _solve(self, operator: SenseOperator, aimed: Tensor, prior: Tensor, weight: Tensor) -> Tensor:
+        return operator.solve(aimed + weight * prior, weight, prior, CG_ITERATIONS, CG_TOLERANCE, self._check)
+
+    @torch.no_grad()
+    def least_squares(self) -> Tensor:
+        """Return the regularised least-squares image, the same weight for all of it."""
+        weight = self._weights[1].detach()
+        return self._operator.solve(self.projected, weight, self.projected, CG_ITERATIONS, CG_TOLERANCE, self._check)
 
 
 class Myonet(nn.Module):
@@ -156,29 +208,34 @@ class Myonet(nn.Module):
     def __init__(self, config: MyonetConfig) -> None:
         super().__init__()
         self.config = config
-        self.log_lambda = nn.Parameter(torch.full((), -3.0))
+        self.log_weights = nn.Parameter(torch.tensor(FIRST_WEIGHTS).log())
         self.denoisers = nn.ModuleList(Denoiser(config, first=n == 0) for n in range(config.cascades))
 
     def forward(self, data: ReconInput) -> Tensor:
         """Return the image, complex64 (batch, frame, y, x)."""
-        operator, frames = data.operator, data.kspace.shape[1]
-        check = data.report.check
-        weight = self.log_lambda.exp()
-        projected = operator.adjoint(data.kspace)  # A^H b
-        x = projected
-        memory: tuple[Tensor, ...] = ()
+        total = len(self.denoisers) + 1
+        data.report.step(0, total, "start")
+        step = DataTerm(data, self.log_weights.exp(), self.config.two_weights)
+        plainest = step.least_squares()
+        x = self._wavelets(data, data.report.part(0.0, 1 / total)) if self.config.start == "wavelet" else plainest
+        difference = torch.view_as_real(plainest - x).permute(0, 1, 4, 2, 3)
+        known = difference.flatten(0, 1)
         for n, denoiser in enumerate(self.denoisers):
-            data.report.step(n, len(self.denoisers), f"cascade {n + 1} of {len(self.denoisers)}")
-            if n == 0:
-                x = operator.solve(projected, weight, projected, CG_ITERATIONS, CG_TOLERANCE, check)
+            data.report.step(1 + n, total, f"cascade {n + 1} of {len(self.denoisers)}")
             assert isinstance(denoiser, Denoiser)
-            correction, *features = recomputed(partial(denoiser, x, check, *memory), denoiser.kept_bytes(frames_to_channels(x)))
-            memory = tuple(features) if self.config.memory else ()
-            denoised = x + channels_to_frames(correction, frames)
-            x = operator.solve(projected + weight * denoised, weight, denoised, CG_ITERATIONS, CG_TOLERANCE, check)
+            work: Callable[[], tuple[Tensor, Tensor]] = partial(denoiser, x, data.report.check, known)
+            correction, known = recomputed(work, denoiser.kept_bytes(x))
+            denoised = x + correction
+            x = step(denoised)
             data.stages(n, "image", x)
             data.stages(n, "denoised", denoised)
         return x
+
+    @staticmethod
+    def _wavelets(data: ReconInput, report: Reporter) -> Tensor:
+        """Return compressed sensing's image. Nothing is learned in it, and no gradient goes through it."""
+        quiet = dataclasses.replace(data, operator=data.operator.twin(report.check), report=report, stages=no_stages)
+        return L1Wavelet(L1WaveletConfig(shifts=START_SHIFTS))(quiet)
 
 
 MODELS.register(
@@ -191,12 +248,12 @@ MODELS.register(
         build=Myonet,
         presets={
             "small": MyonetConfig(),
-            "wide": MyonetConfig(cascades=8, channels=32, deep_channels=64, deep_blocks=3),
+            "wide": MyonetConfig(cascades=8, channels=64, blocks=4),
         },
         trainable=True,
         macs_shape="12x10x204x448",
         notes=(
-            "One weight lambda for all cascades, so that the data term is factored once.",
+            "Begins with the image of l1_wavelet, whose arithmetic the count of multiplications leaves out.",
             "Time is circular: the last frame is followed by the first one, in mapping series too.",
         ),
     ),

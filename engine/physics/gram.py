@@ -50,6 +50,7 @@ class GramOperator:
                 "Give one list of frames for each set.",
             )
         self.matrices = matrices
+        self._given = sets
         self._indices = None if sets is None else [torch.as_tensor(list(s), device=matrices.device) for s in sets]
         self._factor: tuple[float, Tensor] | None = None
         self._inverse: tuple[float, Tensor] | None = None
@@ -58,6 +59,10 @@ class GramOperator:
     def sets(self) -> int:
         """Number of sets of frames."""
         return int(self.matrices.shape[1])
+
+    def twin(self) -> GramOperator:
+        """Return an operator that shares the matrices and keeps factors of its own."""
+        return GramOperator(self.matrices, self._given)
 
     # --- layout -------------------------------------------------------------------------------------------------------
 

@@ -177,6 +177,16 @@ class SenseOperator:
             self._gram_made = True
         return self._gram
 
+    def twin(self, check: Callable[[], None] | None = None) -> SenseOperator:
+        """Return the same operator with the same Gram matrices, but with factors of its own: for solves with a second weight.
+
+        ``check`` is that of :meth:`prepare`.
+        """
+        other = SenseOperator(self.mask, self.maps, self.gram_limit_mib)
+        gram = self.prepare(check)
+        other._gram, other._gram_made = None if gram is None else gram.twin(), True
+        return other
+
     def _make_gram(self, check: Callable[[], None] | None) -> GramOperator | None:
         if not self.full_readout or self._unit_coil:
             return None

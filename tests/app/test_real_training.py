@@ -41,7 +41,7 @@ def page(make_window, qtbot, tmp_path, monkeypatch):
     qtbot.waitUntil(lambda: bool(page.form_panel.fields), timeout=PATIENCE_MS)
     page.form.set_values({
         "name": "tiny",
-        "model": {"network": "myonet", "options": {"cascades": 2, "channels": 8, "deep_channels": 8, "deep_blocks": 1}},
+        "model": {"network": "myonet", "options": {"cascades": 2, "channels": 8, "blocks": 1}},
         "data": {
             "sources": [{"location": str(data), "axes": "sfyx", "kind": "cine"}],
             "columns": 24, "validation_columns": 0, "validation_examples": 1,

@@ -1,7 +1,7 @@
 """Convolutions over a sequence of frames: recurrent sweeps (CRNN-TI, BCRNN-TI), Conv(2+1)D, Conv3D.
 
 Features are a list with one map (batch, channel, y, x) for each frame. On a CPU the fast forms work frame by frame in
-channels-last memory, where one map stays in the cache, and share between the two directions of a sweep what both need;
+channels-last memory, where one map stays in the cache (not in training), and share between both directions of a sweep what both need;
 :func:`each` puts all frames into one call on other devices. In the plain form (:mod:`engine.models.parts.forms`) every layer
 computes as it was published. Both give the same numbers.
 
@@ -33,9 +33,10 @@ def to_frames(images: Tensor, batch: int) -> Frames:
 def each(layer: Callable[..., Tensor], frames: Frames, *others: Frames, check: Check = no_check) -> Frames:
     """Apply a layer to every frame (and to the same frame of ``others``).
 
-    One after the other on a CPU, all in one call otherwise and in the plain form.
+    One after the other on a CPU, all in one call otherwise and in the plain form. Training takes all in one call too: the gradient
+    keeps every map anyway, and one convolution of many frames costs half as much in bfloat16 as many of one.
     """
-    if frames[0].device.type == "cpu" and not forms.plain():
+    if frames[0].device.type == "cpu" and not forms.plain() and not torch.is_grad_enabled():
         result = []
         for maps in zip(frames, *others, strict=True):
             check()

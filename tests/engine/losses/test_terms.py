@@ -8,6 +8,7 @@ import torch
 from engine.core.errors import InputError, ShapeError
 from engine.losses import LOSSES
 from engine.losses.relaxometry import MS, in_tissue, mapping_scale, tissue
+from engine.metrics.psnr import psnr
 from engine.models.parts.mapping import MappingConfig, MappingNetwork
 from engine.physics.fourier import fft2c
 from tests.engine.losses.given import loss_input, noise
@@ -35,7 +36,9 @@ def test_gradient_is_that_of_differences(name):
     assert torch.autograd.gradcheck(lambda x: loss.compute(whole(x, target)), (image,), fast_mode=True, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", [name for name in LOSSES.names() if LOSSES.get(name).needs_target and name != "l1_tissue"])
+@pytest.mark.parametrize(
+    "name", [name for name in LOSSES.names() if LOSSES.get(name).needs_target and name not in ("l1_tissue", "psnr")]
+)
 def test_the_truth_is_a_minimum_and_has_a_gradient(name):
     target = noise(1, 7, 9, 8) + 2
     loss = LOSSES.get(name)
@@ -45,6 +48,23 @@ def test_the_truth_is_a_minimum_and_has_a_gradient(name):
     assert torch.isfinite(torch.view_as_real(at_truth.grad)).all()
     assert float(least.detach()) == pytest.approx(0.0, abs=2e-6)
     assert float(loss.compute(whole(target + 0.1 * noise(1, 7, 9, 8, seed=2), target)).detach()) > 1e-4
+
+
+def test_decibels_are_minus_the_metric_and_no_scale_changes_them():
+    target = noise(1, 7, 9, 8).abs() + 2
+    image = target + 0.3 * noise(1, 7, 9, 8, seed=1).abs()  # real, so that the error has no phase
+    value = float(LOSSES.get("psnr").compute(whole(image + 0j, target + 0j)))
+    assert value == pytest.approx(-psnr(image[0].numpy(), target[0].numpy(), None, float(target.max())), abs=1e-6)
+    assert float(LOSSES.get("psnr").compute(whole(50 * image + 0j, 50 * target + 0j))) == pytest.approx(value, abs=1e-9)
+
+
+def test_decibels_at_the_truth_are_finite_and_so_is_their_gradient():
+    target = noise(1, 7, 9, 8) + 2
+    image = target.clone().requires_grad_()
+    value = LOSSES.get("psnr").compute(whole(image, target))
+    value.backward()
+    assert float(value.detach()) < -200
+    assert torch.isfinite(torch.view_as_real(image.grad)).all()
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def values(folder):
     """Return the configuration as plain values."""
     return {
         "name": "tiny",
-        "model": {"network": "myonet", "options": {"cascades": 1, "channels": 4, "deep_channels": 4, "deep_blocks": 1}},
+        "model": {"network": "myonet", "options": {"cascades": 1, "channels": 4, "blocks": 1, "start": "least_squares"}},
         "data": {
             "sources": [{"location": str(folder), "axes": "sfyx", "kind": "cine"}],
             "columns": 16,
