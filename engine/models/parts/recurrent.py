@@ -1,9 +1,9 @@
 """Convolutions over a sequence of frames: recurrent sweeps (CRNN-TI, BCRNN-TI), Conv(2+1)D, Conv3D.
 
-Features are a list with one map (batch, channel, y, x) for each frame. On a CPU the fast forms work frame by frame in
-channels-last memory, where one map stays in the cache (not in training), and share between both directions of a sweep what both need;
-:func:`each` puts all frames into one call on other devices. In the plain form (:mod:`engine.models.parts.forms`) every layer
-computes as it was published. Both give the same numbers.
+Features are a list with one map (batch, channel, y, x) for each frame. On a CPU the fast forms work frame by frame in channels-last
+memory, where one map stays in the cache, and share between the two directions of a sweep what both need; :func:`each` puts all
+frames into one call on other devices and in training. In the plain form (:mod:`engine.models.parts.forms`) every layer computes as
+it was published. Both give the same numbers.
 
 Sources: Qin et al., IEEE TMI 2019, eqs. (7) and (8) (recurrent units); Lyu et al., CRUNet-MR, sections 2.2 and 2.3.
 """
