@@ -11,8 +11,8 @@ weight. Where all frames share their mask the two parts are independent problems
 once for each weight; where they do not, the second weight serves both.
 
 D_n is a (2+1)D network at full resolution: 3 x 3 convolutions in the image, then a mixture of the three neighbouring frames by a
-1 x 1 convolution, the last frame being followed by the first. It sees each frame as the mean and what differs from it, and the
-features of the cascade before.
+1 x 1 convolution, the last frame being followed by the first. It sees each frame as the mean and what differs from it, the features
+of the cascade before, and w (A^H A + w)^-1 x: the part of the image that the data leave open, where the ghosts are.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class MyonetConfig:
     start: str = field(default="wavelet", metadata={"help": "Image that the first cascade refines", "choices": STARTS})
     two_weights: bool = field(default=True, metadata={"help": "Weight the temporal mean and what moves apart"})
     time: bool = field(default=True, metadata={"help": "Mix neighbouring frames (off: every frame on its own)"})
+    open_part: bool = field(default=True, metadata={"help": "Show each cascade the part of the image that the data leave open"})
     memory: bool = field(default=True, metadata={"help": "Hand features from each cascade to the next"})
 
     def __post_init__(self) -> None:
@@ -65,6 +66,11 @@ class MyonetConfig:
 
 def _conv(inputs: int, outputs: int) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 3, padding=1)
+
+
+def _parts(image: Tensor) -> Tensor:
+    """Return complex (batch, frame, y, x) as real and imaginary part (batch, frame, 2, y, x), a view."""
+    return torch.view_as_real(image).permute(0, 1, 4, 2, 3)
 
 
 def _laid_out(features: Tensor) -> Tensor:
@@ -141,7 +147,7 @@ class Denoiser(nn.Module):
     def __init__(self, config: MyonetConfig, first: bool) -> None:
         super().__init__()
         c = config.channels
-        self.enter = _conv(4, c)
+        self.enter = _conv(6 if config.open_part else 4, c)
         self.recall = nn.Conv2d(2 if first else c, c, 3, padding=1, bias=False) if first or config.memory else None
         self.blocks = nn.ModuleList(Block(c, config.time) for _ in range(config.blocks))
         self.leave = _conv(c, 2)
@@ -155,13 +161,19 @@ class Denoiser(nn.Module):
         maps = (5 * len(self.blocks) + 4) * self.enter.out_channels
         return float(image.element_size() / 2 * image.numel() * maps)
 
-    def forward(self, image: Tensor, check: Check, known: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, image: Tensor, left_open: Tensor | None, check: Check, known: Tensor) -> tuple[Tensor, Tensor]:
         """Return the correction, complex (batch, frame, y, x), and what is known now (batch * frame, channel, y, x)."""
         batch, frames = image.shape[:2]
-        parts = torch.view_as_real(image).permute(0, 1, 4, 2, 3)
+        parts = _parts(image)
         mean = parts.mean(1, keepdim=True)
-        entering = torch.cat((parts - mean, mean.expand_as(parts)), dim=2).flatten(0, 1)
-        features = self.enter(_laid_out(entering))
+        entering = [parts - mean, mean.expand_as(parts)]
+        if left_open is not None:
+            entering.append(_parts(left_open))
+        # In single precision: what is wrong with an image can be less than the 0.4 % that bfloat16 rounds it by.
+        with torch.autocast(image.device.type, enabled=False):
+            features = self.enter(_laid_out(torch.cat(entering, dim=2).flatten(0, 1)))
+        if torch.is_autocast_enabled(image.device.type):
+            features = features.to(torch.get_autocast_dtype(image.device.type))
         if self.recall is not None:
             features = features + self.recall(_laid_out(known))
         features = torch.relu_(features)
@@ -185,11 +197,19 @@ class DataTerm:
 
     def __call__(self, prior: Tensor) -> Tensor:
         """Return the image nearest to the data and to ``prior``, complex (batch, frame, y, x)."""
+        return self._step(self.projected, prior)
+
+    @torch.no_grad()
+    def left_open(self, image: Tensor) -> Tensor:
+        """Return ``w (A^H A + w)^-1 x``: nothing of what the data determine, all of what they do not. No gradient is taken."""
+        return self._step(torch.zeros_like(self.projected), image)
+
+    def _step(self, aimed: Tensor, prior: Tensor) -> Tensor:
         weight = self._weights[1]
         if not self._apart:
-            return self._solve(self._operator, self.projected, prior, weight)
-        mean, prior_mean = self.projected.mean(1, keepdim=True), prior.mean(1, keepdim=True)
-        rest = self._solve(self._operator, self.projected - mean, prior - prior_mean, weight)
+            return self._solve(self._operator, aimed, prior, weight)
+        mean, prior_mean = aimed.mean(1, keepdim=True), prior.mean(1, keepdim=True)
+        rest = self._solve(self._operator, aimed - mean, prior - prior_mean, weight)
         return rest + self._solve(self._mean_operator, mean, prior_mean, self._weights[0])
 
     def _solve(self, operator: SenseOperator, aimed: Tensor, prior: Tensor, weight: Tensor) -> Tensor:
@@ -218,12 +238,12 @@ class Myonet(nn.Module):
         step = DataTerm(data, self.log_weights.exp(), self.config.two_weights)
         plainest = step.least_squares()
         x = self._wavelets(data, data.report.part(0.0, 1 / total)) if self.config.start == "wavelet" else plainest
-        difference = torch.view_as_real(plainest - x).permute(0, 1, 4, 2, 3)
-        known = difference.flatten(0, 1)
+        known = _parts(plainest - x).flatten(0, 1)
         for n, denoiser in enumerate(self.denoisers):
             data.report.step(1 + n, total, f"cascade {n + 1} of {len(self.denoisers)}")
             assert isinstance(denoiser, Denoiser)
-            work: Callable[[], tuple[Tensor, Tensor]] = partial(denoiser, x, data.report.check, known)
+            left_open = step.left_open(x.detach()) if self.config.open_part else None
+            work: Callable[[], tuple[Tensor, Tensor]] = partial(denoiser, x, left_open, data.report.check, known)
             correction, known = recomputed(work, denoiser.kept_bytes(x))
             denoised = x + correction
             x = step(denoised)

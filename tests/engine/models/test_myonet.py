@@ -48,8 +48,11 @@ def transcription(network, kspace, operator):
 
     for n, d in enumerate(network.denoisers):
         mean = x.mean(1, keepdim=True).expand_as(x)
-        entering = torch.stack(((x - mean).real, (x - mean).imag, mean.real, mean.imag), 2).flatten(0, 1)
-        features = d.enter(entering)
+        entering = [(x - mean).real, (x - mean).imag, mean.real, mean.imag]
+        if config.open_part:
+            left_open = solved(operator, torch.zeros_like(x), x, weights, config.two_weights)
+            entering += [left_open.real, left_open.imag]
+        features = d.enter(torch.stack(entering, 2).flatten(0, 1))
         if n == 0 or config.memory:
             features = features + d.recall(known)
         features = torch.relu(features)
@@ -62,7 +65,9 @@ def transcription(network, kspace, operator):
     return x
 
 
-@pytest.mark.parametrize("without", [{}, {"start": "least_squares"}, {"two_weights": False}, {"memory": False}])
+@pytest.mark.parametrize(
+    "without", [{}, {"start": "least_squares"}, {"two_weights": False}, {"memory": False}, {"open_part": False}]
+)
 @pytest.mark.parametrize("size", [{}, {"height": 13, "width": 11}, {"frames": 2}, {"batch": 1}])
 def test_it_equals_a_transcription(size, without):
     kspace, operator = problem(**size)
@@ -76,8 +81,8 @@ def test_it_equals_a_transcription(size, without):
 
 def test_its_size():
     spec = MODELS.get("myonet")
-    assert spec.parameters("small") == 184_266
-    assert spec.parameters("wide") == 1_868_434
+    assert spec.parameters("small") == 186_570
+    assert spec.parameters("wide") == 1_877_650
 
 
 def test_before_it_learns_it_only_solves_the_data_term():
@@ -93,7 +98,7 @@ def test_before_it_learns_it_only_solves_the_data_term():
 
 def test_a_small_weight_of_the_mean_leaves_the_rest_as_it_was():
     kspace, operator = problem()
-    network = moved(Myonet(replace(TINY, cascades=1)).double())
+    network = moved(Myonet(replace(TINY, cascades=1, open_part=False)).double())
     with torch.no_grad():
         before = network(ReconInput(kspace, operator))
         network.log_weights[0] -= 3
