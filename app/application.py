@@ -20,7 +20,7 @@ from app.settings import Settings
 LOG = logging.getLogger(__name__)
 
 DEMO_SAMPLE = "porcine_cine"
-DEMO_METHODS = ("zero_filled", "cg_sense", "l1_wavelet")
+DEMO_METHODS = ("zero_filled", "l1_wavelet", "myonet")
 
 
 def make_application() -> QApplication:

@@ -89,7 +89,7 @@ FIELDS: Final[dict[str, Field]] = {
     "sampling/acceleration": Field(8.0, _number(float, 1, 64)),
     "sampling/acs": Field(24, _number(int, 0, 1024)),
     "sampling/seed": Field(0, _number(int, 0, 2**31 - 1)),
-    "methods/ticked": Field(["zero_filled", "cg_sense", "l1_wavelet"], _texts),
+    "methods/ticked": Field(["zero_filled", "l1_wavelet", "myonet"], _texts),
     "methods/all_slices": Field(False, _flag),
     "methods/device": Field("auto", _text),
     "simulate/coils": Field(8, _number(int, 1, 64)),

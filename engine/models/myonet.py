@@ -7,8 +7,8 @@ fraction of the time, is refined by a few cascades; each adds a correction, x_d 
 
 as MoDL does (Aggarwal, Mani, Jacob, IEEE TMI 2019, eqs. 8 and 9). The weight w is one number for the temporal mean of the image and
 another for what moves: the mean is measured in every frame, so that its noise is less by their number, and it bears a smaller
-weight. Where all frames share their mask the two parts are independent problems with the same Gram matrices, which are factored
-once for each weight; where they do not, the second weight serves both.
+weight. Where all frames share mask and coil maps the two parts are independent problems with the same Gram matrices, which are
+factored once for each weight; where they do not, the second weight serves both.
 
 D_n is a (2+1)D network at full resolution: 3 x 3 convolutions in the image, then a mixture of the three neighbouring frames by a
 1 x 1 convolution, the last frame being followed by the first. It sees each frame as the mean and what differs from it, the features
@@ -25,6 +25,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from engine.core.axes import KSPACE_FRAME
 from engine.core.errors import InputError
 from engine.core.jobs import Check, Reporter
 from engine.models.contract import MODELS, ModelSpec, ReconInput, no_stages
@@ -191,8 +192,9 @@ class DataTerm:
     def __init__(self, data: ReconInput, weights: Tensor, two_weights: bool) -> None:
         self._operator, self._weights, self._check = data.operator, weights, data.report.check
         self.projected = data.operator.adjoint(data.kspace)  # A^H b
-        # With a mask that varies the mean and the rest are no problems of their own.
-        self._apart = two_weights and data.operator.static_mask and self.projected.shape[1] > 1
+        # With masks or maps that vary the mean and the rest are no problems of their own.
+        static = data.operator.static_mask and data.operator.maps.shape[KSPACE_FRAME] == 1
+        self._apart = two_weights and static and self.projected.shape[1] > 1
         self._mean_operator = data.operator.twin(self._check) if self._apart else data.operator
 
     def __call__(self, prior: Tensor) -> Tensor:
