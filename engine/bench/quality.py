@@ -47,7 +47,7 @@ from engine.weights.library import installed
 ACCELERATIONS, ACS = (4, 8, 12), 24
 COILS, SNR = 8, 100.0
 SLICES = (0, 1, 2, 3)  # of the sample: 8 to 11 of the stack
-MATRIX = (192, 160)
+MATRIX, SCHEME = (192, 160), "4(1)3(1)2"  # nine images, which the mapping networks are made for
 HEARTS = (2**31, 2**31 + 1)  # training draws seeds below
 CLASSICAL = ("zero_filled", "cg_sense", "grappa", "low_rank_sparse", "l1_wavelet")
 BASELINE = "l1_wavelet"
@@ -141,7 +141,7 @@ def _porcine() -> KSpaceSeries:
 
 
 def _heart(seed: int, report: Reporter) -> Subject:
-    request = PhantomRequest(kind="molli", matrix=MATRIX, coils=COILS, snr=SNR, seed=seed)
+    request = PhantomRequest(kind="molli", scheme=SCHEME, matrix=MATRIX, coils=COILS, snr=SNR, seed=seed)
     series, truth = make_phantom(request, report.part(0.0, 0.0))
     pure = (truth["labels"][0, 0] == int(Structure.LV_MYOCARDIUM)) & (truth["purity"][0] > PURE)
     return Subject(series, 0, np.where(pure, truth["t1_fit_ms"][0], 0.0).astype(np.float32))

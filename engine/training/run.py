@@ -9,7 +9,8 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -228,12 +229,12 @@ def register(state: State) -> str:
         config=dataclasses.asdict(state.network_config),
         parameters=0,
         sha256="",
-        source=f"trained with Myoscope, {about['step']} steps of {config.optimiser.batch}, {state.spent_seconds / 60:.0f} minutes, "
-        f"{devices.label(state.device)}",
+        source=f"trained with Myoscope, {about['step']} steps of {_examples(config.optimiser.batch)}, "
+        f"{state.spent_seconds / 60:.0f} minutes, {devices.label(state.device)}",
         licence=config.licence,
         parent=config.model.start or None,
         data="; ".join(_words(part) for part in config.data.sources),
-        masks=f"{', '.join(config.masks.patterns)}, ACS {config.masks.acs[0]} to {config.masks.acs[1]}",
+        masks=f"{_shares(config.masks.patterns)}, ACS {config.masks.acs[0]} to {config.masks.acs[1]}",
         accelerations=config.masks.acceleration,
         coils=f"{config.data.acquisition.coils[0]} to {config.data.acquisition.coils[1]} where simulated, maps estimated (ESPIRiT)",
         normalisation=state.spec.normalise,
@@ -255,7 +256,19 @@ def _protocol(config: TrainConfig, examples: int) -> str:
     crop = f", crops of {columns} columns" if columns else ""
     low, high = masks.acceleration
     factor = f"R {low:g}" if low == high else f"R {low:g} to {high:g}"
-    return f"{examples} series of {where}{crop}; {', '.join(masks.patterns)}, {factor}, ACS {masks.acs[0]} to {masks.acs[1]}"
+    return f"{examples} series of {where}{crop}; {_shares(masks.patterns)}, {factor}, ACS {masks.acs[0]} to {masks.acs[1]}"
+
+
+def _examples(count: int) -> str:
+    return f"{count} example{'s' if count > 1 else ''}"
+
+
+def _shares(names: Sequence[str]) -> str:
+    """Return names with their shares, where one stands more often than others: "equispaced (2 of 3), random (1 of 3)"."""
+    counts = Counter(names)
+    if len(set(counts.values())) < 2:
+        return ", ".join(counts)
+    return ", ".join(f"{name} ({count} of {len(names)})" for name, count in counts.items())
 
 
 def _words(part: SourcePart) -> str:

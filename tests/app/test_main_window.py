@@ -308,6 +308,10 @@ def test_the_demo_reconstructs_its_sample_and_nothing_that_is_opened_later(windo
     def idle() -> bool:
         return not window.runner.active() and not window.reconstruct.running and not window.sampling.pending
 
+    networks = {"trainable": True, "kinds": ["cine"], "weights": ["myonet"], "presets": {"small": {"parameters": 186_570}}}
+    engine.catalogue.append({"name": "myonet", "title": "Myonet", **networks})
+    window.reconstruct.load_methods()
+    qtbot.waitUntil(idle)
     start_demo(window)
     qtbot.waitUntil(lambda: window.session.current is not None and len(window.session.current.results) == 3 and idle())
     assert [r.method for r in window.session.current.results] == list(DEMO_METHODS)
