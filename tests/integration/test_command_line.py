@@ -526,7 +526,9 @@ def test_interrupting_leaves_nothing(seconds, tmp_path):
     np.save(tmp_path / "i.npy", np.ones((12, 30, 192, 192), dtype=np.float32))
     words = ["simulate", "i.npy", "--axes", "sfyx", "--coils", "30", "--out", "k.h5"]
     # The interpreter itself has started: Ctrl+C before that is none of ours.
-    code = "import sys; from engine.cli import main; print('here', flush=True); sys.exit(main(sys.argv[1:]))"
+    # A job in the background of a script inherits that Ctrl+C is ignored; ours is in the foreground.
+    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    code += "from engine.cli import main; print('here', flush=True); sys.exit(main(sys.argv[1:]))"
     job = subprocess.Popen(
         [sys.executable, "-c", code, *words], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
