@@ -7,6 +7,7 @@ of millions of parameters as well.
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -190,7 +191,10 @@ class _Shapes:
         except TypeError:  # an argument that cannot be a key
             key = known = None
         if known is None:
-            result = func(*args, **kwargs)
+            with warnings.catch_warnings():
+                # A real tensor that is learned through others is looked at for a gradient it cannot have.
+                warnings.filterwarnings("ignore", message="The .grad attribute of a Tensor that is not a leaf")
+                result = func(*args, **kwargs)
             if key is not None:
                 made = (result.fake_mode, result.fake_device, tuple(result.shape), result.stride(), result.dtype)
                 self._known[key] = made

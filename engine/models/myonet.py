@@ -199,20 +199,20 @@ class DataTerm:
 
     def __call__(self, prior: Tensor) -> Tensor:
         """Return the image nearest to the data and to ``prior``, complex (batch, frame, y, x)."""
-        return self._step(self.projected, prior)
+        return self._step(self.projected, prior, self._weights)
 
     @torch.no_grad()
     def left_open(self, image: Tensor) -> Tensor:
         """Return ``w (A^H A + w)^-1 x``: nothing of what the data determine, all of what they do not. No gradient is taken."""
-        return self._step(torch.zeros_like(self.projected), image)
+        return self._step(torch.zeros_like(self.projected), image, self._weights.detach())
 
-    def _step(self, aimed: Tensor, prior: Tensor) -> Tensor:
-        weight = self._weights[1]
+    def _step(self, aimed: Tensor, prior: Tensor, weights: Tensor) -> Tensor:
+        weight = weights[1]
         if not self._apart:
             return self._solve(self._operator, aimed, prior, weight)
         mean, prior_mean = aimed.mean(1, keepdim=True), prior.mean(1, keepdim=True)
         rest = self._solve(self._operator, aimed - mean, prior - prior_mean, weight)
-        return rest + self._solve(self._mean_operator, mean, prior_mean, self._weights[0])
+        return rest + self._solve(self._mean_operator, mean, prior_mean, weights[0])
 
     def _solve(self, operator: SenseOperator, aimed: Tensor, prior: Tensor, weight: Tensor) -> Tensor:
         return operator.solve(aimed + weight * prior, weight, prior, CG_ITERATIONS, CG_TOLERANCE, self._check)

@@ -123,7 +123,7 @@ def _run(
     spread = np.square(signed - signed.mean(0)).sum(0)
     return {
         **values,
-        "r2": np.where(spread > 0, 1.0 - rss / np.maximum(spread, np.finfo(np.float64).tiny), 0.0),
+        "r2": np.where(spread > 0, 1.0 - rss / np.where(spread > 0, spread, 1.0), 0.0),
         "residual": np.sqrt(rss / len(t)),
         "polarity": (signal < 0).sum(0),
     }

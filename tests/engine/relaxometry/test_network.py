@@ -11,6 +11,7 @@ from engine.core.errors import CheckpointMismatch, InputError
 from engine.core.maps import FitRequest, Reason
 from engine.models.parts.mapping import MappingConfig, MappingNetwork
 from engine.relaxometry.fit import fit_maps
+from engine.weights import library
 from engine.weights.published.relax_qmri import read
 from tests.engine.relaxometry.problems import SCHEMES, decay, recovery
 
@@ -84,6 +85,7 @@ def test_weights_that_do_not_fit_are_refused():
 
 def test_missing_weights_are_said(monkeypatch, tmp_path):
     monkeypatch.setenv("MYOSCOPE_WEIGHTS", str(tmp_path))
+    monkeypatch.setattr(library, "bundled_folder", lambda: tmp_path / "none")
     with pytest.raises(InputError, match="mapping_network needs weights"):
         api.fit_maps(np.ones((1, 9, 4, 4), np.float32), FitRequest("mapping_t1"), times_ms=TIMES)
     with pytest.raises(InputError, match="mapping_t1 needs weights"):

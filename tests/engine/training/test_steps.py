@@ -131,13 +131,13 @@ def test_a_batch_is_the_mean_of_its_gradients(config, tmp_path, library):
 
 
 def test_frozen_parameters_stay_and_the_average_follows(config, tmp_path, library):
-    frozen = dataclasses.replace(config, model=dataclasses.replace(config.model, freeze=("log_lambda",)))
+    frozen = dataclasses.replace(config, model=dataclasses.replace(config.model, freeze=("log_weights",)))
     state = set_up(frozen, tmp_path / "run", nobody)
     before = {name: value.detach().clone() for name, value in state.module.named_parameters()}
-    assert "log_lambda" not in state.ema
+    assert "log_weights" not in state.ema
     train_epoch(state, nobody)
     after = {name: value.detach() for name, value in state.module.named_parameters()}
-    assert torch.equal(after["log_lambda"], before["log_lambda"])
+    assert torch.equal(after["log_weights"], before["log_weights"])
     name = "denoisers.0.leave.weight"
     # The average is behind the weights, on the way from where they were.
     moved, average = after[name] - before[name], state.ema[name] - before[name]
