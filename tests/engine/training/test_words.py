@@ -164,9 +164,9 @@ def test_it_learns_from_undersampled_data_only(values, tmp_path, library):
     folder.mkdir()
     undersampled(folder, 3)
     values["data"] |= {"sources": [{"location": str(folder)}], "mode": "self", "columns": 0, "augmentation": {"loop": False}}
-    values["model"]["options"] = {"cascades": 2, "channels": 8, "blocks": 1}
+    values["model"] = {"network": "dc_cnn", "preset": "small"}
     values |= {"losses": {"kspace_l1_l2": 1.0}, "run": {"steps": 120, "epoch": 30, "threads": 1, "device": "cpu"}}
-    values["optimiser"] |= {"learning_rate": 1e-2, "batch": 1}
+    values["optimiser"] |= {"learning_rate": 3e-3, "batch": 1}
     events = []
     config = from_values(values)
     identifier = runs.run(config, tmp_path / "run", events.append)
