@@ -185,7 +185,11 @@ MODELS.register(
         "via effective spatio-temporal feature exploitation",
         config=CRUNetConfig,
         build=CRUNetMR,
-        presets={"paper": CRUNetConfig(), "small": CRUNetConfig(cascades=3, channels=16)},
+        presets={
+            "paper": CRUNetConfig(),
+            "small": CRUNetConfig(cascades=3, channels=16),
+            "thin": CRUNetConfig(cascades=8, channels=12),
+        },
         trainable=True,
         macs_shape="12x10x128x128",
         normalise="image_max",

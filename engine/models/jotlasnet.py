@@ -158,7 +158,11 @@ MODELS.register(
         "Accelerating Dynamic MRI",
         config=JotlasNetConfig,
         build=JotlasNet,
-        presets={"paper": JotlasNetConfig(), "small": JotlasNetConfig(cells=5, channels=8)},
+        presets={
+            "paper": JotlasNetConfig(),
+            "small": JotlasNetConfig(cells=5, channels=8),
+            "thin": JotlasNetConfig(cells=10, channels=8),
+        },
         trainable=True,
         macs_shape="12x10x128x128",
         normalise="image_max",

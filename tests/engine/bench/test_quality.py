@@ -68,10 +68,12 @@ def test_error_of_t1_is_small_for_the_signal_itself_and_grows_with_noise():
 def test_weights_at_hand_take_part_where_their_network_serves(monkeypatch):
     cards = [ModelCard(id=f"my-{n}", network=n, config={}, parameters=1, sha256="") for n in NETWORKS]
     monkeypatch.setattr(quality, "installed", lambda: [Installed(card, Path("nowhere"), True) for card in cards])
-    own = [entry.label for entry in quality.entries("cine")[len(quality.CLASSICAL) :]]
+    own = [entry.label for entry in quality.entries("cine", 20)[len(quality.CLASSICAL) :]]
     assert own == ["myonet (my-myonet)", "cinenet (my-cinenet)"]
-    own = [entry.label for entry in quality.entries("molli")[len(quality.CLASSICAL) :]]
+    own = [entry.label for entry in quality.entries("molli", 9)[len(quality.CLASSICAL) :]]
     assert own == ["myonet (my-myonet)", "vn_unet_relax (my-vn_unet_relax)"]
+    own = [entry.label for entry in quality.entries("molli", 8)[len(quality.CLASSICAL) :]]
+    assert own == ["myonet (my-myonet)"]  # the other is built for nine frames
 
 
 @pytest.mark.skipif(not peers.has_bart(), reason="BART is not installed")
