@@ -335,10 +335,15 @@ def _numpy(image: Tensor) -> Any:
 
 
 def save_preview(state: State, image: Tensor) -> Path:
-    """Write the first validation example as it is now: ``preview-STEP.npy``, float32 (frame, y, x), magnitudes."""
+    """Write the first validation example as it is now: ``preview-STEP.npy``, float32 (frame, y, x), magnitudes.
+
+    Of earlier ones the first stays, and the one before, which a window may be about to read.
+    """
     path = state.folder / f"preview-{state.step:07d}.npy"
     with replacing(path) as temporary:
         np.save(temporary, image[0].abs().float().cpu().numpy())
+    for old in sorted(state.folder.glob("preview-*.npy"))[1:-2]:
+        old.unlink(missing_ok=True)
     return path
 
 

@@ -35,12 +35,12 @@ def test_a_run_lowers_the_loss_and_leaves_weights_with_a_card(config, tmp_path, 
     events = []
     longer = dataclasses.replace(
         config,
-        run=dataclasses.replace(config.run, steps=40, epoch=20),
+        run=dataclasses.replace(config.run, steps=40, epoch=10),
         optimiser=dataclasses.replace(config.optimiser, learning_rate=1e-2),
     )
     identifier = train(longer, tmp_path / "run", events=events)
     validations = [event for event in events if event["event"] == "validation"]
-    assert [event["step"] for event in validations] == [0, 20, 40]
+    assert [event["step"] for event in validations] == [0, 10, 20, 30, 40]
     assert validations[-1]["psnr"] > validations[0]["psnr"] + 0.2
     assert events[0]["event"] == "start"
     assert events[-1] == {"event": "weights", "id": "tiny", "score": pytest.approx(validations[-1]["psnr"]), "step": 40}
@@ -51,8 +51,10 @@ def test_a_run_lowers_the_loss_and_leaves_weights_with_a_card(config, tmp_path, 
     assert card["config"]["channels"] == 4
     with (tmp_path / "run" / "log.csv").open() as stream:
         rows = list(csv.DictReader(stream))
-    assert [row["step"] for row in rows if row["event"] == "validation"] == ["0", "20", "40"]
-    assert np.load(tmp_path / "run" / "preview-0000040.npy").shape == (5, 32, 28)
+    assert [row["step"] for row in rows if row["event"] == "validation"] == ["0", "10", "20", "30", "40"]
+    kept = sorted(path.name for path in (tmp_path / "run").glob("preview-*.npy"))
+    assert kept == ["preview-0000000.npy", "preview-0000030.npy", "preview-0000040.npy"]
+    assert np.load(tmp_path / "run" / kept[-1]).shape == (5, 32, 28)
 
 
 def test_a_second_run_of_the_same_name_overwrites_nothing(config, tmp_path, library):
