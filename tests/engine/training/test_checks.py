@@ -139,11 +139,7 @@ def test_weights_of_another_network_or_preset(weights):
 @pytest.mark.parametrize("name", [record["name"] for record in presets()])
 def test_every_preset_can_be_trained(name, library):
     values = preset(name)["values"]
-    wrong = problems_of(values)
-    if name == "vn-unet-relax":  # it needs the mapping network that mapping-t1 makes
-        assert [problem.fields for problem in wrong] == [("model.mapping",)]
-        return
-    assert wrong == []
+    assert problems_of(values) == []
     check(from_values(values))
 
 
