@@ -80,6 +80,10 @@ class OptimiserPart:
 
     name: str = field(default="adam", metadata=_help("Optimiser", choices=OPTIMISERS))
     learning_rate: float = field(default=1e-3, metadata=_help("Learning rate", range=(0, 1)))
+    scalar_rate: float = field(
+        default=1.0,
+        metadata=_help("Learning rate of lone numbers (step sizes, thresholds) as a multiple of the others'", range=(0, 1000)),
+    )
     betas: tuple[float, float] = field(default=(0.9, 0.999), metadata=_help("Decay of the moments"))
     weight_decay: float = field(default=0.0, metadata=_help("Weight decay (AdamW only)", range=(0, 1)))
     schedule: str = field(

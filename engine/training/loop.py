@@ -108,7 +108,7 @@ def train_epoch(state: State, sink: Sink, spent_before: float = 0.0, began: floa
                 return
             rate = learning_rate(optimiser, state.step, run.steps)
             for group in state.optimiser.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group["factor"]
             # Random parts of a network depend on seed and step, so that a resumed run goes the same way.
             torch.manual_seed((run.seed * 1_000_003 + state.step) % (1 << 63))
             loss, terms = _step(state, examples, len(shares))

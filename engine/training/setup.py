@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from engine.models.contract import ModelSpec
 from engine.models.parts.mapping import MAPPING
 from engine.reconstruction.weights import load
 from engine.training.checks import check
-from engine.training.config import TrainConfig, to_values
+from engine.training.config import OptimiserPart, TrainConfig, to_values
 from engine.training.data import open_data
 from engine.training.distributed import device_name
 from engine.training.events import Sink
@@ -29,6 +30,8 @@ CONFIG = "config.json"
 # Checkpoints hold weights, moving average and two moments in single precision; the new one stands beside the old for a moment, and
 # the best weights beside both.
 COPIES = 2 * 4 + 2
+FEW = 4  # a parameter of at most so many values, and no layer's, is step sizes, thresholds or weights of terms
+OF_LAYERS = ("weight", "bias")
 
 
 def set_up(config: TrainConfig, folder: Path, sink: Sink, resume: bool = False, rank: int = 0, world: int = 1) -> State:
@@ -58,7 +61,7 @@ def set_up(config: TrainConfig, folder: Path, sink: Sink, resume: bool = False, 
         spec=spec,
         network_config=network_config,
         module=module,
-        optimiser=kind(trained.values(), lr=part.learning_rate, betas=part.betas, weight_decay=part.weight_decay),
+        optimiser=kind(_groups(trained, part), lr=part.learning_rate, betas=part.betas, weight_decay=part.weight_decay),
         stream=stream,
         validation=validation,
         device=device,
@@ -121,6 +124,21 @@ def _network(config: TrainConfig, spec: ModelSpec, network_config: Any) -> nn.Mo
     built = spec.build(network_config)
     assert isinstance(built, nn.Module)
     return built
+
+
+def _groups(parameters: Mapping[str, nn.Parameter], part: OptimiserPart) -> list[dict[str, Any]]:
+    """Split parameters by name into tensors and lone numbers, each with the ``factor`` of its learning rate.
+
+    Adam moves every parameter by about the learning rate at a step, whatever its gradient. What is right for the weights of a
+    convolution is slow for a step size that has to go from 0.1 to 1.
+    """
+    tensors: list[nn.Parameter] = []
+    numbers: list[nn.Parameter] = []
+    for name, parameter in parameters.items():
+        alone = parameter.numel() <= FEW and name.rpartition(".")[2] not in OF_LAYERS
+        (numbers if alone else tensors).append(parameter)
+    groups = ((tensors, 1.0), (numbers, part.scalar_rate))
+    return [{"params": members, "factor": factor} for members, factor in groups if members]
 
 
 def _freeze(config: TrainConfig, module: nn.Module) -> dict[str, nn.Parameter]:

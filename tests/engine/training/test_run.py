@@ -20,7 +20,7 @@ from engine.core.errors import FormatError, InputError
 from engine.training import run as runs
 from engine.training.config import from_values, to_values
 from engine.training.events import tell
-from engine.training.loop import learning_rate
+from engine.training.loop import learning_rate, train_epoch
 from engine.training.setup import set_up
 from engine.training.state import BEST, LAST, read_checkpoint, save_best, save_checkpoint
 from engine.weights import library as weights_library
@@ -55,6 +55,20 @@ def test_a_run_lowers_the_loss_and_leaves_weights_with_a_card(config, tmp_path, 
     kept = sorted(path.name for path in (tmp_path / "run").glob("preview-*.npy"))
     assert kept == ["preview-0000000.npy", "preview-0000030.npy", "preview-0000040.npy"]
     assert np.load(tmp_path / "run" / kept[-1]).shape == (5, 32, 28)
+
+
+def test_lone_numbers_learn_at_a_rate_of_their_own(config, tmp_path, library):
+    """The first step of Adam moves every parameter by its learning rate."""
+    rates = dataclasses.replace(config.optimiser, learning_rate=1e-3, scalar_rate=20.0, warm_up=0, schedule="constant", clip=0.0)
+    run = dataclasses.replace(config.run, steps=1, epoch=1)
+    state = set_up(dataclasses.replace(config, optimiser=rates, run=run), tmp_path / "run", nobody)
+    before = {name: parameter.detach().clone() for name, parameter in state.module.named_parameters()}
+    train_epoch(state, nobody)
+    moved = {name: float((parameter.detach() - before[name]).abs().max()) for name, parameter in state.module.named_parameters()}
+    numbers = {name for name, parameter in before.items() if name.endswith("log_weights")}
+    assert numbers
+    assert {round(moved[name], 5) for name in numbers} == {0.02}
+    assert max(moved[name] for name in before if name not in numbers) == pytest.approx(1e-3, rel=0.01)
 
 
 def test_a_second_run_of_the_same_name_overwrites_nothing(config, tmp_path, library):
