@@ -9,6 +9,7 @@ from typing import Any
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QMenu
 
+from app import workspaces
 from app.controllers.context import Context
 from app.controllers.files import FilesController
 from engine.core.errors import EngineError
@@ -63,6 +64,8 @@ class MachineController(QObject):
         handle = self._c.runner.submit("gpu", "Device", lambda _: self._c.api.device_label(device), quiet=True)
         handle.succeeded.connect(self.device_told.emit)
         handle.failed.connect(partial(self._c.errors.report, "Device"))
+        pages = self._c.runner.submit("io", "Pages", lambda _: workspaces.preload(), quiet=True)
+        pages.failed.connect(partial(self._c.errors.report, "Plots"))
         self.ready.emit()
 
     def _tell_memory(self) -> None:
