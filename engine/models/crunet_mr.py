@@ -188,7 +188,7 @@ MODELS.register(
         presets={
             "paper": CRUNetConfig(),
             "small": CRUNetConfig(cascades=3, channels=16),
-            "thin": CRUNetConfig(cascades=8, channels=12),
+            "light": CRUNetConfig(cascades=6, channels=24),
         },
         trainable=True,
         macs_shape="12x10x128x128",

@@ -100,7 +100,7 @@ MODELS.register(
         presets={
             "paper": EGLAVarNetConfig(),
             "small": EGLAVarNetConfig(steps=5, channels=32, bases=8, rank=4),
-            "thin": EGLAVarNetConfig(steps=8, channels=24, bases=8, rank=4),
+            "light": EGLAVarNetConfig(channels=32, bases=8, rank=4),
             "frames-9": EGLAVarNetConfig(frames=9),
         },
         trainable=True,

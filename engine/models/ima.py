@@ -225,7 +225,7 @@ MODELS.register(
             "paper-real": ImaConfig(complex_images=False),
             "without-csca": ImaConfig(csca=False),
             "small": ImaConfig(stages=4, channels=16, heads=2),
-            "thin": ImaConfig(stages=8, channels=8, heads=2),
+            "light": ImaConfig(stages=8, channels=8, heads=2),
         },
         trainable=True,
         paper_macs=107.92e9,

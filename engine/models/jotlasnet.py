@@ -161,7 +161,7 @@ MODELS.register(
         presets={
             "paper": JotlasNetConfig(),
             "small": JotlasNetConfig(cells=5, channels=8),
-            "thin": JotlasNetConfig(cells=10, channels=8),
+            "light": JotlasNetConfig(cells=10, channels=8),
         },
         trainable=True,
         macs_shape="12x10x128x128",

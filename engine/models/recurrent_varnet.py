@@ -163,7 +163,7 @@ MODELS.register(
         presets={
             "paper": RecurrentVarNetConfig(),
             "small": RecurrentVarNetConfig(steps=5, hidden=24, layers=2, initialiser=(16, 16, 24, 24)),
-            "thin": RecurrentVarNetConfig(steps=10, hidden=16, layers=2, initialiser=(16, 16, 16, 16)),
+            "light": RecurrentVarNetConfig(hidden=32, layers=2, initialiser=(32, 32, 32, 32)),
             "cmrxrecon": RecurrentVarNetConfig(steps=10, multiscale=3),
         },
         trainable=True,

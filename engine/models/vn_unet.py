@@ -116,7 +116,7 @@ def frames_of(config: VNUNetConfig) -> int:
 PRESETS = {
     "paper": VNUNetConfig(),
     "small": VNUNetConfig(cascades=3, filters=8, pools=3, maps_filters=4, maps_pools=3),
-    "thin": VNUNetConfig(cascades=8, filters=12, pools=3, maps_filters=4, maps_pools=3),
+    "light": VNUNetConfig(cascades=8, filters=16, pools=3, maps_filters=4, maps_pools=3),
     "t2": VNUNetConfig(frames=3),
     "small-t2": VNUNetConfig(frames=3, cascades=3, filters=8, pools=3, maps_filters=4, maps_pools=3),
     "maps": VNUNetConfig(maps="network"),
