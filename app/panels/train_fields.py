@@ -164,7 +164,7 @@ class ChoiceField(Field):
         self.box.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.box.setMinimumContentsLength(8)
         super().__init__(setting, self.box, parent)
-        self.set_choices([(choice, choice) for choice in setting.choices])
+        self.set_choices([(choice, choice or "its own") for choice in setting.choices])
         self.box.activated.connect(self._tell)
         if free:
             self.box.editTextChanged.connect(self._tell)

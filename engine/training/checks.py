@@ -24,7 +24,7 @@ from engine.models.contract import ModelSpec
 from engine.models.parts.mapping import MAPPING
 from engine.reconstruction.weights import card_of, spec_of
 from engine.sampling import MASKS
-from engine.training.config import Problem, SourcePart, TrainConfig, build, parse
+from engine.training.config import ModelPart, Problem, SourcePart, TrainConfig, build, parse
 
 MAPPING_LOSSES = ("l1_tissue",)  # what the mapping network, whose images are signals of its maps, can be trained with
 
@@ -45,7 +45,13 @@ def check(config: TrainConfig) -> tuple[ModelSpec, Any]:
     for problem in contradictions(config):
         raise problem.error()
     spec = spec_of(config.model.network)
-    return spec, settings(config, spec, [])
+    return scaled(spec, config.model), settings(config, spec, [])
+
+
+def scaled(spec: ModelSpec, part: ModelPart) -> ModelSpec:
+    """Return the network with the scaling of its input that is asked for, or that the weights it starts from are used to."""
+    rule = part.scaling or (card_of(part.start).normalisation if part.start else "") or spec.normalise
+    return spec if rule == spec.normalise else dataclasses.replace(spec, normalise=rule)
 
 
 def problems_of(values: Mapping[str, Any]) -> list[Problem]:
@@ -149,6 +155,9 @@ def _network(config: TrainConfig, spec: ModelSpec, network_config: Any) -> Itera
             if masks.acs[0] < 4:
                 message = f"{name}.acs = {masks.acs[0]}, model.options.maps = network makes coil maps from the ACS lines"
                 yield Problem((f"{name}.acs", "model.options"), message, f"Set {name}.acs to 4 or more, or maps = given.")
+    if part.scaling and spec is MAPPING:
+        message = f"model.scaling = {part.scaling}, the mapping network's images are always scaled by {spec.normalise}"
+        yield Problem(("model.scaling", "model.network"), message, "Leave model.scaling empty.")
     frames = spec.frames_of(network_config)
     if frames is not None and "cine" in spec.kinds and config.data.acquisition.frames != (frames, frames):
         message = f"data.acquisition.frames differ from the {frames} frames that model.network = {spec.name} is built for"

@@ -16,6 +16,7 @@ from engine.core.errors import FormatError, InputError
 from engine.datasets.acquisition import Acquisition
 from engine.datasets.augment import Augmentation
 from engine.datasets.masks import Masks
+from engine.physics.scaling import RULES
 
 OPTIMISERS = ("adam", "adamw")
 SCHEDULES = ("constant", "cosine", "step", "poly", "wsd")
@@ -36,6 +37,14 @@ class ModelPart:
     preset: str = field(default="", metadata=_help("Preset of the network; empty takes its first one"))
     options: dict[str, Any] = field(default_factory=dict, metadata=_help("Settings of the network that differ from the preset"))
     start: str = field(default="", metadata=_help("Weights to start from (id or file); empty starts from scratch"))
+    scaling: str = field(
+        default="",
+        metadata=_help(
+            "Scaling of the network's input; empty takes that of the weights it starts from, or the network's own. One of the "
+            "image hardly changes with crops of the readout, one of k-space does",
+            choices=("", *RULES),
+        ),
+    )
     freeze: tuple[str, ...] = field(default=(), metadata=_help("Parameters kept as they are: beginnings of their names"))
     mapping: str = field(default="", metadata=_help("Weights of the mapping network that the relaxometry terms ask (id or file)"))
 
@@ -295,7 +304,7 @@ def _expect(right: bool, value: Any, name: str, expected: str) -> None:
 def _check_range(one: dataclasses.Field[Any], value: Any, name: str) -> None:
     choices = one.metadata.get("choices")
     if choices and value not in choices:
-        listed = ", ".join(str(choice) for choice in choices)
+        listed = ", ".join(str(choice) or "empty" for choice in choices)
         raise InputError(f"{name} is {value!r} (expected one of {listed})", f"Choose one of {listed}.")
     limits = one.metadata.get("range")
     if limits and isinstance(value, (int, float)) and not limits[0] <= value <= limits[1]:

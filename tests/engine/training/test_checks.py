@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 
 import numpy as np
 import pytest
@@ -36,6 +37,8 @@ CONTRADICTIONS = [
     ({"model__preset": "huge"}, ["model.preset", "model.network"], "model.preset = huge is not one of model.network = myonet"),
     ({"model__options": {"cascades": 0}}, ["model.options.cascades"], r"model.options.cascades is 0 \(expected 1 to 30\)"),
     ({"model__options": {"channel": 3}}, ["model.options.channel"], "unknown setting model.options.channel"),
+    ({"model__network": "mapping_network", "model__scaling": "image_max", "data__sources": [{"location": "phantom:molli"}]},
+     ["model.scaling", "model.network"], "the mapping network's images are always scaled by kspace_p99_all"),
     ({"model__freeze": ["nothing"]}, ["model.freeze", "model.network"],
      "is the beginning of no parameter of model.network = myonet"),
     ({"model__freeze": [""]}, ["model.freeze"], "model.freeze keeps every parameter"),
@@ -196,3 +199,19 @@ def test_files_that_are_no_configuration(tmp_path):
     bad.write_text("steps = = 3")
     with pytest.raises(EngineError, match=r"bad\.toml is not a configuration in TOML"):
         read_config(bad)
+
+
+def test_scaling_is_the_one_asked_for_or_that_of_the_start(library):
+    network = {"network": "recurrent_varnet", "preset": "small"}
+    own, asked = (from_values(changed(model={**network, **part})) for part in ({}, {"scaling": "image_max"}))
+    assert check(own)[0].normalise == "kspace_p99_all"
+    assert check(asked)[0].normalise == "image_max"
+    module = check(asked)[0].build(check(asked)[1])
+    state = {name: value.numpy() for name, value in module.state_dict().items()}
+    settings = dataclasses.asdict(check(asked)[1])
+    card = ModelCard(id="mine", network="recurrent_varnet", config=settings, parameters=1, sha256="", normalisation="image_max")
+    weights_library.add(state, card)
+    assert check(from_values(changed(model={"network": "recurrent_varnet", "start": "mine"})))[0].normalise == "image_max"
+    wrong = problems_of(changed(model={**network, "scaling": "percentile"}))
+    assert [problem.fields for problem in wrong] == [("model.scaling",)]
+    assert "expected one of empty, zero_filled_p99" in wrong[0].message
