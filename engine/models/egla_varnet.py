@@ -109,7 +109,7 @@ MODELS.register(
         macs_counting=COUNTING,
         macs_rule=MacRule(bias=True, without=("sensitivity",)),
         frames=frames_of,
-        normalise="kspace_p99_all",
+        normalise="image_max",
         notes=(*NOTES, "In the first step eta has no effect: k is the measurement."),
     ),
 )
