@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image, ImageDraw, ImageFont
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,6 +25,7 @@ from engine.training.config import from_values  # noqa: E402 (the checkout is no
 from engine.training.loop import validate  # noqa: E402
 from engine.training.presets import preset  # noqa: E402
 from engine.training.setup import set_up  # noqa: E402
+from engine.training.steps import predict  # noqa: E402
 
 OUT = ROOT / "resources" / "images" / "fine-tuning.png"
 FRAME = 4
@@ -35,6 +37,7 @@ PANES = (
     ("Trained with ACS, data with", WITH, "crunet_mr"),
     ("Fine-tuned, data without ACS", WITHOUT, "crunet_mr-without-acs"),
 )
+WHITE = 0.75  # of the truth's maximum
 SIDE, MARGIN, WORDS = 300, 4, 44
 
 
@@ -48,26 +51,23 @@ def main() -> None:
             panes.append(("Fully sampled", "", truth))
         panes.append((title, f"{found['psnr']:.1f} dB, SSIM {found['ssim']:.3f}", image))
         print(f"{panes[-1][0]}: {panes[-1][1]}")
-    white = 0.75 * panes[0][2].max()
-    picture = np.hstack([_pane(title, words, image / white) for title, words, image in panes])
+    picture = np.hstack([_pane(title, words, image / WHITE) for title, words, image in panes])
     Image.fromarray(picture).save(OUT, optimize=True)
 
 
 def _validated(weights: str, masks: dict[str, Any], folder: Path) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
-    """Return truth and image, float32 (y, x) of one frame, and the scores of some weights on data of some masks."""
+    """Return truth and image, float32 (y, x) of one frame in units of the truth's maximum, and the scores of some weights."""
     values = preset("fine-tune-without-acs")["values"]
     values["model"]["start"] = weights
     values["validation_masks"] = masks
     values["data"] = {**values["data"], "validation_examples": 1, "validation_columns": 0}
     state = set_up(from_values(values), folder, lambda _: None)
-    told: list[dict[str, Any]] = []
-    scores = validate(state, told.append)
-    image = np.load(told[-1]["preview"])[FRAME]
-    target = state.validation[0].target
-    assert target is not None
-    truth = target[0].abs().numpy()[FRAME]
-    # The network's image is scaled like its input; the truth is not.
-    return truth * float((image * truth).sum() / np.square(truth).sum()), image, scores
+    scores = validate(state, lambda _: None)
+    with torch.inference_mode():
+        image, data = predict(state.module.eval(), state.spec, state.validation[0], "float32", stages=False)
+    assert data.truth is not None
+    found, truth = (one[0, FRAME].abs().numpy() for one in (image, data.truth))
+    return truth / truth.max(), found / truth.max(), scores
 
 
 def _pane(title: str, words: str, image: np.ndarray) -> np.ndarray:
