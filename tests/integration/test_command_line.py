@@ -215,7 +215,7 @@ def words_with(changes):
         ("c.h5", {"--device": "tpu"}, "device"),
         ("c.h5", {"--weights": "x"}, "takes no weights"),
         ("c.h5", {"--option": "iteration=3"}, "has no option 'iteration'"),
-        ("c.h5", {"--method": "jotlasnet"}, "weights"),
+        ("c.h5", {"--method": "ista_net"}, "weights"),
         ("c.h5", {"--method": "jotlasnet", "--weights": "other.safetensors"}, "other.safetensors|weights"),
         ("c.h5", {"--out": "no/such/folder/r.h5"}, "does not exist"),
         ("c.h5", {"--out": "c.h5"}, "input file itself"),
