@@ -168,3 +168,12 @@ def test_settings_out_of_range_are_refused(settings, message):
     with pytest.raises(InputError, match=message) as caught:
         VNUNetConfig(**settings)
     assert caught.value.hint
+
+
+def test_a_new_network_begins_near_the_zero_filled_image():
+    kspace, operator = problem(frames=FRAMES)
+    torch.manual_seed(0)
+    new = VNUNet(VNUNetConfig(frames=FRAMES, cascades=4, filters=8, pools=1)).double()
+    with torch.no_grad():
+        image = new(ReconInput(kspace, operator))
+    assert relative(image, combine(ifft2c(kspace), operator.maps)) < 0.05
