@@ -44,6 +44,9 @@ class ReconInput:
     acs
         Number of lines in the centre of ky that every frame samples, for networks that find their own coil maps; None when there
         are none or it is not known.
+    first
+        Image to begin with in place of the zero-filled one, complex64 (batch, frame, y, x), or None
+        (:mod:`engine.models.parts.start`).
     report
         Progress and cancellation.
     stages
@@ -55,6 +58,7 @@ class ReconInput:
     times_ms: Tensor | None = None
     reference: Tensor | None = None
     acs: int | None = None
+    first: Tensor | None = None
     report: Reporter = field(default_factory=silent)
     stages: StageSink = no_stages
 

@@ -31,6 +31,7 @@ from engine.models.parts.consistency import DataTerm
 from engine.models.parts.padding import pad_to_multiple
 from engine.models.parts.recurrent import Conv2Plus1d, ConvRecurrent, Direction, Frames, Pointwise, each, to_frames
 from engine.models.parts.sizes import require_least
+from engine.models.parts.start import START_HELP, START_NOTE, STARTS, begun, check_start, hush
 
 Unit = Callable[[int, int], nn.Module]
 KEPT_MAPS = 13  # full-size maps that the backward pass of one cascade needs
@@ -43,9 +44,11 @@ class CRUNetConfig:
 
     cascades: int = field(default=5, metadata={"help": "Number of cascades, each with its own parameters", "range": (1, 20)})
     channels: int = field(default=64, metadata={"help": "Channels of all feature maps", "range": (1, 256)})
+    start: str = field(default="zero_filled", metadata={"help": START_HELP, "choices": STARTS})
 
     def __post_init__(self) -> None:
         require_least(self, "crunet_mr", "The paper has 5 cascades of 64 channels.", cascades=1, channels=1)
+        check_start(self.start, "crunet_mr")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,7 +150,10 @@ class CRUNetMR(nn.Module):
 
     def __init__(self, config: CRUNetConfig) -> None:
         super().__init__()
-        self.cascades = nn.ModuleList(CRUNetBlock(config.channels) for _ in range(config.cascades))
+        self.begin = config.start
+        blocks = [CRUNetBlock(config.channels) for _ in range(config.cascades)]
+        hush(config.start, (block.last for block in blocks))
+        self.cascades = nn.ModuleList(blocks)
         recurrent = ("encoder1", "encoder2", "bottleneck", "decoder2", "decoder1")
         # The first cascade's memories are zero.
         self.without_effect = tuple(f"cascades.0.{unit}.recurrent.iteration.weight" for unit in recurrent)
@@ -155,8 +161,9 @@ class CRUNetMR(nn.Module):
     def forward(self, data: ReconInput) -> Tensor:
         """Return the image, complex (batch, frame, y, x)."""
         total = len(self.cascades)
+        data = begun(self.begin, data)
         term = DataTerm(data)
-        x, memory = term.image, None
+        x, memory = term.first, None
         for index, block in enumerate(self.cascades):
             data.report.step(index, total, "CRUNet-MR")
             assert isinstance(block, CRUNetBlock)
@@ -189,11 +196,13 @@ MODELS.register(
             "paper": CRUNetConfig(),
             "small": CRUNetConfig(cascades=3, channels=16),
             "light": CRUNetConfig(cascades=6, channels=24),
+            "light-wavelet": CRUNetConfig(cascades=6, channels=24, start="wavelet"),
         },
         trainable=True,
         macs_shape="12x10x128x128",
         normalise="image_max",
         notes=(
+            START_NOTE,
             "4,537,930 parameters: the paper's 4.79 million hold 250,880 that its authors' program never uses.",
             "The first cascade's memories are zero, so their kernels have no effect; their biases do.",
             "Each cascade standardises its input, so the scale of the data does not matter.",

@@ -22,6 +22,7 @@ from torch.nn import functional
 from engine.models.contract import MODELS, MacRule, ModelSpec, ReconInput, no_stages
 from engine.models.gla_varnet import COUNTING, NOTES, PAPER, GLAVarNet, GLAVarNetConfig, check_sizes, frames_of
 from engine.models.parts.sensitivity import check_maps
+from engine.models.parts.start import check_start
 
 WIDTHS = (16, 32, 64)  # channels of f1, f2, f3
 REDUCTION = 4  # of the channel attention
@@ -38,6 +39,7 @@ class EGLAVarNetConfig(GLAVarNetConfig):
     def __post_init__(self) -> None:
         check_sizes(self, ("steps", "channels", "bases", "rank"), "egla_varnet")
         check_maps(self.maps, self.maps_filters, "egla_varnet")
+        check_start(self.start, "egla_varnet")
 
 
 class CASI(nn.Module):
@@ -101,6 +103,7 @@ MODELS.register(
             "paper": EGLAVarNetConfig(),
             "small": EGLAVarNetConfig(steps=5, channels=32, bases=8, rank=4),
             "light": EGLAVarNetConfig(channels=32, bases=8, rank=4),
+            "light-wavelet": EGLAVarNetConfig(channels=32, bases=8, rank=4, start="wavelet"),
             "frames-9": EGLAVarNetConfig(frames=9),
         },
         trainable=True,

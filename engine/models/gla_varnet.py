@@ -47,11 +47,13 @@ from engine.models.parts.gla import GLAUnit, describe
 from engine.models.parts.iterate import KSpaceIterate
 from engine.models.parts.sensitivity import MAPS_HELP, check_maps, maps_network, operator_with
 from engine.models.parts.sizes import require_least
+from engine.models.parts.start import START_HELP, START_NOTE, STARTS, begun, check_start
 
 PAPER = "Liu: Accelerated Cardiac MRI T1 Mapping Reconstruction Using Gated Linear Attention Network"
 COUNTING = "Convolutions with their bias, as ptflops counts, for one frame of 144 x 512; products of attention do not count."
 FRAMES_HELP = "Frames that are channels of one image (9 for MOLLI); 0 takes every frame as an image of its own, as the paper does"
 NOTES = (
+    START_NOTE,
     "Scaled so that the zero-filled image has maximum 1; the paper does not say how. With its baseline's percentile of k-space the "
     "images' maxima lie between 0.6 and 30, and a memory that grows with the square of the features makes training explode.",
     "Sizes are not in the paper; these meet its parameters, cost and file size together.",
@@ -71,10 +73,12 @@ class GLAVarNetConfig:
     frames: int = field(default=0, metadata={"help": FRAMES_HELP, "range": (0, 64)})
     maps: str = field(default="given", metadata={"help": MAPS_HELP, "choices": ("given", "network")})
     maps_filters: int = field(default=8, metadata={"help": "First-level channels of the coil-map network", "range": (1, 128)})
+    start: str = field(default="zero_filled", metadata={"help": START_HELP, "choices": STARTS})
 
     def __post_init__(self) -> None:
         check_sizes(self, ("steps", "channels"), "gla_varnet")
         check_maps(self.maps, self.maps_filters, "gla_varnet")
+        check_start(self.start, "gla_varnet")
 
 
 def check_sizes(config: GLAVarNetConfig, names: tuple[str, ...], network: str) -> None:
@@ -109,13 +113,14 @@ class GLAVarNet(nn.Module):
 
     def __init__(self, config: GLAVarNetConfig) -> None:
         super().__init__()
-        self.channels, self.frames = config.channels, config.frames
+        self.channels, self.frames, self.begin = config.channels, config.frames, config.start
         self.image_channels = 2 * max(1, config.frames)
         self.steps = nn.ModuleList(TimeStep(config.channels, self.image_channels) for _ in range(config.steps))
         self.sensitivity = maps_network(config.maps, config.maps_filters, self.image_channels)
 
     def forward(self, data: ReconInput) -> Tensor:
         """Return the image, complex (batch, frame, y, x)."""
+        data = begun(self.begin, data)
         if self.frames:
             require_frames(data, self.frames, self.name)
             return self._iterate(data, stack_frames, unstack_frames)
@@ -134,7 +139,7 @@ class GLAVarNet(nn.Module):
         data = operator_with(self.sensitivity, data)
         check, total = data.report.check, len(self.steps)
         data.report.step(0, total, self.name)
-        iterate = KSpaceIterate.start(data.kspace, data.operator, check)
+        iterate = KSpaceIterate.start(data.kspace, data.operator, check, data.first)
         memory = self.initial_memory(pack(iterate.image()), data)
         for index, step in enumerate(self.steps):
             assert isinstance(step, TimeStep)

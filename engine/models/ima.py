@@ -38,7 +38,13 @@ from engine.models.parts.dilating_mask import KERNELS, dilating_masks
 from engine.models.parts.frames import by_frames
 from engine.models.parts.lifted import ConvPair, Lifted, one_mask, reference_of, require_single_coil, serves_any_frame, with_masks
 from engine.models.parts.sizes import require_least
+from engine.models.parts.start import START_HELP, START_NOTE, STARTS, begun, check_start, hush
 from engine.physics.operator import SenseOperator
+
+FIRST_ALPHA = {
+    "zero_filled": 0.5,
+    "wavelet": 0.05,
+}  # pull of the reference before training, which knows less than compressed sensing
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,10 @@ class ImaConfig:
         metadata={"help": "Complex images of any number of coils; off: real-valued images of one coil, as in the paper"},
     )
 
+    start: str = field(default="zero_filled", metadata={"help": START_HELP, "choices": STARTS})
+
     def __post_init__(self) -> None:
+        check_start(self.start, "ima")
         hint = "The paper has 12 stages; 32 channels and 4 heads give its parameters."
         require_least(self, "ima", hint, stages=1, channels=2 if self.complex_images else 1, heads=1)
         if self.channels % (2 if self.complex_images else 1) or (self.csca and self.channels % self.heads):
@@ -86,8 +95,10 @@ class Stage(nn.Module):
         c = config.channels
         self.R1, self.R2, self.Bt, self.A, self.B, self.A_prime = (ConvPair(c) for _ in range(6))
         self.csca = CSCA(c, config.heads) if config.csca else None
-        self.mu, self.alpha, self.beta = (nn.Parameter(torch.full((), value)) for value in (0.5, 0.5, 0.5))
+        alpha = FIRST_ALPHA[config.start]
+        self.mu, self.alpha, self.beta = (nn.Parameter(torch.full((), value)) for value in (0.5, alpha, 0.5))
         self.lambda1, self.lambda2 = (nn.Parameter(torch.full((), 0.1)) for _ in range(2))
+        hush(config.start, (self.R1[-1],))
 
     def update_x(self, X: Tensor, G: Tensor, lifted: Lifted, spread: SenseOperator | None, check: Check) -> Tensor:
         """Return the next X; ``spread`` has this stage's mask M_t in place of M_0 (None: no masking)."""
@@ -164,6 +175,7 @@ class Ima(nn.Module):
         """Return the image, complex (batch, frame, y, x)."""
         if not self.config.complex_images:
             require_single_coil(data, "ima")
+        data = begun(self.config.start, data)
         operator = one_mask(data.operator)
         data = dataclasses.replace(data, operator=operator, reference=reference_of(data, "ima"))
         shared = self._operators(operator, data.report.check) if serves_any_frame(operator) else None
@@ -226,6 +238,7 @@ MODELS.register(
             "without-csca": ImaConfig(csca=False),
             "small": ImaConfig(stages=4, channels=16, heads=2),
             "light": ImaConfig(stages=8, channels=8, heads=2),
+            "light-wavelet": ImaConfig(stages=8, channels=8, heads=2, start="wavelet"),
         },
         trainable=True,
         paper_macs=107.92e9,
@@ -234,6 +247,7 @@ MODELS.register(
         macs_rule=MacRule(bias=True, matmul=True),
         needs_reference=True,
         notes=(
+            START_NOTE,
             "Needs a second, fully sampled sequence of the same anatomy; the temporal mean of the series stands in for it, which "
             "the paper does not do.",
             "The paper has real-valued images of one coil (preset paper-real); complex images of several coils are our extension "

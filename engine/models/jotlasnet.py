@@ -25,6 +25,7 @@ from engine.models.contract import MODELS, ModelSpec, ReconInput
 from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.consistency import DataTerm
 from engine.models.parts.sizes import require_least
+from engine.models.parts.start import START_HELP, START_NOTE, STARTS, begun, check_start, hush
 from engine.models.parts.thresholds import lower_frames, shrink
 
 
@@ -34,9 +35,11 @@ class JotlasNetConfig:
 
     cells: int = field(default=15, metadata={"help": "Number of iterations N, each with its own parameters", "range": (1, 50)})
     channels: int = field(default=16, metadata={"help": "Channels Nc of the convolutions", "range": (1, 256)})
+    start: str = field(default="zero_filled", metadata={"help": START_HELP, "choices": STARTS})
 
     def __post_init__(self) -> None:
         require_least(self, "jotlasnet", "The paper has 15 cells of 16 channels.", cells=1, channels=1)
+        check_start(self.start, "jotlasnet")
 
 
 class LowRankLayer(nn.Module):
@@ -130,13 +133,17 @@ class JotlasNet(nn.Module):
 
     def __init__(self, config: JotlasNetConfig) -> None:
         super().__init__()
-        self.cells = nn.ModuleList(Cell(config.channels) for _ in range(config.cells))
+        self.begin = config.start
+        cells = [Cell(config.channels) for _ in range(config.cells)]
+        hush(config.start, (part.inverse_transform[-1] for cell in cells for part in (cell.low_rank, cell.sparse)))
+        self.cells = nn.ModuleList(cells)
 
     def forward(self, data: ReconInput) -> Tensor:
         """Return the image, complex (batch, frame, y, x)."""
         total = len(self.cells)
+        data = begun(self.begin, data)
         term = DataTerm(data)
-        x = z = term.image
+        x = z = term.first
         for index, cell in enumerate(self.cells):
             data.report.step(index, total, "JotlasNet")
             assert isinstance(cell, Cell)
@@ -162,11 +169,13 @@ MODELS.register(
             "paper": JotlasNetConfig(),
             "small": JotlasNetConfig(cells=5, channels=8),
             "light": JotlasNetConfig(cells=10, channels=8),
+            "light-wavelet": JotlasNetConfig(cells=10, channels=8, start="wavelet"),
         },
         trainable=True,
         macs_shape="12x10x128x128",
         normalise="image_max",
         notes=(
+            START_NOTE,
             "Both layers add their input back, as the published weights need and the paper does not draw.",
             "The weights omega are learned as in the paper; in the published weights they stayed at 0.5.",
             "Scaled so that the zero-filled image has maximum 1, as its authors scale single-coil images; several coils they "

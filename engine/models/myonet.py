@@ -17,7 +17,6 @@ of the cascade before, and w (A^H A + w)^-1 x: the part of the image that the da
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,16 +26,15 @@ from torch import Tensor, nn
 
 from engine.core.axes import KSPACE_FRAME
 from engine.core.errors import InputError
-from engine.core.jobs import Check, Reporter
-from engine.models.contract import MODELS, ModelSpec, ReconInput, no_stages
-from engine.models.l1_wavelet import L1Wavelet, L1WaveletConfig
+from engine.core.jobs import Check
+from engine.models.contract import MODELS, ModelSpec, ReconInput
 from engine.models.parts import forms
 from engine.models.parts.checkpointing import recomputed
+from engine.models.parts.start import check_start, wavelets
 from engine.physics.operator import SenseOperator
 
 CG_ITERATIONS, CG_TOLERANCE = 6, 1e-4  # where no Gram factor serves; each starts at the image before
 STARTS = ("wavelet", "least_squares")
-START_SHIFTS = 2  # of the wavelets in each iteration: half of what l1_wavelet takes by itself, for 0.1 dB
 FIRST_WEIGHTS = (0.02, 0.14)  # of the mean and of what moves, before training
 PIXELS = 512  # mixed at a time without gradients
 
@@ -61,8 +59,7 @@ class MyonetConfig:
                     f"{name} of myonet is out of range (expected at least 1 / found {getattr(self, name)})",
                     f"Choose a larger {name}.",
                 )
-        if self.start not in STARTS:
-            raise InputError(f"start of myonet is {self.start!r} (expected {' or '.join(STARTS)})", "Use start=wavelet.")
+        check_start(self.start, "myonet", STARTS)
 
 
 def _conv(inputs: int, outputs: int) -> nn.Conv2d:
@@ -239,7 +236,7 @@ class Myonet(nn.Module):
         data.report.step(0, total, "start")
         step = DataTerm(data, self.log_weights.exp(), self.config.two_weights)
         plainest = step.least_squares()
-        x = self._wavelets(data, data.report.part(0.0, 1 / total)) if self.config.start == "wavelet" else plainest
+        x = wavelets(data, data.report.part(0.0, 1 / total)) if self.config.start == "wavelet" else plainest
         known = _parts(plainest - x).flatten(0, 1)
         for n, denoiser in enumerate(self.denoisers):
             data.report.step(1 + n, total, f"cascade {n + 1} of {len(self.denoisers)}")
@@ -252,12 +249,6 @@ class Myonet(nn.Module):
             data.stages(n, "image", x)
             data.stages(n, "denoised", denoised)
         return x
-
-    @staticmethod
-    def _wavelets(data: ReconInput, report: Reporter) -> Tensor:
-        """Return compressed sensing's image. Nothing is learned in it, and no gradient goes through it."""
-        quiet = dataclasses.replace(data, operator=data.operator.twin(report.check), report=report, stages=no_stages)
-        return L1Wavelet(L1WaveletConfig(shifts=START_SHIFTS))(quiet)
 
 
 MODELS.register(

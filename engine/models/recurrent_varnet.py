@@ -34,6 +34,7 @@ from engine.models.parts.frames import by_frames
 from engine.models.parts.iterate import KSpaceIterate
 from engine.models.parts.sensitivity import MAPS_HELP, check_maps, maps_network, operator_with
 from engine.models.parts.sizes import require_least
+from engine.models.parts.start import START_HELP, START_NOTE, STARTS, begun, check_start, hush
 from engine.physics.fourier import fft2c
 
 PAPER = (
@@ -59,6 +60,7 @@ class RecurrentVarNetConfig:
     dilations: tuple[int, ...] = field(default=(1, 1, 2, 4), metadata={"help": "Dilations of the initialiser's convolutions"})
     maps: str = field(default="given", metadata={"help": MAPS_HELP, "choices": ("given", "network")})
     maps_filters: int = field(default=8, metadata={"help": "First-level channels of the coil-map network", "range": (1, 128)})
+    start: str = field(default="zero_filled", metadata={"help": START_HELP, "choices": STARTS})
 
     def __post_init__(self) -> None:
         check_sizes(self, "recurrent_varnet")
@@ -76,6 +78,7 @@ def check_sizes(config: RecurrentVarNetConfig, name: str) -> None:
             "The usual initialiser has channels 32, 32, 64, 64 and dilations 1, 1, 2, 4.",
         )
     check_maps(config.maps, config.maps_filters, name)
+    check_start(config.start, name)
 
 
 class TimeStep(nn.Module):
@@ -103,7 +106,9 @@ class RecurrentIterations(nn.Module):
         self.initialiser = StateInitialiser(
             channels, config.hidden, config.layers, config.initialiser, config.dilations, config.multiscale
         )
-        self.steps = nn.ModuleList(TimeStep(channels, config) for _ in range(config.steps))
+        steps = [TimeStep(channels, config) for _ in range(config.steps)]
+        hush(config.start, (step.rnn.convs[-1] for step in steps))
+        self.steps = nn.ModuleList(steps)
 
     def forward(self, data: ReconInput, pack: Callable[[Tensor], Tensor], unpack: Callable[[Tensor], Tensor], name: str) -> Tensor:
         """Return the image; ``pack`` makes real channels (n, channel, y, x) of complex (batch, frame, y, x), ``unpack`` undoes it.
@@ -113,7 +118,7 @@ class RecurrentIterations(nn.Module):
         """
         check, total = data.report.check, len(self.steps)
         data.report.step(0, total, name)
-        iterate = KSpaceIterate.start(data.kspace, data.operator, check)
+        iterate = KSpaceIterate.start(data.kspace, data.operator, check, data.first)
         state = self.initialiser(pack(fft2c(iterate.image())), check)
         for index, step in enumerate(self.steps):
             assert isinstance(step, TimeStep)
@@ -139,12 +144,13 @@ class RecurrentVarNet(nn.Module):
 
     def __init__(self, config: RecurrentVarNetConfig) -> None:
         super().__init__()
+        self.begin = config.start
         self.iterations = RecurrentIterations(2, config)
         self.sensitivity = maps_network(config.maps, config.maps_filters)
 
     def forward(self, data: ReconInput) -> Tensor:
         """Return the image, complex (batch, frame, y, x)."""
-        return by_frames(data, self._frames)
+        return by_frames(begun(self.begin, data), self._frames)
 
     def _frames(self, data: ReconInput) -> Tensor:
         data = operator_with(self.sensitivity, data)
@@ -164,6 +170,7 @@ MODELS.register(
             "paper": RecurrentVarNetConfig(),
             "small": RecurrentVarNetConfig(steps=5, hidden=24, layers=2, initialiser=(16, 16, 24, 24)),
             "light": RecurrentVarNetConfig(hidden=32, layers=2, initialiser=(32, 32, 32, 32)),
+            "light-wavelet": RecurrentVarNetConfig(hidden=32, layers=2, initialiser=(32, 32, 32, 32), start="wavelet"),
             "cmrxrecon": RecurrentVarNetConfig(steps=10, multiscale=3),
         },
         trainable=True,
@@ -173,6 +180,7 @@ MODELS.register(
         macs_rule=MacRule(bias=True, without=("sensitivity",)),
         normalise="kspace_p99_all",
         notes=(
+            START_NOTE,
             SCALING,
             "Every frame is an image of its own, as the published counts say; nothing is shared between frames but the weights.",
             "The result is the coil-combined complex image; the published program reports the root sum of squares.",

@@ -22,6 +22,7 @@ from engine.models.contract import MODELS, MacRule, ModelSpec, ReconInput
 from engine.models.parts.frames import require_frames
 from engine.models.parts.sensitivity import MAPS_HELP, maps_network, operator_with
 from engine.models.parts.sizes import require_least
+from engine.models.parts.start import begun
 from engine.models.recurrent_varnet import NO_EFFECT, RecurrentIterations, RecurrentVarNetConfig, check_sizes
 
 
@@ -54,13 +55,14 @@ class RVN(nn.Module):
     def __init__(self, config: RVNConfig) -> None:
         super().__init__()
         self.frames = config.frames
+        self.begin = config.start
         self.iterations = RecurrentIterations(2 * config.frames, config)
         self.sensitivity = maps_network(config.maps, config.maps_filters, 2 * config.frames)
 
     def forward(self, data: ReconInput) -> Tensor:
         """Return the image, complex (batch, frame, y, x). Stages as in the recurrent variational network."""
         require_frames(data, self.frames, "rvn")
-        data = operator_with(self.sensitivity, data)
+        data = operator_with(self.sensitivity, begun(self.begin, data))
         return self.iterations(data, stack_frames, unstack_frames, "RVN")  # type: ignore[no-any-return]
 
 

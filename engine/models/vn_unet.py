@@ -33,10 +33,12 @@ from engine.models.parts.frames import require_frames
 from engine.models.parts.iterate import KSpaceIterate
 from engine.models.parts.sensitivity import MAPS_HELP, SensitivityNetwork, check_maps, operator_with
 from engine.models.parts.sizes import require_least
+from engine.models.parts.start import START_HELP, START_NOTE, STARTS, begun, check_start
 from engine.models.parts.unet import UNet2d, kept_bytes, start_kaiming
 
 PAPER = "Zhao, Zhang, Tao: Relaxometry Guided Quantitative Cardiac Magnetic Resonance Image Reconstruction, STACOM 2023"
 NOTES = (
+    START_NOTE,
     "Scaled as in DIRECT by the 99th percentile of the magnitude of k-space, what was not measured counting as zeros.",
     "All frames of a slice are channels of one U-Net, so a set of weights serves one number of frames: nine (T1) or three (T2).",
     "The result is the coil-combined complex image; the authors' program reports the root sum of squares.",
@@ -56,9 +58,11 @@ class VNUNetConfig:
     maps: str = field(default="given", metadata={"help": MAPS_HELP, "choices": ("given", "network")})
     maps_filters: int = field(default=64, metadata={"help": "First-level channels of the coil-map network", "range": (1, 256)})
     maps_pools: int = field(default=4, metadata={"help": "Poolings of the coil-map network", "range": (0, 6)})
+    start: str = field(default="zero_filled", metadata={"help": START_HELP, "choices": STARTS})
 
     def __post_init__(self) -> None:
         check_maps(self.maps, self.maps_filters, "vn_unet")
+        check_start(self.start, "vn_unet")
         hint = "The paper's network has 10 layers; its authors use U-Nets of 64 filters and 4 pools."
         require_least(self, "vn_unet", hint, frames=1, cascades=1, filters=1, pools=0, maps_pools=0)
 
@@ -82,7 +86,7 @@ class VNUNet(nn.Module):
 
     def __init__(self, config: VNUNetConfig) -> None:
         super().__init__()
-        self.frames = config.frames
+        self.frames, self.begin = config.frames, config.start
         self.sensitivity: SensitivityNetwork | None = None
         if config.maps == "network":
             channels = 2 * config.frames
@@ -96,10 +100,11 @@ class VNUNet(nn.Module):
     def forward(self, data: ReconInput) -> Tensor:
         """Return the image, complex (batch, frame, y, x)."""
         require_frames(data, self.frames, "VN-UNet")
+        data = begun(self.begin, data)
         check, total = data.report.check, len(self.cascades)
         data.report.step(0, total, "VN-UNet, coil maps")
         data = operator_with(self.sensitivity, data)
-        iterate = KSpaceIterate.start(data.kspace, data.operator, check)
+        iterate = KSpaceIterate.start(data.kspace, data.operator, check, data.first)
         for index, layer in enumerate(self.cascades):
             assert isinstance(layer, Layer)
             data.report.step(index, total, f"VN-UNet, layer {index + 1}")
@@ -123,6 +128,7 @@ PRESETS = {
     "paper": VNUNetConfig(),
     "small": VNUNetConfig(cascades=3, filters=8, pools=3, maps_filters=4, maps_pools=3),
     "light": VNUNetConfig(cascades=8, filters=16, pools=3, maps_filters=4, maps_pools=3),
+    "light-wavelet": VNUNetConfig(cascades=8, filters=16, pools=3, maps_filters=4, maps_pools=3, start="wavelet"),
     "t2": VNUNetConfig(frames=3),
     "small-t2": VNUNetConfig(frames=3, cascades=3, filters=8, pools=3, maps_filters=4, maps_pools=3),
     "maps": VNUNetConfig(maps="network"),

@@ -37,6 +37,8 @@ class DataTerm:
     ----------
     image
         ``A^H k0``, the coil-combined zero-filled image, complex (batch, frame, y, x).
+    first
+        The image to begin with: that of the input, or the zero-filled one.
     """
 
     def __init__(self, data: ReconInput) -> None:
@@ -46,10 +48,11 @@ class DataTerm:
         self._binary = False  # not known yet
         if self._operator.maps.requires_grad:
             self.image: Tensor = self._adjoint(self._kspace)
-            return
-        if not forms.plain():
-            self._operator.prepare(self._check)
-        self.image = self._operator.adjoint(self._kspace)
+        else:
+            if not forms.plain():
+                self._operator.prepare(self._check)
+            self.image = self._operator.adjoint(self._kspace)
+        self.first = self.image if data.first is None else data.first
 
     @cached_property
     def energy(self) -> Tensor:

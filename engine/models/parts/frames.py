@@ -60,6 +60,7 @@ def by_frames(data: ReconInput, network: Callable[[ReconInput], Tensor]) -> Tens
             operator=data.operator.select_frames(start, stop),
             times_ms=None if data.times_ms is None else data.times_ms[:, start:stop],
             reference=None if data.reference is None else data.reference[:, start:stop],
+            first=None if data.first is None else data.first[:, start:stop],
             report=data.report.part(start / frames, (stop - start) / frames, f"frame {start + 1} of {frames}: "),
             stages=gathered.sink(),
         )

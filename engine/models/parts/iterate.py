@@ -7,6 +7,9 @@ With ``k = k0`` at the start and a mask M of zeros and ones (``M M = M``) every 
 so what a cascade needs of it, its coil-combined image, is ``S^H F^-1 k_t = A^H k0 + (S^H S) u_t - A^H A v_t``: neither coils
 nor Fourier transforms where the operator has Gram matrices. ``S^H S`` is 1 inside the object and 0 outside.
 
+An image x to begin with in place of the zero-filled one fills what was not measured: ``k_0 = k0 + (1 - M) F S x``, which is
+``u = v = x``.
+
 Source of the iteration: Sriram et al., MICCAI 2020 (end-to-end variational network); Yiasemis et al., CVPR 2022 (recurrent
 variational network). The sign in front of the network's residual r is "+" here; networks written with "-" give ``-r``.
 """
@@ -31,8 +34,8 @@ class KSpaceIterate(ABC):
     """The k-space estimate k_t of a cascade; begins with :meth:`start`."""
 
     @staticmethod
-    def start(kspace: Tensor, operator: SenseOperator, check: Check | None = None) -> KSpaceIterate:
-        """Return the iteration at ``k_0 = kspace``.
+    def start(kspace: Tensor, operator: SenseOperator, check: Check | None = None, first: Tensor | None = None) -> KSpaceIterate:
+        """Return the iteration at ``k_0 = kspace``, or with ``first`` where nothing was measured.
 
         Parameters
         ----------
@@ -43,11 +46,13 @@ class KSpaceIterate(ABC):
             :func:`engine.models.parts.forms.plain_forms` the iteration is carried out on the k-space of all coils.
         check
             Called while Gram matrices are made; raises to stop.
+        first
+            Image to begin with, complex (batch, frame, y, x), or None for the zero-filled one.
         """
         if forms.plain() or operator.maps.requires_grad or not binary(operator.mask):
-            return ExplicitIterate(kspace, operator)
+            return ExplicitIterate(kspace, operator, first)
         operator.prepare(check)
-        return CombinedIterate(kspace, operator)
+        return CombinedIterate(kspace, operator, first)
 
     @abstractmethod
     def image(self) -> Tensor:
@@ -65,11 +70,13 @@ class KSpaceIterate(ABC):
 class ExplicitIterate(KSpaceIterate):
     """The iteration as it is written, on the k-space of all coils. Differentiable, also with respect to the coil maps."""
 
-    def __init__(self, kspace: Tensor, operator: SenseOperator) -> None:
+    def __init__(self, kspace: Tensor, operator: SenseOperator, first: Tensor | None = None) -> None:
         self._measured = kspace
         self._maps = operator.maps
         self._mask = operator.mask.to(operator.maps.real.dtype)
         self._current = kspace
+        if first is not None:
+            self._current = kspace + (1.0 - self._mask) * fft2c(expand(first, self._maps))
 
     def image(self) -> Tensor:
         """Return ``S^H F^-1 k_t``."""
@@ -88,14 +95,13 @@ class ExplicitIterate(KSpaceIterate):
 class CombinedIterate(KSpaceIterate):
     """The iteration on the two images u and v. Differentiable in the residuals and in eta."""
 
-    def __init__(self, kspace: Tensor, operator: SenseOperator) -> None:
+    def __init__(self, kspace: Tensor, operator: SenseOperator, first: Tensor | None = None) -> None:
         self._measured = kspace
         self._operator = operator
         self._backprojected = operator.adjoint(kspace)
         self._energy = operator.maps.abs().square().sum(COIL)  # S^H S
-        self._u: Tensor | None = None
-        self._v: Tensor | None = None
-        self._image: Tensor | None = self._backprojected
+        self._u = self._v = first
+        self._image: Tensor | None = self._backprojected if first is None else None
 
     def image(self) -> Tensor:
         """Return ``S^H F^-1 k_t = A^H k0 + (S^H S) u_t - A^H A v_t``."""

@@ -128,8 +128,10 @@ class Lifted:
 
     Attributes
     ----------
-    zero_filled, start
-        ``A^H k0`` as complex (batch * frame, 1, y, x), and its features.
+    zero_filled
+        ``A^H k0`` as complex (batch * frame, 1, y, x).
+    start
+        Features of the image to begin with: that of the input, or the zero-filled one.
     """
 
     def __init__(self, data: ReconInput, channels: int, complex_images: bool, operator: SenseOperator) -> None:
@@ -139,6 +141,8 @@ class Lifted:
         self.operator = operator
         require_binary(data.operator.mask)
         self.set_start(data.operator.adjoint(data.kspace))
+        if data.first is not None:
+            self.start = self.lift(data.first)
 
     def set_start(self, image: Tensor) -> None:
         """Take the zero-filled image, complex (batch, frame, y, x)."""

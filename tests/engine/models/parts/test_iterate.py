@@ -57,6 +57,23 @@ def test_every_iterate_is_the_one_of_the_definition(kind, plain):
             torch.testing.assert_close(iterate.kspace(), ks[index], rtol=0, atol=1e-11)
 
 
+@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("kind", MASKS)
+def test_an_image_to_begin_with_fills_what_was_not_measured(kind, plain):
+    kspace, mask, maps = problem(kind)
+    first = random(2, 3, 9, 7, seed=4)
+    residuals = [random(2, 3, 9, 7, seed=10 + i) for i in range(len(ETAS))]
+    k = kspace + ~mask * fft2c(expand(first, maps))
+    with plain_forms() if plain else torch.no_grad():
+        iterate = KSpaceIterate.start(kspace, SenseOperator(mask, maps), first=first)
+        torch.testing.assert_close(iterate.kspace(), k, rtol=0, atol=1e-12)
+        for eta, residual in zip(ETAS, residuals, strict=True):
+            iterate.update(eta, residual)
+            k = k - eta * (mask * (k - kspace)) + fft2c(expand(residual, maps))
+            torch.testing.assert_close(iterate.image(), combine(ifft2c(k), maps), rtol=0, atol=1e-11)
+            torch.testing.assert_close(iterate.kspace(), k, rtol=0, atol=1e-11)
+
+
 def test_gradients_are_those_of_the_definition():
     kspace, mask, maps = problem()
     gradients = []
