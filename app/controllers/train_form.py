@@ -264,7 +264,11 @@ class TrainFormController(QObject):
     def _estimate(self) -> None:
         values = self.values()
         handle = self._c.runner.submit(
-            LANE, "Estimate training", lambda _: self._c.api.estimate_training(values), key="train.estimate", quiet=True
+            LANE,
+            "Estimate training",
+            lambda report: self._c.api.estimate_training(values, report),
+            key="train.estimate",
+            quiet=True,
         )
         handle.succeeded.connect(partial(self._on_estimate, values))
         # What cannot be told before is no failure: the run will tell.

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from engine.core.jobs import Reporter
+
 
 def losses() -> list[dict[str, Any]]:
     """Return all loss terms: name, title, needs_target, networks (empty: any), source."""
@@ -45,12 +47,12 @@ def check_train_config(values: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [as_plain(problem) for problem in problems_of(values)]
 
 
-def estimate_training(values: Mapping[str, Any]) -> dict[str, Any]:
+def estimate_training(values: Mapping[str, Any], report: Reporter | None = None) -> dict[str, Any]:
     """Return memory_mib and seconds_per_step (None where they cannot be told) and the sizes they hold for."""
     from engine.training.config import from_values
     from engine.training.estimate import estimate
 
-    return estimate(from_values(values))
+    return estimate(from_values(values), report)
 
 
 def train(

@@ -20,7 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.bench.contract import BENCHES, BenchResult, BenchSpec, seconds
 from engine.core.device import MIB
-from engine.core.jobs import Reporter
+from engine.core.jobs import Reporter, silent
 from engine.datasets.examples import Example
 from engine.models.contract import ModelSpec
 from engine.models.parts.forms import plain_forms
@@ -86,7 +86,7 @@ class Step:
         """Return the loss; gradients are in the module."""
         self.module.zero_grad(set_to_none=True)
         torch.manual_seed(1)
-        return one_step(self._config, self._spec, self.module, self.example)
+        return one_step(self._config, self._spec, self.module, self.example, silent())
 
 
 def run(quick: bool, report: Reporter) -> Iterator[BenchResult]:

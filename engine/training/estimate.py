@@ -14,12 +14,14 @@ from torch import Tensor, nn
 
 from engine.core import device as devices
 from engine.core.device import MIB
+from engine.core.jobs import Reporter, silent
 from engine.core.types import Kind
 from engine.datasets.examples import Example
 from engine.evaluation.dry_run import Unforeseeable, without_memory
 from engine.losses import LOSSES
 from engine.models.contract import ModelSpec
 from engine.models.parts.checkpointing import recomputing
+from engine.models.parts.forms import rehearsal
 from engine.models.parts.mapping import MAPPING
 from engine.reconstruction.memory import HOLES, HOLES_MIB, LIBRARIES_MIB, LiveBytes
 from engine.sampling.acs import centre_lines
@@ -34,7 +36,7 @@ PATIENCE_PARAMETERS = 30_000_000  # networks larger than that take too long to m
 COPIES = 3  # moving average and two moments, beside the weights and their gradients, which the walk sees
 
 
-def estimate(config: TrainConfig) -> dict[str, Any]:
+def estimate(config: TrainConfig, report: Reporter | None = None) -> dict[str, Any]:
     """Return ``memory_mib`` beside what the program has, ``seconds_per_step``, ``parameters``, ``frames``, ``lines``, ``columns``.
 
     Memory and sizes are of the largest example that the configuration allows, time is of a medium one. Either number is None where
@@ -44,7 +46,10 @@ def estimate(config: TrainConfig) -> dict[str, Any]:
     ------
     InputError
         A contradiction.
+    Cancelled
+        When ``report`` was asked to stop.
     """
+    report = report or silent()
     spec, network_config = check(config)
     frames, lines, columns = sizes(config, spec, network_config)
     coils = config.data.acquisition.coils[1]
@@ -54,8 +59,8 @@ def estimate(config: TrainConfig) -> dict[str, Any]:
     parameters = sum(p.numel() for p in module.parameters())
     device = devices.choose(config.run.device)
     return {
-        "memory_mib": memory(config, spec, network_config, (frames, coils, lines, columns), device),
-        "seconds_per_step": seconds(config, spec, network_config, (frames, coils, lines, columns), device, parameters),
+        "memory_mib": memory(config, spec, network_config, (frames, coils, lines, columns), device, report),
+        "seconds_per_step": seconds(config, spec, network_config, (frames, coils, lines, columns), device, parameters, report),
         "parameters": parameters,
         "frames": frames,
         "lines": lines,
@@ -86,10 +91,10 @@ def example_of(shape: tuple[int, int, int, int], values: bool) -> Example:
     return Example(kspace * mask, mask, maps, image, kspace, None, times, min(24, lines), "estimate")
 
 
-def one_step(config: TrainConfig, spec: ModelSpec, module: nn.Module, example: Example) -> Tensor:
+def one_step(config: TrainConfig, spec: ModelSpec, module: nn.Module, example: Example, report: Reporter) -> Tensor:
     """Go forward and backward through one example; return the loss. The terms are those that need no other network."""
     with recomputing(config.run.checkpointing):
-        image, data = predict(module, spec, example, config.run.precision, stages=reads_stages(config))
+        image, data = predict(module, spec, example, config.run.precision, report=report, stages=reads_stages(config))
     if spec is MAPPING or not config.losses:
         loss = (image.abs() - data.truth.abs()).abs().mean()
     else:
@@ -100,17 +105,22 @@ def one_step(config: TrainConfig, spec: ModelSpec, module: nn.Module, example: E
 
 
 def memory(
-    config: TrainConfig, spec: ModelSpec, network_config: Any, shape: tuple[int, int, int, int], device: torch.device
+    config: TrainConfig,
+    spec: ModelSpec,
+    network_config: Any,
+    shape: tuple[int, int, int, int],
+    device: torch.device,
+    report: Reporter,
 ) -> float | None:
     """Return MiB that a step takes at its peak, beside what the program has already; None where it cannot be told."""
     live = LiveBytes("cpu")
     try:
-        with without_memory(live.watch), torch.enable_grad():
+        with without_memory(live.watch), rehearsal(), torch.enable_grad():
             module = spec.build(network_config)
             assert isinstance(module, nn.Module)
             module.train()
             weights = live.live
-            one_step(config, spec, module, example_of(shape, values=False))
+            one_step(config, spec, module, example_of(shape, values=False), report)
     except Unforeseeable:
         return None
     found = (live.peak + COPIES * weights) / MIB
@@ -126,6 +136,7 @@ def seconds(
     shape: tuple[int, int, int, int],
     device: torch.device,
     parameters: int,
+    report: Reporter,
 ) -> float | None:
     """Return about how long a step takes; None for networks that take too long to measure."""
     if parameters > PATIENCE_PARAMETERS:
@@ -139,7 +150,7 @@ def seconds(
     spent: list[float] = []
     while len(spent) < 2 or (len(spent) < REPEATS and sum(spent) < REPEAT_SECONDS):  # the first one warms up
         began = time.perf_counter()
-        one_step(config, spec, module, example)
+        one_step(config, spec, module, example, report)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         spent.append(time.perf_counter() - began)

@@ -109,7 +109,7 @@ class TrainStandIn:
         message = f"optimiser.warm_up = {warm_up} is longer than run.steps = {steps}"
         return [{"fields": fields, "message": message, "hint": "Shorten it."}]
 
-    def estimate_training(self, values):
+    def estimate_training(self, values, report=None):
         return {"memory_mib": 2048.0, "seconds_per_step": 0.5}
 
     def runs(self):

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from engine.bench.training import Step, configuration, peak_mib
-from engine.core.errors import InputError
+from engine.core.errors import Cancelled, InputError
+from engine.core.jobs import CancelToken, Reporter, silent
 from engine.models import MODELS
 from engine.models.parts.checkpointing import recomputed, recomputing
 from engine.models.parts.mapping import MAPPING
@@ -17,7 +18,7 @@ from engine.physics.coils import expand
 from engine.physics.fourier import fft2c
 from engine.training.checks import trainable
 from engine.training.config import from_values
-from engine.training.estimate import estimate, example_of, memory
+from engine.training.estimate import estimate, example_of, memory, seconds
 from engine.training.loop import _loss, _step, train_epoch, validate
 from engine.training.setup import set_up
 from engine.training.steps import predict, total
@@ -153,7 +154,7 @@ def test_estimate_is_near_what_a_step_holds(library):
     found = peak_mib(step)
     spec = MODELS.get("myonet")
     config = configuration("myonet", spec)
-    told = memory(config, spec, spec.presets["small"], (4, 2, 64, 24), torch.device("cpu"))
+    told = memory(config, spec, spec.presets["small"], (4, 2, 64, 24), torch.device("cpu"), silent())
     weights = 4 * spec.parameters("small") / 2**20
     assert told == pytest.approx(found + 4 * weights + 12 + min(0.25 * (found + 4 * weights), 40), rel=0.15)
 
@@ -168,3 +169,23 @@ def test_estimate_speaks_of_the_largest_example(library):
     assert found["parameters"] == MODELS.get("myonet").parameters("small")
     assert found["memory_mib"] > 4 * 4 * found["parameters"] / 2**20
     assert found["seconds_per_step"] > 0
+
+
+@pytest.mark.parametrize("part", [memory, seconds])
+def test_an_estimate_can_be_stopped_within_a_step(library, part):
+    """The window cannot close while one goes on."""
+    spec = MODELS.get("myonet")
+    config, token = configuration("myonet", spec), CancelToken()
+    more = () if part is memory else (1,)
+    asked = []
+
+    class Impatient(Reporter):
+        def check(self):
+            asked.append(1)
+            if len(asked) == 3:
+                token.cancel()
+            super().check()
+
+    with pytest.raises(Cancelled):
+        part(config, spec, spec.presets["small"], (4, 2, 64, 24), torch.device("cpu"), *more, Impatient(None, token))
+    assert len(asked) == 3
