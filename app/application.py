@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from PySide6.QtWidgets import QApplication
 
 from app import theme
 from app.errors import ErrorCenter
+from app.jobs import unstopped
 from app.main_window import MainWindow
 from app.settings import Settings
 
@@ -84,6 +86,9 @@ def run(
     window.show()
     code = application.exec()
     errors.remove()
+    if unstopped():
+        logging.shutdown()
+        os._exit(int(code))
     return int(code)
 
 

@@ -28,6 +28,13 @@ LANES: Final = {"gpu": 1, "cpu": 1, "io": 2}
 # Deep networks and HDF5 filters recurse further than the half megabyte that macOS gives to secondary threads.
 STACK_BYTES: Final = 16 * 1024 * 1024
 
+_unstopped: list[QThreadPool] = []
+
+
+def unstopped() -> bool:
+    """Whether work goes on that did not stop when its window closed: then nothing ends the process but leaving it at once."""
+    return any(pool.activeThreadCount() for pool in _unstopped)
+
 
 class _Wire(QObject):
     """Carries what happens in a worker to the GUI thread, where this object lives."""
@@ -231,6 +238,10 @@ class JobRunner(QObject):
             ended = pool.waitForDone(left) and ended
         if not ended:
             LOG.warning("some work did not stop within %.0f s", seconds)
+            # A pool that is destroyed waits for its threads, and these for the interpreter that destroys it.
+            for pool in self._pools.values():
+                pool.setParent(None)
+                _unstopped.append(pool)
         self._live.clear()
         return ended
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -194,6 +196,28 @@ def test_shutdown_cancels_running_and_waiting_and_later_ones(qtbot):
     assert runner.shutdown(5)
     assert not ran
     runner.deleteLater()
+
+
+DEAF = """
+import os, time
+import shiboken6
+from PySide6.QtCore import QCoreApplication
+from app.jobs import JobRunner, unstopped
+application = QCoreApplication([])
+runner = JobRunner()
+runner.submit("cpu", "Deaf", lambda _: [time.sleep(0.01) for _ in range(6000)])
+time.sleep(0.2)
+assert not runner.shutdown(0.1)
+shiboken6.delete(runner)
+print(unstopped(), flush=True)
+os._exit(0)
+"""
+
+
+def test_work_that_does_not_stop_does_not_hold_a_closing_window():
+    # In a process of its own: what fails here never comes back.
+    done = subprocess.run([sys.executable, "-c", DEAF], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "True\n"
 
 
 def test_unknown_lane(runner):
