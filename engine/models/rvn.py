@@ -22,7 +22,7 @@ from engine.models.contract import MODELS, MacRule, ModelSpec, ReconInput
 from engine.models.parts.frames import require_frames
 from engine.models.parts.sensitivity import MAPS_HELP, maps_network, operator_with
 from engine.models.parts.sizes import require_least
-from engine.models.parts.start import begun
+from engine.models.parts.start import START_NOTE, begun
 from engine.models.recurrent_varnet import NO_EFFECT, RecurrentIterations, RecurrentVarNetConfig, check_sizes
 
 
@@ -88,6 +88,7 @@ MODELS.register(
         frames=lambda config: int(config.frames),
         normalise="kspace_p99_all",
         notes=(
+            START_NOTE,
             "Frames are channels: weights serve series with as many frames as they were trained for.",
             "The paper gives ten layers and no sizes; the others are those of the authors' program.",
             "The result is the coil-combined complex image; the published program reports the root sum of squares.",
