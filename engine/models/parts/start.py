@@ -22,9 +22,7 @@ from engine.models.l1_wavelet import L1Wavelet, L1WaveletConfig
 
 STARTS = ("zero_filled", "wavelet")
 START_HELP = "Image to begin with: zero_filled, as in the paper, or wavelet, that of l1_wavelet"
-START_NOTE = (
-    "With start = wavelet (preset light-wavelet) it begins with the image of l1_wavelet; the paper begins with the zero-filled one."
-)
+START_NOTE = "With start = wavelet it begins with the image of l1_wavelet where the paper has the zero-filled one."
 SHIFTS = 2  # of the wavelets in each iteration: half of what l1_wavelet takes by itself, for 0.1 dB
 SHARE = 0.3  # of the progress
 QUIET = 0.01  # of what is drawn for layers whose output is added to the image
