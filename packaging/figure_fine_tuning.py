@@ -33,8 +33,8 @@ HEART = (slice(21, 171), slice(60, 210))
 WITHOUT = {"patterns": ["kt_uniform"], "acceleration": [4, 4], "acs": [0, 0]}
 WITH = {"patterns": ["kt_uniform"], "acceleration": [8, 8], "acs": [24, 24]}
 PANES = (
-    ("Trained with ACS, data without", WITHOUT, "crunet_mr"),
-    ("Trained with ACS, data with", WITH, "crunet_mr"),
+    ("Trained with ACS, data without", WITHOUT, "crunet_mr_zero_filled"),
+    ("Trained with ACS, data with", WITH, "crunet_mr_zero_filled"),
     ("Fine-tuned, data without ACS", WITHOUT, "crunet_mr-without-acs"),
 )
 WHITE = 0.75  # of the truth's maximum

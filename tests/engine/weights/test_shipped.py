@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from engine import api
 from engine.bench import quality
 from engine.core.jobs import silent
 from engine.core.requests import MaskRequest
+from engine.io.samples import open_sample
+from engine.phantom.simulate import simulate
 from engine.reconstruction.weights import load
 from engine.training.config import read_config
 from engine.weights import library
@@ -22,7 +26,8 @@ def recipe(entry):
 
 
 def test_there_are_weights_and_they_are_small():
-    assert {"myonet", "crunet_mr", "jotlasnet", "recurrent_varnet", "mapping_t1"} <= {entry.card.id for entry in SHIPPED}
+    networks = {"myonet", "crunet_mr", "jotlasnet", "egla_varnet", "recurrent_varnet", "ima", "vn_unet_relax", "mapping_t1"}
+    assert {*networks, "crunet_mr_zero_filled"} == {entry.card.id for entry in SHIPPED}
     size = sum(file.stat().st_size for file in library.bundled_folder().rglob("*") if file.is_file())
     assert size <= 30e6
 
@@ -58,6 +63,19 @@ def test_the_recipe_is_theirs_and_leaves_out_what_they_are_scored_on(entry, monk
         else:
             assert "pig" not in source.location
             assert not source.location.startswith("sample:")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["crunet_mr", "egla_varnet", "ima", "jotlasnet", "recurrent_varnet"])
+def test_what_begins_with_compressed_sensing_gains_on_a_slice_kept_out(name):
+    """Eight frames of slice 9, so that it takes seconds."""
+    stack = open_sample("porcine_cine")
+    series = simulate(replace(stack, images=stack.images[1:2, :8], times_ms=None), quality.COILS, quality.SNR, 0, silent())
+    mask = api.make_mask(MaskRequest("equispaced", 8, 24), series.shape)
+    entries = [quality.Entry("l1_wavelet"), quality.Entry(name, name)]
+    wavelet, found = (quality._score(entry, [quality.Subject(series, 0)], mask, silent()) for entry in entries)
+    assert found.psnr > wavelet.psnr
+    assert found.ssim > wavelet.ssim
 
 
 @pytest.mark.slow
