@@ -74,8 +74,8 @@ def load(network: str, weights: str | None, device: torch.device | str = "cpu") 
     network
         Registry name of the method.
     weights
-        Id in the library, or path of a ``.safetensors`` file (with or without a card beside it). None takes the only weights of
-        this network that are at hand.
+        Id in the library, or path of a ``.safetensors`` file (with or without a card beside it). None takes those that bear the
+        network's own name, as what comes with the program does, else the only ones at hand.
     device
         Where the network shall be.
 
@@ -97,7 +97,7 @@ def load(network: str, weights: str | None, device: torch.device | str = "cpu") 
     if not spec.trainable:
         raise InputError(f"{network} has no weights (expected a network)", "Leave out --weights.")
     if weights is None:
-        weights = _only(spec)
+        weights = _default(spec)
     path, card = _locate(spec, weights)
     if card.network != spec.name:
         raise CheckpointMismatch(
@@ -149,8 +149,10 @@ def spec_of(network: str) -> ModelSpec:
     return MAPPING if network == MAPPING.name else MODELS.get(network)
 
 
-def _only(spec: ModelSpec) -> str:
+def _default(spec: ModelSpec) -> str:
     ids = library.for_network(spec.name)
+    if spec.name in ids:
+        return spec.name
     if len(ids) != 1:
         raise InputError(
             f"{spec.name} needs weights (expected --weights ID or FILE / found none named, {len(ids)} at hand)",

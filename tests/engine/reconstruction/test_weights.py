@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -43,7 +44,7 @@ def test_imported_weights_are_listed_and_load(published):
     assert name == "mine"
     card = library.card(name)
     assert (card["network"], card["licence"], card["preset"]) == ("jotlasnet", "GPL-3.0", None)
-    assert card["config"] == {"cells": 2, "channels": 3}
+    assert card["config"] == {"cells": 2, "channels": 3, "start": "zero_filled"}
     network, again = load("jotlasnet", "mine", "cpu")
     assert again["sha256"] == card["sha256"]
     assert not network.training
@@ -82,7 +83,7 @@ def test_a_copied_file_knows_its_settings_and_its_card(tmp_path, published):
     source = library.find("mine").path
     alone = tmp_path / "alone.safetensors"
     alone.write_bytes(source.read_bytes())
-    assert load("jotlasnet", str(alone))[1]["config"] == {"cells": 2, "channels": 3}
+    assert load("jotlasnet", str(alone))[1]["config"] == {"cells": 2, "channels": 3, "start": "zero_filled"}
     assert load("jotlasnet", str(alone))[1]["licence"] == "GPL-3.0"
     assert load("jotlasnet", str(source))[1]["id"] == "mine"
     (tmp_path / "alone.json").write_text("[1, 2]")
@@ -130,6 +131,8 @@ def test_without_a_name_the_only_weights_serve(published):
     with pytest.raises(InputError, match="2 at hand") as caught:
         load("jotlasnet", None)
     assert "one, two" in caught.value.hint
+    import_weights(published, "jotlasnet-tf", "jotlasnet")
+    assert load("jotlasnet", None)[1]["id"] == "jotlasnet", "what bears the network's own name goes first"
 
 
 @pytest.mark.parametrize(
@@ -174,7 +177,7 @@ def test_the_released_checkpoint_gives_the_recorded_output(shared):
     assert name == "jotlasnet-radial-16"
     network, card = load("jotlasnet", name)
     assert (card["preset"], card["parameters"], card["normalisation"]) == ("paper", 708_075, "image_max")
-    assert card["config"] == {"cells": JotlasNetConfig().cells, "channels": JotlasNetConfig().channels}
+    assert card["config"] == asdict(JotlasNetConfig())
     # Their phase encoding is along the last axis, ours along the one before.
     recorded = {k: torch.from_numpy(v).mT for k, v in np.load(folder / "io.npz").items() if v.ndim >= 2}
     operator = SenseOperator(recorded["mask"].bool()[None, :, None], torch.ones(1, 1, 1, 56, 64, dtype=torch.complex64))
