@@ -19,6 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.core.axes import COIL, KY
 from engine.models.contract import Method, ModelSpec, ReconInput
+from engine.models.parts.forms import without_values
 from engine.physics.operator import SenseOperator
 from engine.sampling.acs import centre_lines
 
@@ -78,7 +79,7 @@ def without_memory(watch: Watch) -> Iterator[None]:
     )
 
     try:
-        with torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True), _Oracle(watch):
+        with without_values(), torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True), _Oracle(watch):
             yield
     except (DataDependentOutputException, DynamicOutputShapeException, UnsupportedOperatorException) as error:
         raise Unforeseeable(f"a step depends on values: {error}") from error

@@ -21,7 +21,6 @@ from engine.evaluation.dry_run import Unforeseeable, without_memory
 from engine.losses import LOSSES
 from engine.models.contract import ModelSpec
 from engine.models.parts.checkpointing import recomputing
-from engine.models.parts.forms import rehearsal
 from engine.models.parts.mapping import MAPPING
 from engine.reconstruction.memory import HOLES, HOLES_MIB, LIBRARIES_MIB, LiveBytes
 from engine.sampling.acs import centre_lines
@@ -115,7 +114,7 @@ def memory(
     """Return MiB that a step takes at its peak, beside what the program has already; None where it cannot be told."""
     live = LiveBytes("cpu")
     try:
-        with without_memory(live.watch), rehearsal(), torch.enable_grad():
+        with without_memory(live.watch), torch.enable_grad():
             module = spec.build(network_config)
             assert isinstance(module, nn.Module)
             module.train()

@@ -11,6 +11,7 @@ from contextvars import ContextVar
 
 _plain: ContextVar[bool] = ContextVar("plain", default=False)
 _rehearsal: ContextVar[bool] = ContextVar("rehearsal", default=False)
+_valueless: ContextVar[bool] = ContextVar("valueless", default=False)
 
 
 def plain() -> bool:
@@ -41,3 +42,18 @@ def rehearsal() -> Iterator[None]:
         yield
     finally:
         _rehearsal.reset(token)
+
+
+def valueless() -> bool:
+    """Return whether tensors have no values here: what only repeats, and has no layers to be counted, may be done once."""
+    return _valueless.get()
+
+
+@contextlib.contextmanager
+def without_values() -> Iterator[None]:
+    """Say inside the ``with`` block that tensors have no values."""
+    token = _valueless.set(True)
+    try:
+        yield
+    finally:
+        _valueless.reset(token)
