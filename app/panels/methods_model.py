@@ -59,8 +59,11 @@ class MethodRow:
 
     @property
     def variant(self) -> str:
-        """What tells this run of the method from one as it comes: chosen weights of several, settings; "" for none."""
-        weights = [self.chosen] if self.chosen and len(self.weights) > 1 else []
+        """What tells this run of the method from one as it comes: chosen weights of several, settings; "" for none.
+
+        Weights that bear the method's own name are those it comes with.
+        """
+        weights = [self.chosen] if self.chosen and len(self.weights) > 1 and self.chosen != self.name else []
         return ", ".join([*weights, *(f"{name.replace('_', ' ')} {value}" for name, value in self.settings.items())])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from PySide6.QtCore import QAbstractItemModel, Qt
 from PySide6.QtTest import QAbstractItemModelTester
@@ -63,6 +65,14 @@ def test_cells(model):
     assert model.index(row(model, "cg_sense"), WEIGHTS).data() == "not needed"
     assert model.index(row(model, "bare_net"), WEIGHTS).data() == "none"
     assert model.index(at, STATUS).data(Qt.ItemDataRole.AccessibleTextRole) == "Status: ready"
+
+
+@pytest.mark.parametrize(
+    ("weights", "chosen", "told"),
+    [(["net"], "net", ""), (["net", "net_mine"], "net", ""), (["net", "net_mine"], "net_mine", "net_mine"), (["a", "b"], "a", "a")],
+)
+def test_only_weights_of_another_name_are_told(weights, chosen, told):
+    assert replace(from_catalogue({"name": "net", "weights": weights}), chosen=chosen).variant == told
 
 
 def test_obstacles(model):
