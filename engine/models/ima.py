@@ -41,10 +41,8 @@ from engine.models.parts.sizes import require_least
 from engine.models.parts.start import START_HELP, START_NOTE, STARTS, begun, check_start, hush
 from engine.physics.operator import SenseOperator
 
-FIRST_ALPHA = {
-    "zero_filled": 0.5,
-    "wavelet": 0.05,
-}  # pull of the reference before training, which knows less than compressed sensing
+# The pull towards G before training: at first the reference knows less than compressed sensing.
+FIRST_ALPHA = {"zero_filled": 0.5, "wavelet": 0.05}
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,8 +43,8 @@ def norm_leaky(features: Tensor, slope: float = SLOPE) -> Tensor:
     Parameters
     ----------
     features
-        Real; float16 and bfloat16 are normalised in float32 and returned as they came. Where no gradient is wanted they may be
-        overwritten: give a layer's fresh output.
+        Real; float16 and bfloat16 are normalised in float32 and returned as they came (with gradients: as the library does it).
+        Where no gradient is wanted they may be overwritten: give a layer's fresh output.
     slope
         Of the leaky ReLU; 1 leaves it out.
     """
