@@ -199,14 +199,15 @@ def test_shutdown_cancels_running_and_waiting_and_later_ones(qtbot):
 
 
 DEAF = """
-import os, time
+import os, threading, time
 import shiboken6
 from PySide6.QtCore import QCoreApplication
 from app.jobs import JobRunner, unstopped
 application = QCoreApplication([])
 runner = JobRunner()
-runner.submit("cpu", "Deaf", lambda _: [time.sleep(0.01) for _ in range(6000)])
-time.sleep(0.2)
+begun = threading.Event()
+runner.submit("cpu", "Deaf", lambda _: [begun.set() or time.sleep(0.01) for _ in range(6000)])
+assert begun.wait(30)
 assert not runner.shutdown(0.1)
 shiboken6.delete(runner)
 print(unstopped(), flush=True)

@@ -1,12 +1,15 @@
-"""One switch between a part's fast form and its plain one (FFTs with coils, loops over frames, library decompositions).
+"""Switches of a thread that say how parts compute.
 
-Both forms compute the same numbers; the plain one is what a fast form is tested and measured against.
+The first chooses between a part's fast form and its plain one (FFTs with coils, loops over frames, library decompositions): both
+compute the same numbers, and the plain one is what a fast form is tested and measured against. The others are for runs whose values
+nobody wants: rehearsals, and walks without values.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 
 _plain: ContextVar[bool] = ContextVar("plain", default=False)
@@ -14,19 +17,24 @@ _rehearsal: ContextVar[bool] = ContextVar("rehearsal", default=False)
 _valueless: ContextVar[bool] = ContextVar("valueless", default=False)
 
 
+@contextlib.contextmanager
+def _raised(flag: ContextVar[bool]) -> Iterator[None]:
+    """Raise a flag (of this thread) inside the ``with`` block."""
+    token = flag.set(True)
+    try:
+        yield
+    finally:
+        flag.reset(token)
+
+
 def plain() -> bool:
     """Return whether parts shall compute in their plain form."""
     return _plain.get()
 
 
-@contextlib.contextmanager
-def plain_forms() -> Iterator[None]:
+def plain_forms() -> AbstractContextManager[None]:
     """Let all parts compute in their plain form inside the ``with`` block (of this thread)."""
-    token = _plain.set(True)
-    try:
-        yield
-    finally:
-        _plain.reset(token)
+    return _raised(_plain)
 
 
 def pieces(total: int, step: int) -> range:
@@ -34,14 +42,9 @@ def pieces(total: int, step: int) -> range:
     return range(0, min(total, step) if _rehearsal.get() else total, step)
 
 
-@contextlib.contextmanager
-def rehearsal() -> Iterator[None]:
+def rehearsal() -> AbstractContextManager[None]:
     """Let loops over :func:`pieces` take the first only inside the ``with`` block: for runs whose values nobody wants."""
-    token = _rehearsal.set(True)
-    try:
-        yield
-    finally:
-        _rehearsal.reset(token)
+    return _raised(_rehearsal)
 
 
 def valueless() -> bool:
@@ -49,11 +52,6 @@ def valueless() -> bool:
     return _valueless.get()
 
 
-@contextlib.contextmanager
-def without_values() -> Iterator[None]:
+def without_values() -> AbstractContextManager[None]:
     """Say inside the ``with`` block that tensors have no values."""
-    token = _valueless.set(True)
-    try:
-        yield
-    finally:
-        _valueless.reset(token)
+    return _raised(_valueless)

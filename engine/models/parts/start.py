@@ -3,8 +3,9 @@
 An unrolled network spends its first cascades on what compressed sensing knows without having been taught. With a day of a large GPU
 to learn it in, that is no matter. With one processor core it is: three networks of these papers, trained for about 40 minutes each,
 stayed 2.6 to 4.2 dB below ``l1_wavelet`` on a porcine cine at R 8. A network that begins with that image learns what is left over.
-It is the network of its paper to the last parameter; only x_0 is another image, and layers whose output is added to the image are
-drawn near zero, so that they do not drown it at first.
+
+*Deviation* of every network with this setting: x_0 is not the image of its paper, and before training layers whose output is added
+to the image are drawn near zero, so that they do not drown it. The layers are the paper's to the last parameter.
 """
 
 from __future__ import annotations
