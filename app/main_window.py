@@ -25,26 +25,26 @@ from PySide6.QtWidgets import (
 )
 
 from app import actions, theme, workspaces
-from app.controllers.availability import AvailabilityController
+from app.availability import AvailabilityController
 from app.controllers.context import Context
 from app.controllers.files import FilesController
 from app.controllers.machine import MachineController
-from app.controllers.reconstruct import ReconstructController
-from app.controllers.review import ReviewController
-from app.controllers.sampling import SamplingController
-from app.controllers.scores import ScoresController
 from app.errors import ErrorCenter
 from app.jobs import JobRunner
 from app.layout import WindowLayout
 from app.menus import fill_menu_bar
-from app.panels.inspector import InspectorPanel
-from app.panels.methods import MethodsPanel
 from app.panels.notices import NoticeBar
-from app.panels.review import ReviewPanel
-from app.panels.sampling import SamplingPanel
 from app.panels.series import SeriesPanel
 from app.panels.status import StatusBar
 from app.panels.top_bar import TopBar
+from app.review.controller import ReviewController
+from app.review.inspector_panel import InspectorPanel
+from app.review.methods_panel import MethodsPanel
+from app.review.panel import ReviewPanel
+from app.review.reconstruct import ReconstructController
+from app.review.sampling import SamplingController
+from app.review.sampling_panel import SamplingPanel
+from app.review.scores import ScoresController
 from app.session import Session
 from app.settings import Settings
 

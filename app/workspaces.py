@@ -90,11 +90,11 @@ WORKSPACES: Final[tuple[Workspace, ...]] = (
     Workspace(
         "maps", "Maps", "T1 and T2 maps, curves, segments",
         ("series", "maps_fit", "maps_pixel", "maps_regions", "maps_ecv", "maps_agreement"),
-        "app.controllers.maps_page:MapsPage", (288, 376), {"series": 100, "maps_fit": 520}, ("maps_pixel",),
+        "app.maps.page:MapsPage", (288, 376), {"series": 100, "maps_fit": 520}, ("maps_pixel",),
     ),
     Workspace(
         "train", "Train", "Train from scratch, fine-tune, watch", ("train_form", "train_runs", "train_log"),
-        "app.controllers.train_page:TrainPage", (336, 288), {"train_runs": 300, "train_log": 260},
+        "app.train.page:TrainPage", (336, 288), {"train_runs": 300, "train_log": 260},
     ),
 )  # fmt: skip
 

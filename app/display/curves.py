@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from app.display.map_words import ms
-from app.display.words import number
+from app.display.words import ms, number
 from engine.core.maps import PixelFit, Reason
 
 STYLES: Final = (

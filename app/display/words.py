@@ -28,6 +28,19 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:.{digits - 1}e}"
 
 
+def ms(value: float) -> str:
+    """Return milliseconds as readers write them: whole from 100, one decimal from 10."""
+    if not math.isfinite(value):
+        return "–"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+
+
+def duration_words(seconds: float) -> str:
+    """Return a duration in words that do not jump: 4 s, 1 min 20 s."""
+    whole = max(0, round(seconds))
+    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60:02d} s"
+
+
 def score_text(metric: str, value: float) -> str:
     """Return the value of a metric with the digits its readers expect: dB to one place, ratios to three."""
     if not math.isfinite(value):

@@ -7,8 +7,8 @@ from functools import partial
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
+from app.display.words import duration_words
 from app.jobs import JobHandle, JobRunner
-from app.panels.methods import duration_words
 
 
 def job_words(handle: JobHandle) -> str:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.bench.contract import BenchResult, wall_seconds
-from engine.bench.models import PAPER_MACS, Sizes, build, measured, relative
+from engine.bench.networks import PAPER_MACS, Sizes, build, measured, relative
 from engine.core.jobs import Reporter
 from engine.evaluation.complexity import macs
 from engine.models import MODELS, ModelSpec, ReconInput

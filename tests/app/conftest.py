@@ -6,13 +6,12 @@ import pytest
 from PySide6.QtCore import QEvent, QTimer
 from PySide6.QtWidgets import QApplication
 
+from app import theme
 from app.errors import ErrorCenter
 from app.main_window import MainWindow
 from app.session import Session
 from app.settings import Settings
 from tests.app.stand_in import StandIn
-
-OTHERS = ("tests/app/display", "tests/app/views")
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +24,7 @@ def config_folder(tmp_path, monkeypatch):
 def nothing_left(request):
     """Fail a test that leaves windows, running jobs or running timers behind."""
     yield
-    if any(place in str(request.path).replace("\\", "/") for place in OTHERS) or "qtbot" not in request.fixturenames:
+    if "qtbot" not in request.fixturenames:
         return
     application = QApplication.instance()
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
@@ -34,6 +33,13 @@ def nothing_left(request):
     assert not left, f"windows left behind: {left}"
     ticking = [o for o in application.findChildren(QTimer) if o.isActive()]
     assert not ticking, f"timers left running: {ticking}"
+
+
+@pytest.fixture
+def themed(qapp):
+    """Return the application in the dark theme."""
+    theme.apply(qapp, "dark")
+    return qapp
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ import numpy as np
 from engine import api
 from engine.core.errors import EngineError, InputError, ShapeError
 from engine.core.types import ArrayReader, ImageSeries, Kind, KSpaceSeries, Reconstruction, Region, SamplingMask, Score
-from tests.app.maps_stand_in import MapsStandIn
-from tests.app.train_stand_in import TrainStandIn
+from tests.app.maps.stand_in import MapsStandIn
+from tests.app.train.stand_in import TrainStandIn
 
 SHAPE = (3, 4, 2, 32, 24)
 

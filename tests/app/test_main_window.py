@@ -59,7 +59,7 @@ def run_python(code: str) -> str:
 def test_importing_the_window_loads_nothing_slow():
     heavy = run_python(
         "import sys, app.main_window, app.application\n"
-        "print([m for m in ('torch', 'scipy', 'napari', 'numba', 'h5py', 'pyqtgraph', 'app.controllers.maps') if m in sys.modules])"
+        "print([m for m in ('torch', 'scipy', 'napari', 'numba', 'h5py', 'pyqtgraph', 'app.maps.controller') if m in sys.modules])"
     )
     assert heavy.strip() == "[]"
 

@@ -11,9 +11,9 @@ import psutil
 import pytest
 from safetensors.numpy import load_file
 
-from app.controllers.train import CONFIG
 from app.processes import TrainingProcess
 from app.settings import folder as settings_folder
+from app.train.controller import CONFIG
 from engine import api
 from tests.app.test_real_engine import PATIENCE_MS, Pulse
 

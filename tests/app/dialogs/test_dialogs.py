@@ -9,12 +9,12 @@ from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QPushButton
 
 from app.dialogs.about import about
 from app.dialogs.axes import AxesDialog, problem_with
-from app.dialogs.methods_table import MethodsTableDialog
-from app.dialogs.no_weights import IMPORT, TRAIN, NoWeightsDialog
 from app.dialogs.phantom import PhantomDialog
 from app.dialogs.shortcuts import ShortcutsDialog
-from app.dialogs.weights import WeightsDialog
-from app.panels.methods_model import MethodRow, MethodsModel, Suitability, from_catalogue
+from app.review.methods_dialog import MethodsTableDialog
+from app.review.methods_model import MethodRow, MethodsModel, Suitability, from_catalogue
+from app.review.no_weights_dialog import IMPORT, TRAIN, NoWeightsDialog
+from app.review.weights_dialog import WeightsDialog
 from app.workspaces import WORKSPACES
 from tests.app.stand_in import CATALOGUE
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from app.display.cursor import values_at
-from app.display.resolve import resolve
 from app.display.state import ViewState
+from app.review.resolve import resolve
 from tests.app.display.build import snapshot
 
 

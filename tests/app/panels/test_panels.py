@@ -10,10 +10,10 @@ import pytest
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QLabel, QToolButton
 
+from app.display.words import duration_words
 from app.errors import Notice
 from app.jobs import JobRunner
 from app.panels.jobs import JobIndicator, job_words
-from app.panels.methods import duration_words
 from app.panels.notices import NoticeBar
 from app.panels.series import SeriesPanel, axes_words, kind_words, sampling_words, voxel_words
 from app.panels.status import StatusBar

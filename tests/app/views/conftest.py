@@ -5,18 +5,10 @@ from __future__ import annotations
 import pytest
 from PySide6.QtWidgets import QApplication
 
-from app import theme
-from app.display.resolve import resolve
 from app.display.state import ViewState
+from app.review.resolve import resolve
 from app.views.grid import PaneGrid
 from tests.app.display.build import snapshot
-
-
-@pytest.fixture
-def themed(qapp):
-    """Return the application in the dark theme."""
-    theme.apply(qapp, "dark")
-    return qapp
 
 
 @pytest.fixture

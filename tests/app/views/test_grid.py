@@ -13,9 +13,9 @@ from PySide6.QtWidgets import QApplication, QToolButton, QToolTip
 
 from app.display.colors import INVALID, table, to_rows
 from app.display.frames import REFERENCE, Display, Role
-from app.display.resolve import resolve
 from app.display.snapshot import SessionSnapshot
 from app.display.state import Component, ErrorMode, ViewState
+from app.review.resolve import resolve
 from app.views.grid import PaneGrid
 from tests.app.display.build import entry, mask, series, snapshot
 

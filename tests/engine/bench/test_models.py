@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.bench import models
+from engine.bench import models, networks
 from engine.bench.contract import one_thread
 from engine.core.jobs import Reporter, silent
 from engine.models import MODELS
@@ -58,7 +58,7 @@ def test_presets_are_bearable():
 
 @pytest.mark.parametrize("sizes", [(2, 3, 30, 300), (2, 1, 270, 31)])
 def test_the_case_has_the_size_asked_for_and_unit_maps(sizes):
-    case = models.measured(sizes)
+    case = networks.measured(sizes)
     frames, coils, height, width = sizes
     assert case.kspace.shape == (1, frames, coils, height, width)
     assert torch.allclose(case.maps.abs().square().sum(-3), torch.ones(()), atol=1e-3)
@@ -67,13 +67,13 @@ def test_the_case_has_the_size_asked_for_and_unit_maps(sizes):
 
 
 def test_the_textbook_form_is_the_operator():
-    case = models.measured(TINY)
+    case = networks.measured(TINY)
     image = torch.randn(1, 3, 48, 40, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
-    assert models.relative(models._textbook(case.operator(), image), SenseOperator(case.mask, case.maps).normal(image)) < 1e-5
+    assert networks.relative(models._textbook(case.operator(), image), SenseOperator(case.mask, case.maps).normal(image)) < 1e-5
 
 
 def test_peak_memory_is_that_of_the_work():
-    peak = models.peak_mib(lambda: np.ones(50 << 20, dtype=np.uint8))
+    peak = networks.peak_mib(lambda: np.ones(50 << 20, dtype=np.uint8))
     if peak is None:
         pytest.skip("this system does not tell")
     assert 45 < peak < 60

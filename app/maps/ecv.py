@@ -1,0 +1,200 @@
+"""Extracellular volume from two T1 maps, in a job; its map beside the native ones, its numbers by region."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from PySide6.QtGui import QGuiApplication
+
+from app.controllers.context import Context
+from app.controllers.refreshing import RefreshingController
+from app.display.map_state import Drawing
+from app.maps.controller import MapsController
+from app.maps.ecv_panel import EcvPanel
+from app.maps.regions import masks_of
+from app.maps.segments import MYOCARDIUM, ROI
+from app.maps.snapshot import ExtraMap
+from app.session import Case, MapResult
+from engine.core.jobs import Reporter
+from engine.core.maps import MapSet
+from engine.core.types import Bool, ParameterMap, Region
+
+KEY = "ecv"
+LEVELS = (0.0, 100.0)
+_WORDS = {101: ROI, 103: MYOCARDIUM}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ecv:
+    """The map, what the engine says in few words, and (region, mean, SD, pixels) of each slice."""
+
+    values: ParameterMap
+    summary: Mapping[str, Any]
+    rows: tuple[tuple[str, int, float, float, int], ...]
+
+
+class MapsEcvController(RefreshingController):
+    """Offers the T1 maps of all open series, and computes."""
+
+    def __init__(self, context: Context, panel: EcvPanel, maps: MapsController) -> None:
+        super().__init__(context.window)
+        self._c, self._panel, self._maps = context, panel, maps
+        self.found: Ecv | None = None
+        self._made_of: tuple[Case, MapSet, MapSet] | None = None
+        session = context.session
+        for signal in (session.maps_changed, session.cases_changed, session.case_changed, session.drawings_changed):
+            signal.connect(self._later)
+        panel.haematocrit_changed.connect(lambda _: self._later())
+        panel.maps_chosen.connect(self._later)
+        panel.run_requested.connect(self.run)
+        panel.copy_requested.connect(self.copy)
+
+    def _offered(self) -> dict[str, tuple[Case, MapResult]]:
+        """Return all T1 maps by key."""
+        return {
+            f"{case.key}/{result.key}": (case, result)
+            for case in self._c.session.cases
+            for result in case.maps
+            if result.maps.main.quantity == "T1"
+        }
+
+    def refresh(self) -> None:
+        """Offer the maps that are there, and say what is wanted."""
+        offered = self._offered()
+        self._forget_stale([result.maps for _, result in offered.values()])
+        self._panel.set_maps([(f"{case.title}: {result.title}", key) for key, (case, result) in offered.items()])
+        native, post, haematocrit = self._panel.choice()
+        why = ""
+        if len({case.key for case, _ in offered.values()}) < 2:
+            why = "Two T1 maps are wanted: open and fit the native and the post-contrast series."
+        elif offered[native][0] is offered[post][0]:
+            why = "Choose maps of two series: before and after contrast."
+        elif not haematocrit:
+            why = "Type the haematocrit."
+        elif not any(len(drawn.blood) >= 3 for drawn in offered[native][0].drawings.values()):
+            why = "Draw the blood pool on the native map: choose Blood above the maps and click round it."
+        self._panel.set_able(not why, why)
+
+    def _forget_stale(self, there: list[MapSet]) -> None:
+        """Take the ECV map away when one of the maps it was made from is no longer there."""
+        made_of = self._made_of
+        if made_of is not None and not all(any(maps is other for other in there) for maps in made_of[1:]):
+            self._maps.set_extra(made_of[0], None, KEY)
+            self._made_of, self.found = None, None
+            self._panel.set_rows(())
+
+    def run(self) -> None:
+        """Compute ECV."""
+        offered = self._offered()
+        native, post, haematocrit = self._panel.choice()
+        if native not in offered or post not in offered:
+            return
+        case, first = offered[native]
+        other, second = offered[post]
+        work = partial(_ecv, self._c.api, first.maps, second.maps, dict(case.drawings), dict(other.drawings), haematocrit)
+        handle = self._c.runner.submit("io", "ECV", work, key="maps.ecv", priority=15)
+        handle.succeeded.connect(partial(self._on_made, case, first.maps, second.maps))
+        handle.failed.connect(partial(self._c.errors.report, "ECV"))
+
+    def _on_made(self, case: Case, native: MapSet, post: MapSet, made: Ecv) -> None:
+        self.found, self._made_of = made, (case, native, post)
+        shown = np.where(made.values.valid, made.values.values, np.nan).astype(np.float32)
+        shown.flags.writeable = False
+        said = (_summary_text(made.summary), *(f"{name}: {value:.5g}" for name, value in _numbers(made.summary)))
+        self._maps.set_extra(case, ExtraMap(KEY, "ECV", shown, native.slices, "%", LEVELS, said), KEY)
+        self._panel.set_rows([(_row_words(row), f"{row[2]:.1f} ± {row[3]:.1f}", str(row[4])) for row in made.rows])
+
+    def csv(self) -> str:
+        """Return the numbers as CSV."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(("region", "slice", "ecv_mean", "ecv_sd", "pixels", "unit"))
+        if self.found is not None:
+            for name, index, mean, sd, n in self.found.rows:
+                writer.writerow((name, index + 1, f"{mean:.6g}", f"{sd:.6g}", n, self.found.values.unit))
+            for name, value in _numbers(self.found.summary):
+                writer.writerow((f"summary {name}", "", f"{float(value):.6g}", "", "", ""))
+        return out.getvalue()
+
+    def copy(self) -> None:
+        """Put the numbers on the clipboard."""
+        QGuiApplication.clipboard().setText(self.csv())
+        self._c.say("ECV is on the clipboard, as CSV")
+
+
+def _numbers(summary: Mapping[str, Any], head: str = "") -> list[tuple[str, float]]:
+    """Return all numbers of a summary with their names ("blood native ms")."""
+    found: list[tuple[str, float]] = []
+    for name, value in summary.items():
+        words = f"{head} {name.replace('_', ' ')}".strip()
+        if isinstance(value, Mapping):
+            found += _numbers(value, words)
+        elif isinstance(value, int | float) and math.isfinite(value):
+            found.append((words, float(value)))
+    return found
+
+
+def _summary_text(summary: Mapping[str, Any]) -> str:
+    """Return ECV of the myocardium's mean T1 when contours were drawn, else that of the blood pool's drawing alone."""
+    if "ecv" in summary:
+        return f"myocardium {float(summary['ecv']):.1f} ± {float(summary.get('ecv_sd', math.nan)):.1f} %"
+    return "no contours were drawn"
+
+
+def _row_words(row: tuple[str, int, float, float, int]) -> str:
+    return f"{row[0]}, slice {row[1] + 1}"
+
+
+def _ecv(
+    api: Any,
+    native: MapSet,
+    post: MapSet,
+    drawings: Mapping[int, Drawing],
+    later: Mapping[int, Drawing],
+    haematocrit: float,
+    report: Reporter,
+) -> Ecv:
+    """Compute ECV with the blood pool of all slices on which it was drawn; what was drawn after contrast holds for that map."""
+    shape = native.main.values.shape
+    size = (int(shape[1]), int(shape[2]))
+    blood, muscle = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
+    masks: dict[int, dict[int, Bool]] = {}
+    for index, drawing in drawings.items():
+        report.check()
+        if index not in native.slices:
+            continue
+        at = native.slices.index(index)
+        segments, others = masks_of(api, drawing, size, native.voxel_mm)
+        blood[at] = others.get(102, False)
+        muscle[at] = others.get(103, False)
+        masks[at] = {**segments, **{n: mask for n, mask in others.items() if n in _WORDS}}
+    myocardium = Region(muscle, MYOCARDIUM) if muscle.any() else None
+    blood_post, myocardium_post = _drawn_later(api, post, later)
+    values, summary = api.ecv(
+        native, post, Region(blood, "blood"), haematocrit, myocardium, blood_post=blood_post, myocardium_post=myocardium_post
+    )
+    rows = []
+    for at, found in masks.items():
+        for record in api.segment_table(values, at, found):
+            name = _WORDS.get(int(record["segment"])) or f"segment {record['segment']}"
+            rows.append((name, native.slices[at], float(record["mean"]), float(record["sd"]), int(record["n"])))
+    return Ecv(values, summary, tuple(rows))
+
+
+def _drawn_later(api: Any, post: MapSet, drawings: Mapping[int, Drawing]) -> tuple[Region | None, Region | None]:
+    """Return blood pool and myocardium as drawn on the post-contrast map, None where nothing was."""
+    shape = post.main.values.shape
+    blood, muscle = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
+    for index, drawing in drawings.items():
+        if index in post.slices:
+            _, others = masks_of(api, drawing, (int(shape[1]), int(shape[2])), post.voxel_mm)
+            blood[post.slices.index(index)] = others.get(102, False)
+            muscle[post.slices.index(index)] = others.get(103, False)
+    return Region(blood, "blood") if blood.any() else None, Region(muscle, MYOCARDIUM) if muscle.any() else None

@@ -1,0 +1,1 @@
+"""The Review workspace: undersample, reconstruct, compare. What it alone uses."""

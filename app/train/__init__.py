@@ -1,0 +1,1 @@
+"""The Train workspace: forms, runs, curves. What it alone uses."""
