@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from PySide6.QtCore import QObject, QRunnable, Qt, QThreadPool, Signal
@@ -85,9 +85,9 @@ class JobHandle(QObject):
 
     def cancel(self) -> None:
         """Ask the job to stop; it answers with ``cancelled`` at its next check, or at once when its lane had not got to it."""
-        if not self.done and not self.token.cancelled:
+        if not self.done and not self.token.cancelled and not self._runner.withdraw(self):
             self.token.cancel()
-            self._runner.withdraw(self)
+            self._runner.changed.emit()
 
     @property
     def cancelling(self) -> bool:
@@ -198,8 +198,7 @@ class JobRunner(QObject):
             raise ValueError(f"unknown lane {lane!r} (expected one of {', '.join(self._pools)})")
         if key:
             self._generations[key] = self._generations.get(key, 0) + 1
-            for other in self.active(key):
-                other.cancel()
+            self.cancel(self.active(key))
         handle = JobHandle(title, lane, key, self._generations.get(key, 0), quiet, self)
         task = _Task(work, handle)
         handle.progressed.connect(self._tell)
@@ -228,8 +227,7 @@ class JobRunner(QObject):
     def shutdown(self, seconds: float = 10.0) -> bool:
         """Cancel everything, wait, and say whether all workers came to an end in time. Further jobs are never begun."""
         self._closed = True
-        for handle in list(self._live):
-            handle.cancel()
+        self.cancel(self.active())
         until = time.monotonic() + seconds
         ended = True
         for pool in self._pools.values():
@@ -248,13 +246,21 @@ class JobRunner(QObject):
     def _tell(self, *_: object) -> None:
         self.changed.emit()
 
-    def withdraw(self, handle: JobHandle) -> None:
-        """Take a cancelled job out of its lane's queue; one that runs already answers by itself."""
+    def cancel(self, handles: Iterable[JobHandle]) -> None:
+        """Ask several jobs to stop: those that wait first, for a lane that gets free begins the next of them."""
+        for handle in [one for one in handles if not self.withdraw(one)]:
+            handle.cancel()
+
+    def withdraw(self, handle: JobHandle) -> bool:
+        """Take a job that waits out of its lane's queue, cancelled; return False for one that has left it."""
         task = self._live.get(handle)
-        if task is not None and self._pools[handle.lane].tryTake(task):
-            task.drop()
-            handle._wire.ended.emit(None, Cancelled(), "")
+        if task is None or not self._pools[handle.lane].tryTake(task):
+            return False
+        handle.token.cancel()
+        task.drop()
+        handle._wire.ended.emit(None, Cancelled(), "")
         self.changed.emit()
+        return True
 
     def conclude(self, handle: JobHandle, result: Any, error: BaseException | None, text: str) -> None:
         """Say how a job ended (called by the handle, on the GUI thread)."""

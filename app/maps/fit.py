@@ -338,9 +338,7 @@ class MapsFitController(QObject):
         """Ask the fit to stop; maps that are finished stay."""
         if self._run is not None:
             self._panel.set_cancelling()
-            for handle in list(self._run.handles):
-                if not handle.done:
-                    handle.cancel()
+            self._c.runner.cancel(list(self._run.handles))
 
     # --- maps ----------------------------------------------------------------------------------------------------------
 

@@ -302,9 +302,7 @@ class ReconstructController(QObject):
         if self._run is None:
             return
         self._panel.set_cancelling()
-        for handle in list(self._run.handles):
-            if not handle.done:
-                handle.cancel()
+        self._c.runner.cancel(list(self._run.handles))
 
     # --- results -------------------------------------------------------------------------------------------------------
 
