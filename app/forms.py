@@ -4,35 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from math import floor, isfinite, log10
-from typing import Any, Protocol
+from typing import Any
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QValidator
 from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QFormLayout, QLineEdit, QSpinBox, QWidget
 
 from app.panels.parts import label
+from engine.core.records.options import Option
 
 _WIDEST = 2**31 - 1
 _DECIMALS = 12
-
-
-class OptionLike(Protocol):
-    """What a form needs to know of an option (:class:`engine.sampling.contract.Option` is one)."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def default(self) -> Any: ...
-
-    @property
-    def help(self) -> str: ...
-
-    @property
-    def minimum(self) -> float | None: ...
-
-    @property
-    def maximum(self) -> float | None: ...
 
 
 def number_of_steps(low: float, high: float) -> float:
@@ -99,7 +81,7 @@ class OptionsForm(QWidget):
         self._layout.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         self._layout.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
 
-    def set_options(self, options: Iterable[OptionLike]) -> None:
+    def set_options(self, options: Iterable[Option]) -> None:
         """Show other options, each at its default."""
         while self._layout.rowCount():
             self._layout.removeRow(0)
@@ -148,7 +130,7 @@ class OptionsForm(QWidget):
                 elif isinstance(control, QLineEdit):
                     control.setText("" if value is None else str(value))
 
-    def _control(self, option: OptionLike) -> QWidget:
+    def _control(self, option: Option) -> QWidget:
         default = option.default
         if isinstance(default, bool):
             box = QCheckBox()

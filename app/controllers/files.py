@@ -48,16 +48,12 @@ class FilesController(QObject):
 
     def open_dialog(self) -> None:
         """Ask for files and open them."""
-        patterns = sorted({pattern for record in self._formats() for pattern in record["suffixes"]})
+        patterns = sorted({pattern for one in self._c.api.formats() for pattern in one.suffixes})
         known = f"Known formats ({' '.join(patterns)});;" if patterns else ""
         paths, _ = QFileDialog.getOpenFileNames(
             self._c.window, "Open k-space or images", self._c.settings.get("files/folder"), known + "All files (*)"
         )
         self.open(paths)
-
-    def _formats(self) -> list[dict[str, Any]]:
-        formats: list[dict[str, Any]] = self._c.api.formats()
-        return formats
 
     def open(self, paths: Sequence[str | Path], options: Mapping[str, Any] | None = None) -> None:
         """Open files in the background, each as a case."""

@@ -13,6 +13,8 @@ from app import workspaces
 from app.controllers.context import Context
 from app.controllers.files import FilesController
 from engine.core.errors import EngineError
+from engine.core.records.machine import DoctorReport
+from engine.core.records.plain import plain
 from engine.core.types import Kind
 
 _MEMORY_MS = 2000
@@ -103,10 +105,10 @@ class MachineController(QObject):
         handle.succeeded.connect(self._on_doctor)
         handle.failed.connect(partial(self._c.errors.report, "Diagnostics"))
 
-    def _on_doctor(self, found: dict[str, Any]) -> None:
+    def _on_doctor(self, found: DoctorReport) -> None:
         from app.dialogs.base import TextDialog
 
-        TextDialog("Diagnostics", json.dumps(found, indent=2, default=str), "doctor", self._c.window).open()
+        TextDialog("Diagnostics", json.dumps(plain(found), indent=2), "doctor", self._c.window).open()
 
 
 def _open_sample(files: FilesController, name: str, *_: object) -> None:

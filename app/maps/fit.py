@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -33,6 +33,7 @@ from app.session import Case, MapResult
 from engine.core.errors import InputError
 from engine.core.jobs import Progress, Reporter
 from engine.core.maps import FitRequest, MapSet
+from engine.core.records.registries import FitModelInfo
 from engine.core.types import Kind
 
 LANE = "io"
@@ -68,7 +69,7 @@ class MapsFitController(QObject):
     def __init__(self, context: Context, panel: FitPanel) -> None:
         super().__init__(context.window)
         self._c, self._panel = context, panel
-        self._models: tuple[Mapping[str, Any], ...] = ()
+        self._models: tuple[FitModelInfo, ...] = ()
         self._run: _Run | None = None
         self._numbers = 0
         #: What was fitted last, or tried: not tried again by itself, whether it failed, was cancelled, or was undone.
@@ -106,7 +107,7 @@ class MapsFitController(QObject):
         return self._run is not None
 
     @property
-    def models(self) -> tuple[Mapping[str, Any], ...]:
+    def models(self) -> tuple[FitModelInfo, ...]:
         """What the engine can fit; () until it has told."""
         return self._models
 
@@ -131,8 +132,8 @@ class MapsFitController(QObject):
         self._timer.stop()
         self._active = False
 
-    def _on_models(self, records: Sequence[Mapping[str, Any]]) -> None:
-        self._models = tuple(records)
+    def _on_models(self, models: Sequence[FitModelInfo]) -> None:
+        self._models = tuple(models)
         self._later()
 
     def _later(self) -> None:
@@ -140,10 +141,10 @@ class MapsFitController(QObject):
 
     # --- the form ------------------------------------------------------------------------------------------------------
 
-    def suited(self, case: Case) -> tuple[Mapping[str, Any], ...]:
+    def suited(self, case: Case) -> tuple[FitModelInfo, ...]:
         """Return the models for the kind of a series, all of them when it is not known."""
         quantity = QUANTITIES.get(case.data.kind)
-        return tuple(record for record in self._models if quantity in (None, record["quantity"]))
+        return tuple(model for model in self._models if quantity in (None, model.quantity))
 
     def _refresh(self) -> None:
         case, panel = self._c.session.current, self._panel
@@ -154,8 +155,8 @@ class MapsFitController(QObject):
             panel.set_able(False, why)
             return
         models = self.suited(case)
-        if models and case.fit.model not in [record["name"] for record in models]:
-            names = [str(record["name"]) for record in models]
+        if models and case.fit.model not in [model.name for model in models]:
+            names = [model.name for model in models]
             usual = USUAL.get(case.data.kind, "")
             case.fit = replace(case.fit, model=usual if usual in names else names[0])
         panel.set_models(models, case.fit.model)
@@ -266,7 +267,7 @@ class MapsFitController(QObject):
             self._start(case, wanted)
 
     def _is_network(self, model: str) -> bool:
-        return any(record["name"] == model and record.get("network") for record in self._models)
+        return any(one.name == model and one.network for one in self._models)
 
     def _was_tried(self, case: Case, source: Source) -> bool:
         settings, before = self._tried.get((case.key, source.key), (None, source))

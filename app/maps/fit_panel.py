@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ from app.display.map_state import FitSettings
 from app.display.words import duration_words
 from app.forms import NumberBox
 from app.panels.parts import NORMAL, TIGHT, button, drop_down, label, row, tool_button
+from engine.core.records.registries import FitModelInfo
 from engine.core.types import Float
 
 FIT, CANCEL, CANCELLING = "Fit maps", "Cancel", "Cancelling…"
@@ -154,7 +155,7 @@ class FitPanel(QWidget):
         self.setObjectName("maps_fit")
         self._running = False
         self._able, self._why = False, ""
-        self._models: tuple[Mapping[str, Any], ...] = ()
+        self._models: tuple[FitModelInfo, ...] = ()
         self.sources, self.times = QStandardItemModel(self), TimesModel(self)
         self._make_lists()
         self._make_form()
@@ -296,30 +297,30 @@ class FitPanel(QWidget):
                 self.sources.appendRow(item)
         self.sources.layoutChanged.emit()
 
-    def set_models(self, models: Sequence[Mapping[str, Any]], chosen: str) -> None:
+    def set_models(self, models: Sequence[FitModelInfo], chosen: str) -> None:
         """Show the models that suit the series."""
         self._models = tuple(models)
         with QSignalBlocker(self._model):
             self._model.clear()
-            for record in models:
-                self._model.addItem(record["title"], record["name"])
-                tip = f"{record['quantity']}: {', '.join(record['parameters'])}; at least {record['minimum_samples']} samples"
-                tip += f"\n{record['source']}" if record.get("source") else ""
+            for model in models:
+                self._model.addItem(model.title, model.name)
+                tip = f"{model.quantity}: {', '.join(model.parameters)}; at least {model.minimum_samples} samples"
+                tip += f"\n{model.source}" if model.source else ""
                 self._model.setItemData(self._model.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
             self._model.setCurrentIndex(max(0, self._model.findData(chosen)))
 
     def set_settings(self, settings: FitSettings) -> None:
         """Show settings, without telling."""
-        record = next((m for m in self._models if m["name"] == settings.model), None)
+        model = next((m for m in self._models if m.name == settings.model), None)
         for box, name in ((self._model, settings.model), (self._signed, settings.signed), (self._motion, settings.motion)):
             with QSignalBlocker(box):
                 box.setCurrentIndex(max(0, box.findData(name)))
         for number, value in ((self._efficiency, settings.efficiency), (self._background, 100 * settings.background)):
             with QSignalBlocker(number):
                 number.setValue(value)
-        inversion = record is None or record["quantity"] == "T1"
+        inversion = model is None or model.quantity == "T1"
         self._efficiency.setEnabled(inversion)
-        allowed = ("auto", *record["signed"]) if record is not None else tuple(name for name, _ in SIGNS)
+        allowed = ("auto", *model.signed) if model is not None else tuple(name for name, _ in SIGNS)
         for index, (name, _) in enumerate(SIGNS):
             item = self._signed.model().item(index)  # type: ignore[attr-defined]
             item.setEnabled(name in allowed)

@@ -9,23 +9,15 @@ from typing import Any, Final
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSortFilterProxyModel, Qt, Signal
 from PySide6.QtGui import QFont
 
+from engine.core.records.methods import MethodInfo
+from engine.core.records.options import Option
+
 Index = QModelIndex | QPersistentModelIndex
 
 COLUMNS: Final = ("Method", "Status", "Parameters", "MACs", "Weights", "Paper")
 NAME, STATUS, PARAMETERS, MACS, WEIGHTS, PAPER = range(len(COLUMNS))
 SORT_ROLE: Final = Qt.ItemDataRole.UserRole + 1
 KEY_ROLE: Final = Qt.ItemDataRole.UserRole + 2
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One setting of a method: what :class:`app.forms.OptionsForm` needs to make a control."""
-
-    name: str
-    default: Any
-    help: str = ""
-    minimum: float | None = None
-    maximum: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +45,7 @@ class MethodRow:
     sources: tuple[str, ...] = ()
     needs_reference: bool = False
     max_coils: int | None = None
-    options: tuple[Setting, ...] = ()
+    options: tuple[Option, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     status: str = ""
 
@@ -75,28 +67,27 @@ class Suitability:
     coils: int | None = None
 
 
-def from_catalogue(record: Mapping[str, Any]) -> MethodRow:
+def from_catalogue(method: MethodInfo) -> MethodRow:
     """Return the row of a record of the engine's catalogue."""
-    preset: Mapping[str, Any] = next(iter((record.get("presets") or {}).values()), {})
-    weights = tuple(record.get("weights") or ())
+    preset = method.default_preset
     return MethodRow(
-        name=str(record["name"]),
-        title=str(record.get("title") or record["name"]),
-        paper=str(record.get("paper") or ""),
-        kinds=tuple(str(kind) for kind in record.get("kinds") or ()),
-        parameters=int(preset.get("parameters") or 0),
-        macs=preset.get("macs"),
-        macs_shape=str(preset.get("macs_shape") or ""),
-        paper_macs=preset.get("paper_macs"),
-        macs_counting=str(record.get("macs_counting") or ""),
-        sources=tuple(record.get("sources") or ()),
-        trainable=bool(record.get("trainable")),
-        weights=weights,
-        chosen=weights[0] if weights else None,
-        notes=tuple(record.get("notes") or ()),
-        needs_reference=bool(record.get("needs_reference")),
-        max_coils=record.get("max_coils"),
-        options=tuple(Setting(name, **told) for name, told in (record.get("options") or {}).items()),
+        name=method.name,
+        title=method.title,
+        paper=method.paper,
+        kinds=method.kinds,
+        parameters=preset.parameters,
+        macs=preset.macs,
+        macs_shape=preset.macs_shape,
+        paper_macs=preset.paper_macs,
+        macs_counting=method.macs_counting,
+        sources=method.sources,
+        trainable=method.trainable,
+        weights=method.weights,
+        chosen=method.weights[0] if method.weights else None,
+        notes=method.notes,
+        needs_reference=method.needs_reference,
+        max_coils=method.max_coils,
+        options=method.options,
     )
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QGuiApplication
@@ -23,6 +22,8 @@ from app.session import Case, is_stale
 from app.undo import RestoreReplaced, SetResults
 from engine.core.errors import InputError
 from engine.core.jobs import Progress
+from engine.core.records.methods import MethodInfo
+from engine.core.records.weights import WeightSource
 from engine.core.requests import MaskRequest, ReconRequest
 from engine.core.types import Reconstruction
 
@@ -111,9 +112,9 @@ class ReconstructController(QObject):
         handle.succeeded.connect(self._on_methods)
         handle.failed.connect(partial(self._c.errors.report, "List methods"))
 
-    def _on_methods(self, records: Sequence[Mapping[str, Any]]) -> None:
+    def _on_methods(self, methods: Sequence[MethodInfo]) -> None:
         # What can run at once comes first: methods without weights, networks with, networks without.
-        rows = sorted(map(from_catalogue, records), key=lambda row: (row.trainable, row.trainable and not row.weights))
+        rows = sorted(map(from_catalogue, methods), key=lambda row: (row.trainable, row.trainable and not row.weights))
         self._panel.set_methods(rows)
         self._c.session.set_titles({row.name: row.title for row in rows})
         self._refresh()
@@ -356,7 +357,7 @@ class ReconstructController(QObject):
         if path:
             self._list_sources(partial(self._ask_source, path))
 
-    def _list_sources(self, then: Callable[[Sequence[Mapping[str, Any]]], None]) -> None:
+    def _list_sources(self, then: Callable[[Sequence[WeightSource]], None]) -> None:
         handle = self._c.runner.submit("io", "List sources", lambda _: self._c.api.weight_sources(), quiet=True)
         handle.succeeded.connect(then)
         handle.failed.connect(partial(self._c.errors.report, "Import weights"))
@@ -365,19 +366,19 @@ class ReconstructController(QObject):
         """Say that a network has no weights, and offer to import or to train some."""
         self._list_sources(partial(self._tell_no_weights, name))
 
-    def _tell_no_weights(self, name: str, sources: Sequence[Mapping[str, Any]]) -> None:
+    def _tell_no_weights(self, name: str, sources: Sequence[WeightSource]) -> None:
         from app.review.no_weights_dialog import IMPORT, NoWeightsDialog
 
         row = self._panel.model.row_of(name)
         if row is None or row.weights:
             return
         self._panel.select(name)
-        titles = [source["title"] for source in sources if name in source["networks"]]
+        titles = [source.title for source in sources if name in source.networks]
         dialog = NoWeightsDialog(row, titles, self._c.window)
         dialog.chosen.connect(lambda way: self.import_weights_dialog() if way == IMPORT else self.training_requested.emit(name))
         dialog.open()
 
-    def _ask_source(self, path: str, sources: Sequence[Mapping[str, Any]]) -> None:
+    def _ask_source(self, path: str, sources: Sequence[WeightSource]) -> None:
         from app.review.weights_dialog import WeightsDialog
 
         dialog = WeightsDialog(path, sources, self._c.window, self._panel.selected())

@@ -21,6 +21,7 @@ from app.train.values import TrainSetting, Trouble, estimate_text, flat, nested
 from engine.core.errors import EngineError, FormatError
 from engine.core.files import replacing
 from engine.core.jobs import Reporter
+from engine.core.records.methods import MethodInfo
 
 LANE: Final = "io"
 PRIORITY: Final = 20
@@ -35,7 +36,7 @@ class _Known:
 
     settings: tuple[TrainSetting, ...]
     presets: tuple[Mapping[str, Any], ...]
-    networks: Mapping[str, Mapping[str, Any]]
+    networks: Mapping[str, MethodInfo]
     losses: Mapping[str, str]
     samples: tuple[tuple[str, str], ...]
 
@@ -96,12 +97,12 @@ class TrainFormController(QObject):
 
     def _load(self, _: Reporter) -> _Known:
         api = self._c.api
-        networks = {record["name"]: record for record in api.methods(costs=False) if record.get("trainable")}
+        networks = {method.name: method for method in api.methods(costs=False) if method.trainable}
         return _Known(
             tuple(setting(record) for record in api.train_config_schema()),
             tuple(api.train_presets()),
             networks,
-            {record["name"]: f"{record['title']}\n{record.get('source', '')}".strip() for record in api.losses()},
+            {loss.name: f"{loss.title}\n{loss.source}".strip() for loss in api.losses()},
             tuple((sample.title, sample.name) for sample in api.samples()),
         )
 
@@ -182,9 +183,9 @@ class TrainFormController(QObject):
         handle.succeeded.connect(self._on_methods)
         handle.failed.connect(partial(self._c.errors.report, "List weights"))
 
-    def _on_methods(self, records: Sequence[Mapping[str, Any]]) -> None:
+    def _on_methods(self, methods: Sequence[MethodInfo]) -> None:
         if self._known is not None:
-            networks = {record["name"]: record for record in records if record.get("trainable")}
+            networks = {method.name: method for method in methods if method.trainable}
             known = self._known
             self._known = _Known(known.settings, known.presets, networks, known.losses, known.samples)
             self._offer_choices()
@@ -195,16 +196,16 @@ class TrainFormController(QObject):
         known = self._known
         if known is None:
             return
-        record = known.networks.get(self._network, {})
+        method = known.networks.get(self._network)
         fields = self._panel.fields
         network, preset, start = (fields.get(f"model.{name}") for name in ("network", "preset", "start"))
         if isinstance(network, ChoiceField):
             names = network.setting.choices or tuple(known.networks)
-            network.set_choices([(name, str(known.networks.get(name, {}).get("title") or name)) for name in names])
+            network.set_choices([(name, known.networks[name].title if name in known.networks else name) for name in names])
         if isinstance(preset, ChoiceField):
-            preset.set_choices([("", "as it comes"), *((name, name) for name in record.get("presets") or {})])
+            preset.set_choices([("", "as it comes"), *((name, name) for name in (method.presets if method else ()))])
         if isinstance(start, ChoiceField):
-            start.set_choices([("", "scratch"), *((name, name) for name in record.get("weights") or ())])
+            start.set_choices([("", "scratch"), *((name, name) for name in (method.weights if method else ()))])
         device = fields.get("run.device")
         if isinstance(device, ChoiceField) and not device.setting.choices:
             device.set_choices([(name, name) for name in ("auto", "cpu", "cuda")])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from engine.core.jobs import Reporter, silent
+from engine.core.records.registries import MetricInfo
 from engine.core.types import (
     Complex,
     Kind,
@@ -14,21 +14,11 @@ from engine.core.types import (
 )
 
 
-def metrics() -> list[dict[str, Any]]:
-    """Return all registered metrics: name, title, unit, direction, source."""
+def metrics() -> list[MetricInfo]:
+    """Return all registered metrics."""
     from engine.metrics import METRICS
 
-    return [
-        {
-            "name": m.name,
-            "title": m.title,
-            "unit": m.unit,
-            "higher_is_better": m.higher_is_better,
-            "takes_region": m.takes_region,
-            "source": m.source,
-        }
-        for _, m in METRICS.items()
-    ]
+    return [metric.info for _, metric in METRICS.items()]
 
 
 def evaluate(

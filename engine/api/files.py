@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.core.jobs import Reporter, silent
+from engine.core.records.registries import FormatInfo
+from engine.core.records.series import Sample, SeriesInfo
 from engine.core.types import (
     ImageSeries,
     KSpaceSeries,
@@ -16,7 +18,6 @@ from engine.core.types import (
 
 if TYPE_CHECKING:
     from engine.io.contract import OpenOptions
-    from engine.io.samples import Sample
 
 
 def open_series(path: str | Path, options: OpenOptions | None = None) -> KSpaceSeries | ImageSeries:
@@ -33,14 +34,11 @@ def open_options(**settings: Any) -> OpenOptions:
     return OpenOptions(**settings)
 
 
-def formats() -> list[dict[str, Any]]:
-    """Return all registered formats: name, title, file patterns ("*.h5"), whether we write it, description."""
+def formats() -> list[FormatInfo]:
+    """Return all registered formats."""
     from engine.io.contract import FORMATS
 
-    return [
-        {"name": f.name, "title": f.title, "suffixes": list(f.suffixes), "writes": f.writes, "description": f.description}
-        for _, f in FORMATS.items()
-    ]
+    return [spec.info for _, spec in FORMATS.items()]
 
 
 def samples() -> list[Sample]:
@@ -57,8 +55,8 @@ def open_sample(name: str) -> KSpaceSeries | ImageSeries:
     return read(name)
 
 
-def describe(series: KSpaceSeries | ImageSeries) -> dict[str, Any]:
-    """Return what `myoscope info --json` prints for a series."""
+def describe(series: KSpaceSeries | ImageSeries) -> SeriesInfo:
+    """Return what a series is: kind, axes, times, sampling."""
     from engine.io.describe import describe as info
 
     return info(series)

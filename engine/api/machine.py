@@ -4,29 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from engine.core.jobs import Reporter, silent
+from engine.core.records.machine import BenchResult, DoctorReport
+from engine.core.records.weights import WeightsInfo, WeightSource
 
-if TYPE_CHECKING:
-    from engine.bench.contract import BenchResult
 
-
-def weights() -> list[dict[str, Any]]:
+def weights() -> list[WeightsInfo]:
     """Return every set of weights at hand with its model card."""
     from engine.weights.library import listing
 
     return listing()
 
 
-def weight_sources() -> list[dict[str, Any]]:
-    """Return the sources that published weights can be imported from: name, title, networks, licence, address."""
+def weight_sources() -> list[WeightSource]:
+    """Return the sources that published weights can be imported from."""
     from engine.weights.published import PUBLISHED
 
-    return [
-        {"name": s.name, "title": s.title, "networks": list(s.networks), "licence": s.licence, "url": s.url}
-        for _, s in PUBLISHED.items()
-    ]
+    return [WeightSource(s.name, s.title, s.networks, s.licence, s.url) for _, s in PUBLISHED.items()]
 
 
 def import_weights(path: str | Path, source: str | None = None, name: str | None = None) -> str:
@@ -40,8 +35,8 @@ def import_weights(path: str | Path, source: str | None = None, name: str | None
     return run(path, source, name)
 
 
-def weights_card(name: str) -> dict[str, Any]:
-    """Return the model card of one set of weights."""
+def weights_card(name: str) -> WeightsInfo:
+    """Return one set of weights with its model card."""
     from engine.weights.library import card
 
     return card(name)
@@ -96,7 +91,7 @@ def bench(names: Sequence[str], quick: bool = False, report: Reporter | None = N
     return run(names, quick, report or silent())
 
 
-def doctor() -> dict[str, Any]:
+def doctor() -> DoctorReport:
     """Return versions, devices, memory and weights: what a bug report needs."""
     from engine.reconstruction.doctor import doctor as run
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.core.jobs import Reporter, silent
+from engine.core.records.methods import MethodInfo
 from engine.core.requests import ReconRequest
 from engine.core.types import (
     Complex,
@@ -15,8 +16,8 @@ from engine.core.types import (
 )
 
 
-def methods(names: Sequence[str] = (), costs: bool = True, report: Reporter | None = None) -> list[dict[str, Any]]:
-    """Return what `myoscope models --json` prints: one record for each method, or each named one.
+def methods(names: Sequence[str] = (), costs: bool = True, report: Reporter | None = None) -> list[MethodInfo]:
+    """Return one record for each method, or each named one.
 
     ``costs=False`` leaves out multiply-accumulates and memory, which take up to a second for each preset of a network.
     """

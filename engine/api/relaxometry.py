@@ -8,6 +8,8 @@ from typing import Any
 
 from engine.core.jobs import Reporter, silent
 from engine.core.maps import FitRequest, MapSet, PixelFit
+from engine.core.records.registries import FitModelInfo
+from engine.core.records.series import MapsInfo
 from engine.core.types import (
     Bool,
     Float,
@@ -18,24 +20,11 @@ from engine.core.types import (
 )
 
 
-def fit_models() -> list[dict[str, Any]]:
-    """Return all signal models: name, title, quantity, parameters, minimum_samples, signed, efficiency, network, source."""
+def fit_models() -> list[FitModelInfo]:
+    """Return all signal models that can be fitted."""
     from engine.relaxometry.contract import MODELS
 
-    return [
-        {
-            "name": m.name,
-            "title": m.title,
-            "quantity": m.quantity,
-            "parameters": list(m.parameters),
-            "minimum_samples": m.minimum_samples,
-            "signed": list(m.modes),
-            "efficiency": m.look_locker,
-            "network": m.network is not None,
-            "source": m.source,
-        }
-        for _, m in MODELS.items()
-    ]
+    return [model.info for _, model in MODELS.items()]
 
 
 def fit_maps(
@@ -97,8 +86,8 @@ def open_maps(path: str | Path) -> MapSet:
     return read_maps(path)
 
 
-def describe_maps(path: str | Path) -> dict[str, Any] | None:
-    """Return what `myoscope info --json` prints for a file of maps, None for any other file."""
+def describe_maps(path: str | Path) -> MapsInfo | None:
+    """Return what a file of maps holds, None for any other file."""
     from engine.io.maps import describe
 
     return describe(path)

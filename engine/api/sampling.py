@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from engine.core.records.registries import MaskFamily
 from engine.core.requests import MaskRequest
 from engine.core.types import (
     Float,
     SamplingMask,
 )
 
-if TYPE_CHECKING:
-    from engine.sampling.contract import MaskSpec
 
-
-def mask_patterns() -> list[MaskSpec]:
+def mask_patterns() -> list[MaskFamily]:
     """Return all registered patterns, in alphabetical order."""
     from engine.sampling import MASKS
 
-    return [spec for _, spec in MASKS.items()]
+    return [spec.info for _, spec in MASKS.items()]
 
 
 def make_mask(request: MaskRequest, shape: Sequence[int]) -> SamplingMask:

@@ -7,23 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from engine.core.jobs import Reporter
+from engine.core.records.registries import LossInfo
 
 
-def losses() -> list[dict[str, Any]]:
-    """Return all loss terms: name, title, needs_target, networks (empty: any), source."""
+def losses() -> list[LossInfo]:
+    """Return all loss terms."""
     from engine.losses import LOSSES
 
-    return [
-        {
-            "name": loss.name,
-            "title": loss.title,
-            "needs_target": loss.needs_target,
-            "needs_mapping": loss.needs_mapping,
-            "networks": list(loss.networks),
-            "source": loss.source,
-        }
-        for _, loss in LOSSES.items()
-    ]
+    return [loss.info for _, loss in LOSSES.items()]
 
 
 def train_config_schema() -> list[dict[str, Any]]:

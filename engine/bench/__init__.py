@@ -1,5 +1,5 @@
 """The benchmarks behind ``myoscope bench``: one file each, self-registering."""
 
-from engine.bench.contract import BENCHES, BenchResult, BenchSpec
+from engine.bench.contract import BENCHES, BenchSpec
 
-__all__ = ["BENCHES", "BenchResult", "BenchSpec"]
+__all__ = ["BENCHES", "BenchSpec"]

@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.bench.contract import BENCHES, BenchResult, BenchSpec, seconds
+from engine.bench.contract import BENCHES, BenchSpec, seconds
 from engine.bench.reconstruction_peers import bart_seconds, write_cfl
 from engine.core.jobs import Reporter
+from engine.core.records.machine import BenchResult
 from engine.core.types import Complex
 from engine.physics.coil_maps import estimate
 from engine.physics.coils import expand

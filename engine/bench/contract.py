@@ -9,29 +9,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from engine.core.jobs import Reporter
+from engine.core.records.machine import BenchResult
 from engine.core.registry import Registry
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class BenchResult:
-    """One line of the table.
-
-    ``ours_s`` and ``other_s`` are seconds (the smallest of the repetitions), ``ratio`` is other / ours, ``quality_ours`` and
-    ``quality_other`` say in words and numbers how good each result is, ``difference`` how far the two results are apart.
-    """
-
-    benchmark: str
-    case: str
-    ours_s: float
-    other: str
-    other_s: float
-    ratio: float
-    quality_ours: str
-    quality_other: str
-    threads: int = 1
-    difference: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.bench.contract import BENCHES, BenchResult, BenchSpec, wall_seconds
+from engine.bench.contract import BENCHES, BenchSpec, wall_seconds
 from engine.core.jobs import Reporter
+from engine.core.records.machine import BenchResult
 from engine.core.types import KSpaceSeries
 from engine.io import open_series
 

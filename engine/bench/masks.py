@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import rotate
 
-from engine.bench.contract import BENCHES, BenchResult, BenchSpec, seconds
+from engine.bench.contract import BENCHES, BenchSpec, seconds
 from engine.core.jobs import Reporter
+from engine.core.records.machine import BenchResult
 from engine.core.requests import MaskRequest
 from engine.core.types import Bool
 from engine.sampling import MASKS, make_mask

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from scipy.signal import fftconvolve
 
-from engine.bench.contract import BENCHES, BenchResult, BenchSpec, seconds
+from engine.bench.contract import BENCHES, BenchSpec, seconds
 from engine.core.axes import X, Y
 from engine.core.jobs import Reporter
+from engine.core.records.machine import BenchResult
 from engine.core.types import Float
 from engine.metrics import METRICS
 from engine.metrics.haarpsi import ALPHA, C

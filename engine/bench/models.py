@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from engine.bench.contract import BENCHES, BenchResult, BenchSpec, seconds
+from engine.bench.contract import BENCHES, BenchSpec, seconds
 from engine.bench.networks import PAPER_MACS, Measured, Sizes, build, measured, peak_mib, relative
 from engine.core.jobs import Reporter
+from engine.core.records.machine import BenchResult
 from engine.evaluation.complexity import macs
 from engine.models import MODELS, ModelSpec
 from engine.models.parts.forms import plain_forms

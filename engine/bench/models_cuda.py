@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-from engine.bench.contract import BenchResult, wall_seconds
+from engine.bench.contract import wall_seconds
 from engine.bench.networks import PAPER_MACS, Sizes, build, measured, relative
 from engine.core.jobs import Reporter
+from engine.core.records.machine import BenchResult
 from engine.evaluation.complexity import macs
 from engine.models import MODELS, ModelSpec, ReconInput
 from engine.models.parts.forms import plain_forms

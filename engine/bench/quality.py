@@ -23,11 +23,12 @@ import torch
 from torch import Tensor
 
 from engine.bench import reconstruction_peers as peers
-from engine.bench.contract import BENCHES, BenchResult, BenchSpec, seconds
+from engine.bench.contract import BENCHES, BenchSpec, seconds
 from engine.bench.reconstruction_peers import Bart, Problem
 from engine.core.axes import KSPACE_FRAME, KX, KY
 from engine.core.jobs import Reporter, silent
 from engine.core.maps import FitRequest
+from engine.core.records.machine import BenchResult
 from engine.core.requests import MaskRequest, ReconRequest
 from engine.core.types import Complex, Float, ImageSeries, KSpaceSeries, Region, SamplingMask
 from engine.evaluation.regions import dynamic_region

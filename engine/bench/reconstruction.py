@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from engine.bench import reconstruction_peers as peers
-from engine.bench.contract import BENCHES, BenchResult, BenchSpec, seconds
+from engine.bench.contract import BENCHES, BenchSpec, seconds
 from engine.bench.reconstruction_peers import Bart, Problem, Timed
 from engine.core.jobs import Reporter
+from engine.core.records.machine import BenchResult
 from engine.core.requests import MaskRequest
 from engine.core.types import ImageSeries
 from engine.io.samples import open_sample

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.bench.contract import BENCHES, BenchResult, BenchSpec, seconds
+from engine.bench.contract import BENCHES, BenchSpec, seconds
 from engine.bench.reconstruction_peers import module
 from engine.core.jobs import Reporter
 from engine.core.maps import FitRequest
+from engine.core.records.machine import BenchResult
 from engine.relaxometry import fit, solve
 from engine.relaxometry.contract import MODELS
 from engine.relaxometry.uncertainty import covariance, variances

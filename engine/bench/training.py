@@ -18,9 +18,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from engine.bench.contract import BENCHES, BenchResult, BenchSpec, seconds
+from engine.bench.contract import BENCHES, BenchSpec, seconds
 from engine.core.device import MIB
 from engine.core.jobs import Reporter, silent
+from engine.core.records.machine import BenchResult
 from engine.datasets.examples import Example
 from engine.models.contract import ModelSpec
 from engine.models.parts.forms import plain_forms

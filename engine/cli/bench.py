@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from typing import Any
 
 from engine import api
@@ -33,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     results = api.bench(options.names, options.quick, reporter(options))
     if options.json:
-        print_json([asdict(result) for result in results])
+        print_json(results)
         return 0
     print_table(
         ("benchmark", "case", "ours s", "other", "other s", "ratio", "ours", "other's", "difference", "threads"),

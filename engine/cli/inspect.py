@@ -8,6 +8,8 @@ from typing import Any
 from engine import api
 from engine.cli import parse
 from engine.cli.output import add_common, print_json, print_table, reporter
+from engine.core.records.methods import MethodInfo
+from engine.core.records.plain import table
 
 Commands = Any
 
@@ -58,7 +60,7 @@ def run_info(options: argparse.Namespace) -> int:
     if options.json:
         print_json(found)
         return 0
-    for key, value in found.items():
+    for key, value in table(found).items():
         print(f"{key:16} {_words(value)}")
     return 0
 
@@ -87,18 +89,18 @@ def run_models(options: argparse.Namespace) -> int:
         return 0
     rows = [
         (
-            m["name"],
+            m.name,
             preset,
-            p["parameters"],
-            _giga(p["macs"]),
-            _giga(p["paper_macs"]),
-            p["memory_mib"],
-            p["macs_shape"] or "-",
+            p.parameters,
+            _giga(p.macs),
+            _giga(p.paper_macs),
+            p.memory_mib,
+            p.macs_shape or "-",
             _weights(m),
-            m["paper"],
+            m.paper,
         )
         for m in found
-        for preset, p in m["presets"].items()
+        for preset, p in m.presets.items()
     ]
     print_table(("name", "preset", "parameters", "GMACs", "paper's", "MiB", "at", "weights", "paper"), rows)
     if not options.names:
@@ -106,10 +108,10 @@ def run_models(options: argparse.Namespace) -> int:
     return 0
 
 
-def _weights(method: dict[str, Any]) -> str:
-    if method["weights"] or not method["trainable"]:
-        return ", ".join(method["weights"]) or "-"
-    return f"none (--source {' or '.join(method['sources'])})" if method["sources"] else "none"
+def _weights(method: MethodInfo) -> str:
+    if method.weights or not method.trainable:
+        return ", ".join(method.weights) or "-"
+    return f"none (--source {' or '.join(method.sources)})" if method.sources else "none"
 
 
 def _giga(macs: float | None) -> str:
@@ -118,28 +120,17 @@ def _giga(macs: float | None) -> str:
 
 def run_masks(options: argparse.Namespace) -> int:
     """Print the registered patterns."""
-    found = [
-        {
-            "name": m.name,
-            "title": m.title,
-            "description": m.description,
-            "per_frame": m.per_frame,
-            "cartesian_1d": m.cartesian_1d,
-            "options": {o.name: {"default": o.default, "help": o.help} for o in m.options},
-            "source": m.source,
-        }
-        for m in api.mask_patterns()
-    ]
+    found = api.mask_patterns()
     if options.json:
         print_json(found)
         return 0
     rows = [
         (
-            m["name"],
-            "per frame" if m["per_frame"] else "static",
-            "lines" if m["cartesian_1d"] else "2D",
-            m["description"],
-            "; ".join(f"{k} ({v['default']})" for k, v in m["options"].items()) or "-",  # type: ignore[attr-defined]
+            m.name,
+            "per frame" if m.per_frame else "static",
+            "lines" if m.cartesian_1d else "2D",
+            m.description,
+            "; ".join(f"{o.name} ({o.default})" for o in m.options) or "-",
         )
         for m in found
     ]
@@ -153,7 +144,7 @@ def run_metrics(options: argparse.Namespace) -> int:
     if options.json:
         print_json(found)
         return 0
-    rows = [(m["name"], m["unit"] or "-", "higher" if m["higher_is_better"] else "lower", m["source"]) for m in found]
+    rows = [(m.name, m.unit or "-", "higher" if m.higher_is_better else "lower", m.source) for m in found]
     print_table(("name", "unit", "better", "definition"), rows)
     return 0
 
@@ -164,10 +155,7 @@ def run_losses(options: argparse.Namespace) -> int:
     if options.json:
         print_json(found)
         return 0
-    rows = [
-        (m["name"], m["title"], "truth" if m["needs_target"] else "samples", ", ".join(m["networks"]) or "any", m["source"])
-        for m in found
-    ]
+    rows = [(m.name, m.title, "truth" if m.needs_target else "samples", ", ".join(m.networks) or "any", m.source) for m in found]
     print_table(("name", "what", "learns from", "networks", "source"), rows)
     return 0
 
@@ -180,7 +168,7 @@ def run_formats(options: argparse.Namespace) -> int:
         return 0
     print_table(
         ("name", "files", "writes", "what"),
-        [(f["name"], " ".join(f["suffixes"]), "yes" if f["writes"] else "no", f["description"] or f["title"]) for f in found],
+        [(f.name, " ".join(f.suffixes), ", ".join(f.writes) or "-", f.description or f.title) for f in found],
     )
     return 0
 
@@ -191,8 +179,9 @@ def run_doctor(options: argparse.Namespace) -> int:
     if options.json:
         print_json(found)
         return 0
-    for section, entries in found.items():
+    for section, entries in table(found).items():
         print(f"{section}:")
-        for key, value in entries.items() if isinstance(entries, dict) else enumerate(entries):
+        assert isinstance(entries, dict)
+        for key, value in entries.items():
             print(f"  {key!s:16} {_words(value)}")
     return 0

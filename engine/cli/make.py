@@ -12,6 +12,7 @@ from engine.cli.inspect import add_reading, open_file
 from engine.cli.output import add_common, print_json, reporter
 from engine.core.errors import InputError
 from engine.core.files import check_folder_writable, check_writable
+from engine.core.records.plain import table
 from engine.core.types import ImageSeries, Kind, KSpaceSeries
 
 Commands = Any
@@ -113,8 +114,8 @@ def run_simulate(options: argparse.Namespace) -> int:
 
 def _written(options: argparse.Namespace, series: KSpaceSeries) -> int:
     if options.json:
-        print_json({"out": str(options.out), **api.describe(series)})
+        print_json({"out": str(options.out), **table(api.describe(series))})
     else:
-        sizes = api.describe(series)["axes"]
+        sizes = api.describe(series).axes
         print(f"{options.out}: {', '.join(f'{name} {size}' for name, size in sizes.items())}; {'; '.join(series.notes)}")
     return 0

@@ -81,8 +81,8 @@ def _check_output(options: argparse.Namespace) -> None:
 
 def _check_used(request: FitRequest) -> None:
     """Raise ``InputError`` for an option that means nothing here: one that is ignored misleads."""
-    model = next((m for m in api.fit_models() if m["name"] == request.model), None)
-    if model is not None and not model["efficiency"] and request.efficiency != 1.0:
+    model = next((m for m in api.fit_models() if m.name == request.model), None)
+    if model is not None and not model.efficiency and request.efficiency != 1.0:
         raise InputError(
             f"{request.model} takes no inversion efficiency (found --efficiency {request.efficiency:g})",
             "Leave it out: it belongs to molli3.",

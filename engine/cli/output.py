@@ -7,9 +7,9 @@ import json
 import shutil
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 from engine.core.jobs import Progress, Reporter
+from engine.core.records.plain import plain
 
 BAR = 28
 WIDTH = 110
@@ -55,9 +55,9 @@ def _draw(progress: Progress) -> None:
     sys.stderr.flush()
 
 
-def print_json(value: Any) -> None:
-    """Print one JSON document."""
-    print(json.dumps(value, indent=2, allow_nan=False))
+def print_json(value: object) -> None:
+    """Print records, or what holds them, as one JSON document."""
+    print(json.dumps(plain(value), indent=2, allow_nan=False))
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from engine import api
 from engine.cli.output import add_common, print_json, print_table
 from engine.core.errors import FormatError
+from engine.core.records.plain import table
 
 Commands = Any
 
@@ -56,17 +57,18 @@ def run_list(options: argparse.Namespace) -> int:
     elif not found:
         print("No weights are installed. `myoscope weights import FILE --source NAME` takes published ones.")
     else:
-        print_table(("id", "network", "licence", "source"), [(w["id"], w["network"], w["licence"], w["source"]) for w in found])
+        cards = [one.card for one in found]
+        print_table(("id", "network", "licence", "source"), [(c.id, c.network, c.licence, c.source) for c in cards])
     return 0
 
 
 def run_show(options: argparse.Namespace) -> int:
     """Print a model card."""
-    card = api.weights_card(options.id)
+    found = api.weights_card(options.id)
     if options.json:
-        print_json(card)
+        print_json(found)
     else:
-        for key, value in card.items():
+        for key, value in table(found).items():
             print(f"{key:16} {value}")
     return 0
 
@@ -93,7 +95,7 @@ def run_sources(options: argparse.Namespace) -> int:
     if options.json:
         print_json(found)
     else:
-        rows = [(s["name"], ", ".join(s["networks"]), s["licence"], s["title"], s["url"]) for s in found]
+        rows = [(s.name, ", ".join(s.networks), s.licence, s.title, s.url) for s in found]
         print_table(("source", "networks", "licence", "what", "address"), rows)
     return 0
 

@@ -231,6 +231,6 @@ SPEC = FORMATS.register(
         sniff=sniff,
         read=read,
         description="k-space of CMRxRecon 2023, 2024 and 2025; masks, T1map.csv, T2map.csv and *_info.csv beside it are used.",
-        writes=True,
+        writes=("kspace",),
     ),
 )

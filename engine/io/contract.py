@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.core.errors import FormatError
+from engine.core.records.registries import FormatInfo
 from engine.core.registry import Registry
 from engine.core.types import ImageSeries, KSpaceSeries
 from engine.io.probe import check_there
@@ -40,7 +41,7 @@ class FormatSpec:
     """A format.
 
     ``sniff(path)`` gives 0..1 from the header or the extension and never raises on a damaged file; ``read(path, options)`` opens
-    it lazily; ``suffixes`` are for the file dialog ("*.h5").
+    it lazily; ``suffixes`` are for the file dialog ("*.h5"); ``writes`` says what of ours it can hold.
     """
 
     name: str
@@ -49,7 +50,12 @@ class FormatSpec:
     sniff: Callable[[Path], float]
     read: Callable[[Path, OpenOptions], KSpaceSeries | ImageSeries]
     description: str = ""
-    writes: bool = False
+    writes: tuple[str, ...] = ()
+
+    @property
+    def info(self) -> FormatInfo:
+        """What a person is told of it."""
+        return FormatInfo(self.name, self.title, self.suffixes, writes=self.writes, description=self.description)
 
 
 FORMATS: Registry[FormatSpec] = Registry("format", "engine.io", "formats")

@@ -2,44 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from engine.core import axes
+from engine.core.records.series import Acceleration, SeriesInfo
 from engine.core.types import Float, ImageSeries, KSpaceSeries
 
 
-def describe(series: KSpaceSeries | ImageSeries) -> dict[str, Any]:
-    """Return kind, axes, times, sampling, voxel size and what is unknown, as JSON-able values.
-
-    ``times_ms`` is one list when all slices share their times, else one list for each slice. ``scale`` is the largest magnitude of
-    slice 0, frame 0. Images count as fully sampled unless they say how they were accelerated; ``content`` tells both apart.
-    """
+def describe(series: KSpaceSeries | ImageSeries) -> SeriesInfo:
+    """Return kind, axes, times, sampling, voxel size and what is unknown."""
     names = axes.KSPACE_AXES if isinstance(series, KSpaceSeries) else axes.IMAGE_AXES
-    return {
-        "name": series.name,
-        "format": series.format,
-        "content": "kspace" if isinstance(series, KSpaceSeries) else "images",
-        "kind": str(series.kind),
-        "axes": dict(zip(names, (int(n) for n in series.shape), strict=True)),
-        "times_ms": _times(series.times_ms),
-        **_sampling(series),
-        "voxel_mm": None if series.voxel_mm is None else [float(v) for v in series.voxel_mm],
-        "scale": _scale(series),
-        "unknown": list(series.unknown),
-        "notes": list(series.notes),
-    }
+    full, acceleration, pattern = _sampling(series)
+    return SeriesInfo(
+        name=series.name,
+        format=series.format,
+        content="kspace" if isinstance(series, KSpaceSeries) else "images",
+        kind=str(series.kind),
+        axes=dict(zip(names, (int(n) for n in series.shape), strict=True)),
+        times_ms=_times(series.times_ms),
+        fully_sampled=full,
+        acceleration=acceleration,
+        pattern=pattern,
+        voxel_mm=series.voxel_mm,
+        scale=_scale(series),
+        unknown=series.unknown,
+        notes=series.notes,
+    )
 
 
-def _times(times: Float | None) -> list[Any] | None:
+def _times(times: Float | None) -> tuple[float, ...] | tuple[tuple[float, ...], ...] | None:
     if times is None:
         return None
-    rows = [[round(float(t), 4) for t in row] for row in times]
+    rows = tuple(tuple(round(float(t), 4) for t in row) for row in times)
     return rows[0] if all(row == rows[0] for row in rows) else rows
 
 
-def _sampling(series: KSpaceSeries | ImageSeries) -> dict[str, Any]:
+def _sampling(series: KSpaceSeries | ImageSeries) -> tuple[bool, Acceleration, str | None]:
+    """Return whether it is fully sampled, how it was accelerated, and the mask pattern."""
     nominal, effective, pattern = None, 1.0, None
     if isinstance(series, KSpaceSeries):
         full = series.fully_sampled
@@ -51,7 +50,7 @@ def _sampling(series: KSpaceSeries | ImageSeries) -> dict[str, Any]:
         full = made is None
         if made is not None:
             nominal, effective, pattern = made["nominal"], float(made["effective"]), made.get("pattern")
-    return {"fully_sampled": full, "acceleration": {"nominal": nominal, "effective": round(effective, 4)}, "pattern": pattern}
+    return full, Acceleration(nominal, round(effective, 4)), pattern
 
 
 def _scale(series: KSpaceSeries | ImageSeries) -> float | None:

@@ -17,6 +17,7 @@ import numpy as np
 from engine.core import axes
 from engine.core.errors import FormatError, OutputError
 from engine.core.maps import MapSet
+from engine.core.records.series import MapsInfo, MapSummary
 from engine.core.types import ImageSeries, KSpaceSeries, ParameterMap
 from engine.io import hdf5_arrays
 from engine.io.contract import FORMATS, FormatSpec, OpenOptions
@@ -160,33 +161,33 @@ def read_maps(path: str | Path) -> MapSet:
         )
 
 
-def describe(path: str | Path) -> dict[str, Any] | None:
-    """Return what a file of maps holds as JSON-able values, None when it is no such file."""
+def describe(path: str | Path) -> MapsInfo | None:
+    """Return what a file of maps holds, None when it is no such file."""
     place = Path(path)
     if not place.is_file() or sniff(place) < 1.0:
         return None
     maps = read_maps(place)
-    rows = [[round(float(t), 4) for t in row] for row in maps.times_ms]
-    return {
-        "name": place.stem,
-        "format": SPEC.name,
-        "content": CONTENT,
-        "kind": str(maps.kind),
-        "axes": dict(zip(axes.MAP_AXES, (int(n) for n in maps.valid.shape), strict=True)),
-        "times_ms": rows[0] if all(row == rows[0] for row in rows) else rows,
-        "model": maps.model,
-        "title": maps.title,
-        "maps": {name: _summary(one) for name, one in maps.maps.items()},
-        "valid": round(float(maps.valid.mean()), 4),
-        "voxel_mm": None if maps.voxel_mm is None else [float(v) for v in maps.voxel_mm],
-        "unknown": ["orientation"],
-        "notes": list(maps.notes),
-    }
+    rows = tuple(tuple(round(float(t), 4) for t in row) for row in maps.times_ms)
+    return MapsInfo(
+        name=place.stem,
+        format=SPEC.name,
+        content=CONTENT,
+        kind=str(maps.kind),
+        axes=dict(zip(axes.MAP_AXES, (int(n) for n in maps.valid.shape), strict=True)),
+        times_ms=rows[0] if all(row == rows[0] for row in rows) else rows,
+        model=maps.model,
+        title=maps.title,
+        maps={name: _summary(one) for name, one in maps.maps.items()},
+        valid=round(float(maps.valid.mean()), 4),
+        voxel_mm=maps.voxel_mm,
+        unknown=("orientation",),
+        notes=maps.notes,
+    )
 
 
-def _summary(one: ParameterMap) -> dict[str, Any]:
+def _summary(one: ParameterMap) -> MapSummary:
     values = one.values[one.valid]
-    return {"unit": one.unit, "median": float(np.median(values)) if values.size else None, "sd": one.sd is not None}
+    return MapSummary(one.unit, float(np.median(values)) if values.size else None, one.sd is not None)
 
 
 def sniff(path: Path) -> float:
@@ -233,6 +234,6 @@ SPEC = FORMATS.register(
         sniff=sniff,
         read=read,
         description="Our own files of T1 and T2 maps; opened as a series they give the images that were fitted.",
-        writes=True,
+        writes=("maps",),
     ),
 )

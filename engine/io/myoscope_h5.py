@@ -298,6 +298,6 @@ SPEC = FORMATS.register(
         sniff=sniff,
         read=read,
         description="Our own k-space and reconstruction files.",
-        writes=True,
+        writes=("kspace", "reconstruction"),
     ),
 )

@@ -287,6 +287,6 @@ SPEC = FORMATS.register(
         sniff=sniff,
         read=read,
         description="Series of images (x, y, z, time), with times from the BIDS sidecar or --times; maps are written in seconds.",
-        writes=True,
+        writes=("maps",),
     ),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -17,29 +17,11 @@ from typing import Any
 import numpy as np
 
 from engine.core.errors import FormatError, UnknownNameError
+from engine.core.records.series import Sample
 from engine.core.types import ImageSeries, Kind, KSpaceSeries
 from engine.io import npz
 from engine.io.arrays import TRUTH_PREFIX
 from engine.io.contract import OpenOptions
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """A sample and where it comes from.
-
-    ``kind`` is that of the series; ``licence`` an SPDX name and ``licence_file`` the path of its text; ``source`` says repository,
-    commit and file; ``changes`` what was done to it; ``path`` is the data file, None for a sample that is made on demand.
-    """
-
-    name: str
-    title: str
-    description: str
-    kind: str
-    licence: str
-    source: str
-    path: Path | None
-    licence_file: Path | None = None
-    changes: str = ""
 
 
 @cache

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
+from engine.core.records.registries import LossInfo
 from engine.core.registry import Registry
 from engine.physics.operator import SenseOperator
 
@@ -82,6 +83,11 @@ class Loss:
     of_image: bool = True
     networks: tuple[str, ...] = ()
     needs_mapping: bool = False
+
+    @property
+    def info(self) -> LossInfo:
+        """What a person is told of it."""
+        return LossInfo(self.name, self.title, self.needs_target, self.needs_mapping, self.networks, self.source)
 
 
 LOSSES: Registry[Loss] = Registry("loss", "engine.losses", "losses")

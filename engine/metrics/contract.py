@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.core.axes import X, Y
 from engine.core.errors import InputError, ShapeError
+from engine.core.records.registries import MetricInfo
 from engine.core.registry import Registry
 from engine.core.types import Bool, Float
 
@@ -40,6 +41,11 @@ class MetricSpec:
     compute: Callable[[Float, Float, Bool | None, float], float]
     source: str
     takes_region: bool = True
+
+    @property
+    def info(self) -> MetricInfo:
+        """What a person is told of it."""
+        return MetricInfo(self.name, self.title, self.unit, self.higher_is_better, self.takes_region, self.source)
 
 
 METRICS: Registry[MetricSpec] = Registry("metric", "engine.metrics", "metrics")

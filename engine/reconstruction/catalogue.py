@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from engine.core import device as devices
 from engine.core.jobs import Reporter, silent
+from engine.core.records.methods import MethodInfo, PresetInfo
+from engine.core.records.options import Option
 from engine.core.types import SamplingMask
 from engine.evaluation.complexity import macs, shape_of
 from engine.models import MODELS, ModelSpec
@@ -18,8 +21,8 @@ from engine.reconstruction.weights import make_config, sources
 from engine.weights import library
 
 
-def methods(names: Sequence[str] = (), costs: bool = True, report: Reporter | None = None) -> list[dict[str, Any]]:
-    """Return one record for each method: names, kinds, presets with parameters and costs, weights at hand, options, notes.
+def methods(names: Sequence[str] = (), costs: bool = True, report: Reporter | None = None) -> list[MethodInfo]:
+    """Return one record for each method.
 
     Parameters
     ----------
@@ -41,20 +44,9 @@ def methods(names: Sequence[str] = (), costs: bool = True, report: Reporter | No
     records = []
     for number, spec in enumerate(chosen):
         report.step(number, len(chosen), spec.title)
-        records.append(
-            {
-                **_fixed(spec.name),
-                "presets": {
-                    preset: {
-                        **_size(spec.name, preset),
-                        "macs": _macs(spec.name, preset) if costs else None,
-                        "memory_mib": _memory(spec.name, preset) if costs else None,
-                    }
-                    for preset in spec.presets
-                },
-                "weights": [w["id"] for w in at_hand if w["network"] == spec.name],
-            }
-        )
+        presets = {preset: _preset(spec.name, preset, costs) for preset in spec.presets}
+        weights = tuple(one.card.id for one in at_hand if one.card.network == spec.name)
+        records.append(replace(_fixed(spec.name), presets=presets, weights=weights))
     report.step(1, 1, "done")
     return records
 
@@ -104,35 +96,39 @@ def memory_for(
 
 
 @cache
-def _fixed(name: str) -> dict[str, Any]:
+def _fixed(name: str) -> MethodInfo:
     """Return what does not change while the program runs."""
     spec = MODELS.get(name)
-    return {
-        "name": name,
-        "title": spec.title,
-        "paper": spec.paper,
-        "kinds": list(spec.kinds),
-        "presets": {},
-        "trainable": spec.trainable,
-        "macs_counting": spec.macs_counting,
-        "needs_reference": spec.needs_reference,
-        "max_coils": spec.max_coils,
-        "sources": sources(name),
-        "options": _options(spec),
-        "notes": list(spec.notes),
-    }
+    return MethodInfo(
+        name=name,
+        title=spec.title,
+        paper=spec.paper,
+        kinds=spec.kinds,
+        trainable=spec.trainable,
+        macs_counting=spec.macs_counting,
+        needs_reference=spec.needs_reference,
+        max_coils=spec.max_coils,
+        sources=tuple(sources(name)),
+        options=_options(spec),
+        notes=spec.notes,
+    )
+
+
+def _preset(name: str, preset: str, costs: bool) -> PresetInfo:
+    size = _size(name, preset)
+    return replace(size, macs=_macs(name, preset), memory_mib=_memory(name, preset)) if costs else size
 
 
 @cache
-def _size(name: str, preset: str) -> dict[str, Any]:
+def _size(name: str, preset: str) -> PresetInfo:
     spec = MODELS.get(name)
     sizes = _sizes(spec, preset)
-    return {
-        "parameters": spec.parameters(preset),
-        "frames": spec.frames_of(spec.presets[preset]),
-        "macs_shape": "x".join(str(size) for size in sizes or ()),
-        "paper_macs": spec.paper_macs if preset == next(iter(spec.presets)) else None,
-    }
+    return PresetInfo(
+        parameters=spec.parameters(preset),
+        frames=spec.frames_of(spec.presets[preset]),
+        macs_shape="x".join(str(size) for size in sizes or ()),
+        paper_macs=spec.paper_macs if preset == next(iter(spec.presets)) else None,
+    )
 
 
 def _sizes(spec: ModelSpec, preset: str) -> tuple[int, int, int, int] | None:
@@ -155,12 +151,11 @@ def _memory(name: str, preset: str) -> int | None:
     return None if mib is None else round(mib)
 
 
-def _options(spec: ModelSpec) -> dict[str, Any]:
+def _options(spec: ModelSpec) -> tuple[Option, ...]:
     """Return the settings of a classical method with default and help."""
     if spec.trainable:
-        return {}
+        return ()
     config = next(iter(spec.presets.values()))
-    return {
-        field.name: {"default": getattr(config, field.name), "help": field.metadata.get("help", "")}
-        for field in dataclasses.fields(config)
-    }
+    return tuple(
+        Option(field.name, getattr(config, field.name), str(field.metadata.get("help", ""))) for field in dataclasses.fields(config)
+    )

@@ -10,9 +10,9 @@ import platform
 import shutil
 import subprocess
 import sys
-from typing import Any
 
 from engine.core import device, provenance
+from engine.core.records.machine import DoctorReport
 from engine.weights.library import listing
 
 OPTIONAL = (
@@ -30,18 +30,18 @@ OPTIONAL = (
 )
 
 
-def doctor() -> dict[str, Any]:
+def doctor() -> DoctorReport:
     """Return versions, devices, memory, optional libraries and weights. Holds no user names and no paths of data."""
     import torch
 
     memory = device.memory()
-    devices = {"used by default": device.label(device.choose("auto"))}
+    devices: dict[str, str | int] = {"used by default": device.label(device.choose("auto"))}
     for index in range(torch.cuda.device_count()):
         free, total = torch.cuda.mem_get_info(index)
         devices[f"cuda:{index}"] = f"{torch.cuda.get_device_name(index)}, {free / 2**30:.1f} of {total / 2**30:.1f} GiB free"
-    return {
-        "software": provenance.software(),
-        "machine": {
+    return DoctorReport(
+        software=provenance.software(),
+        machine={
             "system": platform.platform(),
             "processor": _processor(),
             "cores": os.cpu_count() or 0,
@@ -50,17 +50,17 @@ def doctor() -> dict[str, Any]:
             or os.environ.get("DISPLAY")
             or ("native" if sys.platform != "linux" else "none"),
         },
-        "devices": {
+        devices={
             **devices,
             "torch threads": torch.get_num_threads(),
             "cuda built in": torch.version.cuda or "no",
             "driver": _driver(),
         },
-        "optional": {name: _version(name) for name in OPTIONAL},
-        "display libraries": {name: ctypes.util.find_library(name) or "no" for name in ("GL", "EGL", "OpenGL")},
-        "programs": {name: shutil.which(name) is not None for name in ("bart",)},
-        "weights": {str(w["id"]): str(w["network"]) for w in listing()},
-    }
+        optional={name: _version(name) for name in OPTIONAL},
+        display_libraries={name: ctypes.util.find_library(name) or "no" for name in ("GL", "EGL", "OpenGL")},
+        programs={name: shutil.which(name) is not None for name in ("bart",)},
+        weights={one.card.id: one.card.network for one in listing()},
+    )
 
 
 def _driver() -> str:

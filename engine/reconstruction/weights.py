@@ -13,10 +13,12 @@ from torch import nn
 
 from engine.core.errors import CheckpointMismatch, FormatError, InputError
 from engine.core.provenance import sha256
+from engine.core.records.plain import table
+from engine.core.records.weights import ModelCard
 from engine.models import MODELS, ModelSpec
 from engine.models.parts.mapping import MAPPING
 from engine.weights import library
-from engine.weights.card import ModelCard, from_json
+from engine.weights.card import from_json
 from engine.weights.published import PUBLISHED, compare
 from engine.weights.recipes import folder, recipes_for
 
@@ -124,7 +126,7 @@ def load(network: str, weights: str | None, device: torch.device | str = "cpu") 
         assert isinstance(built, nn.Module)
         built.load_state_dict(tensors)
         module = built.to(device)
-    return module.eval(), card.as_dict()
+    return module.eval(), dict(table(card))
 
 
 def card_of(weights: str) -> ModelCard:

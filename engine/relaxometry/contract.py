@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.core.records.registries import FitModelInfo
 from engine.core.registry import Registry
 
 MODES = ("magnitude", "signed", "complex")
@@ -55,6 +56,21 @@ class SignalModel:
     def minimum_samples(self) -> int:
         """Least number of samples: one for each parameter."""
         return self.unknowns
+
+    @property
+    def info(self) -> FitModelInfo:
+        """What a person is told of it."""
+        return FitModelInfo(
+            self.name,
+            self.title,
+            self.quantity,
+            self.parameters,
+            self.minimum_samples,
+            self.modes,
+            self.look_locker,
+            self.network is not None,
+            self.source,
+        )
 
     @property
     def modes(self) -> tuple[str, ...]:

@@ -10,21 +10,12 @@ from typing import Any
 import numpy as np
 
 from engine.core.errors import InputError
+from engine.core.records.options import Option
+from engine.core.records.registries import MaskFamily
 from engine.core.registry import Registry
 from engine.core.requests import MaskRequest
 from engine.core.types import Bool, SamplingMask
 from engine.sampling.acs import centre_lines
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """A further parameter of a pattern: shown as a control in the window, as ``--mask-option name=value`` on the command line."""
-
-    name: str
-    default: Any
-    help: str
-    minimum: float | None = None
-    maximum: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +50,22 @@ class MaskSpec:
     uses_seed: bool = True
     options: tuple[Option, ...] = ()
     source: str = ""
+
+    @property
+    def info(self) -> MaskFamily:
+        """What a person is told of it."""
+        return MaskFamily(
+            self.name,
+            self.title,
+            self.description,
+            self.per_frame,
+            self.cartesian_1d,
+            self.uses_acceleration,
+            self.uses_acs,
+            self.uses_seed,
+            self.options,
+            self.source,
+        )
 
 
 MASKS: Registry[MaskSpec] = Registry("mask pattern", "engine.sampling", "masks")
@@ -131,8 +138,8 @@ def _option_value(option: Option, value: Any) -> Any:
     """Return ``value`` in the type of the option's default; raise ``InputError`` when it cannot be, or is out of range."""
     low = -math.inf if option.minimum is None else option.minimum
     high = math.inf if option.maximum is None else option.maximum
-    kind = type(option.default)
-    expected = f"expected a{'n integer' if kind is int else ' number'} from {low:g} to {high:g}"
+    whole = isinstance(option.default, int)
+    expected = f"expected a{'n integer' if whole else ' number'} from {low:g} to {high:g}"
     hint = f"{option.name}: {option.help}."
     if isinstance(option.default, bool) and isinstance(value, bool):
         return value
@@ -142,6 +149,6 @@ def _option_value(option: Option, value: Any) -> Any:
         number = float(value)
     except (TypeError, ValueError) as error:
         raise InputError(f"option {option.name} = {value!r} is not possible ({expected})", hint) from error
-    if not math.isfinite(number) or not low <= number <= high or (kind is int and number != int(number)):
+    if not math.isfinite(number) or not low <= number <= high or (whole and number != int(number)):
         raise InputError(f"option {option.name} = {value!r} is not possible ({expected})", hint)
-    return kind(number)
+    return int(number) if whole else number

@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.errors import InputError
+from engine.core.records.options import Option
 from engine.core.types import Bool
 from engine.sampling import draw
 from engine.sampling.acs import budget, centre_lines
-from engine.sampling.contract import MASKS, MaskSpec, Option
+from engine.sampling.contract import MASKS, MaskSpec
 
 
 def _distance(ky: int) -> NDArray[np.float64]:

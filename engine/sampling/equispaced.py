@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from engine.core.records.options import Option
 from engine.core.types import Bool
 from engine.sampling.acs import centre_lines
-from engine.sampling.contract import MASKS, MaskSpec, Option
+from engine.sampling.contract import MASKS, MaskSpec
 
 _MOST = 10_000
 """Largest offset and shift: beyond any matrix."""

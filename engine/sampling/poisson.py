@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.errors import InputError
+from engine.core.records.options import Option
 from engine.core.types import Bool
 from engine.sampling import draw
 from engine.sampling.acs import budget, centre_square
-from engine.sampling.contract import MASKS, MaskSpec, Option
+from engine.sampling.contract import MASKS, MaskSpec
 from engine.sampling.random2d import radius
 
 _STEPS = 16

@@ -7,10 +7,11 @@ import math
 import numpy as np
 
 from engine.core.axes import KX, KY
+from engine.core.records.options import Option
 from engine.core.types import Bool
 from engine.sampling import draw
 from engine.sampling.acs import centre_square
-from engine.sampling.contract import MASKS, MaskSpec, Option
+from engine.sampling.contract import MASKS, MaskSpec
 from engine.sampling.spokes import draw_spoke
 
 GOLDEN_DEGREES = 137.5

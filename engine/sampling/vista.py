@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.records.options import Option
 from engine.core.types import Bool
 from engine.sampling import draw
-from engine.sampling.contract import MASKS, MaskSpec, Option
+from engine.sampling.contract import MASKS, MaskSpec
 from engine.sampling.density import kt_density
 
 _ONE = 1 << 30

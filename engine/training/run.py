@@ -17,6 +17,7 @@ from typing import Any
 from engine.core import device as devices
 from engine.core.errors import DeviceMemoryError, FormatError, InputError
 from engine.core.files import replacing, translate
+from engine.core.records.weights import ModelCard
 from engine.datasets.sources import SAMPLE
 from engine.io.samples import samples
 from engine.reconstruction.weights import preset_of
@@ -27,7 +28,6 @@ from engine.training.loop import HELD, METRICS, fit
 from engine.training.setup import CONFIG, set_up
 from engine.training.state import BEST, LAST, State, read_checkpoint, read_notes
 from engine.weights import library
-from engine.weights.card import ModelCard
 
 PROCESS, RESULT = "process", "result.json"
 _MMAP_MAX, _TRIM_THRESHOLD = -4, -1  # of glibc's mallopt

@@ -28,7 +28,8 @@ import engine
 from engine.core.errors import FormatError, InputError, OutputError, UnknownNameError
 from engine.core.files import replacing, translate
 from engine.core.provenance import sha256, software
-from engine.weights.card import ModelCard, check_id, from_json
+from engine.core.records.weights import ModelCard, WeightsInfo, check_id
+from engine.weights.card import from_json, to_json
 
 ENVIRONMENT = "MYOSCOPE_WEIGHTS"
 ENDING = ".safetensors"
@@ -124,19 +125,19 @@ def find(identifier: str) -> Installed:
     return entries[identifier]
 
 
-def listing() -> list[dict[str, Any]]:
-    """Return every card as plain JSON values, with ``file``, ``bytes`` and ``bundled``."""
+def listing() -> list[WeightsInfo]:
+    """Return everything at hand: card, file, size."""
     return [_describe(entry) for entry in installed()]
 
 
-def card(identifier: str) -> dict[str, Any]:
-    """Return one card as plain JSON values, with ``file``, ``bytes`` and ``bundled``."""
+def card(identifier: str) -> WeightsInfo:
+    """Return one set of weights: card, file, size; raise ``UnknownNameError`` with the nearest ids."""
     return _describe(find(identifier))
 
 
-def _describe(entry: Installed) -> dict[str, Any]:
+def _describe(entry: Installed) -> WeightsInfo:
     size = entry.path.stat().st_size if entry.path.is_file() else None
-    return {**entry.card.as_dict(), "file": str(entry.path), "bytes": size, "bundled": entry.bundled}
+    return WeightsInfo(entry.card, entry.path, size, entry.bundled)
 
 
 def for_network(network: str) -> list[str]:
@@ -237,7 +238,7 @@ def _install(folder: Path, tensors: Mapping[str, NDArray[Any]], draft: ModelCard
     )
     try:
         with replacing(card_path(path)) as temporary:
-            temporary.write_text(complete.to_json(), encoding="utf-8")
+            temporary.write_text(to_json(complete), encoding="utf-8")
     except BaseException:
         path.unlink(missing_ok=True)  # weights without a card are nobody's
         raise
@@ -317,7 +318,7 @@ def annotate(identifier: str, notes: str) -> None:
     if entry.bundled:
         raise InputError(f"{identifier} came with the program, its card stays as it is", "Export it and import it by another name.")
     with replacing(card_path(entry.path)) as temporary:
-        temporary.write_text(replace(entry.card, notes=notes).to_json(), encoding="utf-8")
+        temporary.write_text(to_json(replace(entry.card, notes=notes)), encoding="utf-8")
 
 
 def export(identifier: str, path: str | Path) -> Path:
@@ -341,7 +342,7 @@ def export(identifier: str, path: str | Path) -> Path:
     with replacing(target) as temporary:
         shutil.copyfile(entry.path, temporary)
     with replacing(card_path(target)) as temporary:
-        temporary.write_text(entry.card.to_json(), encoding="utf-8")
+        temporary.write_text(to_json(entry.card), encoding="utf-8")
     return target
 
 

@@ -6,12 +6,18 @@ from __future__ import annotations
 
 import threading
 import time
-from types import SimpleNamespace
+from dataclasses import replace
 
 import numpy as np
 
 from engine import api
 from engine.core.errors import EngineError, InputError, ShapeError
+from engine.core.records.machine import DoctorReport
+from engine.core.records.methods import MethodInfo, PresetInfo
+from engine.core.records.options import Option
+from engine.core.records.registries import FormatInfo
+from engine.core.records.series import Sample
+from engine.core.records.weights import WeightSource
 from engine.core.types import ArrayReader, ImageSeries, Kind, KSpaceSeries, Reconstruction, Region, SamplingMask, Score
 from tests.app.maps.stand_in import MapsStandIn
 from tests.app.train.stand_in import TrainStandIn
@@ -50,33 +56,28 @@ def truth(series: KSpaceSeries) -> np.ndarray:
     return np.stack([[grid * (1 + a + 0.3 * b * (grid > 0.6)) for b in range(f)] for a in range(s)]).astype(np.complex64)
 
 
+NO_WEIGHTS = {"default": PresetInfo()}
 CATALOGUE = [
-    {"name": "zero_filled", "title": "Zero-filled", "paper": "", "kinds": ["cine", "molli", "t2prep"], "presets": {"default": {}}},
-    {
-        "name": "cg_sense",
-        "title": "CG-SENSE",
-        "paper": "Pruessmann 2001",
-        "kinds": ["cine", "molli"],
-        "presets": {"default": {}},
-        "options": {"weight": {"default": 0.01, "help": "Tikhonov weight"}, "iterations": {"default": 30, "help": "most steps"}},
-    },
-    {"name": "l1_wavelet", "title": "L1 wavelet", "paper": "Lustig 2007", "kinds": ["cine"], "presets": {"default": {}}},
-    {
-        "name": "bare_net",
-        "title": "Bare network",
-        "trainable": True,
-        "kinds": ["cine"],
-        "presets": {"paper": {"parameters": 1_250_000}},
-    },
-    {
-        "name": "net",
-        "title": "Network",
-        "trainable": True,
-        "kinds": ["cine"],
-        "weights": ["net-a", "net-b"],
-        "presets": {"paper": {"parameters": 31_000, "macs": 2.5e9}},
-    },
-    {"name": "t1_net", "title": "T1 network", "kinds": ["molli"], "presets": {"default": {}}},
+    MethodInfo("zero_filled", "Zero-filled", kinds=("cine", "molli", "t2prep"), presets=NO_WEIGHTS),
+    MethodInfo(
+        "cg_sense",
+        "CG-SENSE",
+        "Pruessmann 2001",
+        ("cine", "molli"),
+        NO_WEIGHTS,
+        options=(Option("weight", 0.01, "Tikhonov weight"), Option("iterations", 30, "most steps")),
+    ),
+    MethodInfo("l1_wavelet", "L1 wavelet", "Lustig 2007", ("cine",), NO_WEIGHTS),
+    MethodInfo("bare_net", "Bare network", kinds=("cine",), presets={"paper": PresetInfo(1_250_000)}, trainable=True),
+    MethodInfo(
+        "net",
+        "Network",
+        kinds=("cine",),
+        presets={"paper": PresetInfo(31_000, macs=2.5e9)},
+        trainable=True,
+        weights=("net-a", "net-b"),
+    ),
+    MethodInfo("t1_net", "T1 network", kinds=("molli",), presets=NO_WEIGHTS),
 ]
 
 
@@ -101,7 +102,7 @@ class StandIn(MapsStandIn, TrainStandIn):
 
     # files
     def formats(self):
-        return [{"name": "h5", "title": "HDF5", "suffixes": ["*.h5"], "description": ""}]
+        return [FormatInfo("h5", "HDF5", ("*.h5",))]
 
     def open_options(self, **settings):
         return dict(settings)
@@ -118,7 +119,7 @@ class StandIn(MapsStandIn, TrainStandIn):
         return kspace(name=path.stem) if found is None else found
 
     def samples(self):
-        return [SimpleNamespace(name="pig", title="Pig", description="A pig.", licence="CC0")]
+        return [Sample("pig", "Pig", "A pig.", "cine", "CC0", "a paper", None)]
 
     def open_sample(self, name):
         self._note("open_sample", name)
@@ -219,7 +220,7 @@ class StandIn(MapsStandIn, TrainStandIn):
         self._note("warm_up")
 
     def doctor(self):
-        return {"python": "3.11"}
+        return DoctorReport({"python": "3.11"}, {}, {}, {}, {}, {}, {})
 
     def method_macs(self, name):
         self._note("method_macs", name)
@@ -230,9 +231,9 @@ class StandIn(MapsStandIn, TrainStandIn):
         return 440.0
 
     def weight_sources(self):
-        return [{"name": "net-tf", "title": "Network (TensorFlow)", "networks": ["net"], "licence": "MIT", "url": "example.org"}]
+        return [WeightSource("net-tf", "Network (TensorFlow)", ("net",), "MIT", "example.org")]
 
     def import_weights(self, path, source, name=None):
         self._note("import_weights", path, source)
-        self.catalogue[3] = {**self.catalogue[3], "weights": ["bare-1"]}
+        self.catalogue[3] = replace(self.catalogue[3], weights=("bare-1",))
         return "bare-1"

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.display.state import Component, ErrorMode
+from engine.core.records.methods import MethodInfo, PresetInfo
 from tests.conftest import ROOT
 
 NAMED = (
@@ -308,8 +309,8 @@ def test_the_demo_reconstructs_its_sample_and_nothing_that_is_opened_later(windo
     def idle() -> bool:
         return not window.runner.active() and not window.reconstruct.running and not window.sampling.pending
 
-    networks = {"trainable": True, "kinds": ["cine"], "weights": ["myonet"], "presets": {"small": {"parameters": 186_570}}}
-    engine.catalogue.append({"name": "myonet", "title": "Myonet", **networks})
+    presets = {"small": PresetInfo(186_570)}
+    engine.catalogue.append(MethodInfo("myonet", "Myonet", kinds=("cine",), presets=presets, trainable=True, weights=("myonet",)))
     window.reconstruct.load_methods()
     qtbot.waitUntil(idle)
     start_demo(window)

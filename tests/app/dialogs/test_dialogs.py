@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
@@ -16,6 +18,7 @@ from app.review.methods_model import MethodRow, MethodsModel, Suitability, from_
 from app.review.no_weights_dialog import IMPORT, TRAIN, NoWeightsDialog
 from app.review.weights_dialog import WeightsDialog
 from app.workspaces import WORKSPACES
+from engine.core.records.weights import WeightSource
 from tests.app.stand_in import CATALOGUE
 
 
@@ -86,8 +89,8 @@ def test_the_phantom_dialog_gives_what_the_engine_takes(qtbot):
 
 
 def test_the_weights_dialog_gives_the_name_of_the_source(qtbot):
-    source = {"name": "net-tf", "title": "Network (TensorFlow)", "networks": ["net"], "licence": "MIT", "url": "example.org"}
-    other = {**source, "name": "other", "title": "Others", "networks": ["x", "y"]}
+    source = WeightSource("net-tf", "Network (TensorFlow)", ("net",), "MIT", "example.org")
+    other = replace(source, name="other", title="Others", networks=("x", "y"))
     dialog = opened(qtbot, WeightsDialog("/somewhere/w.tar", [other, source], None, "net"))
     assert dialog.source() == "net-tf", "what serves the selected network comes first"
     box = dialog.findChild(QComboBox, "import_weights.source")

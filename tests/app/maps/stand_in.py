@@ -10,27 +10,16 @@ import numpy as np
 
 from engine.core.errors import InputError
 from engine.core.maps import MapSet, PixelFit, Reason
+from engine.core.records.registries import FitModelInfo
 from engine.core.types import ImageSeries, Kind, ParameterMap
 
 TIMES = np.array([100.0, 180.0, 260.0, 1100.0, 1180.0, 2100.0, 3100.0, 4100.0], np.float32)
 SHAPE = (2, TIMES.size, 24, 20)
 
 FIT_MODELS = [
-    {
-        "name": name,
-        "title": title,
-        "quantity": quantity,
-        "parameters": parameters,
-        "minimum_samples": len(parameters),
-        "signed": signed,
-        "network": False,
-        "source": "a paper",
-    }
-    for name, title, quantity, parameters, signed in (
-        ("ir3", "Inversion recovery", "T1", ["a", "b", "t1"], ["auto", "magnitude", "signed"]),
-        ("molli3", "MOLLI", "T1", ["a", "b", "t1_star"], ["auto", "magnitude", "signed", "complex"]),
-        ("t2prep2", "T2 preparation", "T2", ["a", "t2"], ["auto", "magnitude"]),
-    )
+    FitModelInfo("ir3", "Inversion recovery", "T1", ("a", "b", "t1"), 3, ("auto", "magnitude", "signed"), source="a paper"),
+    FitModelInfo("molli3", "MOLLI", "T1", ("a", "b", "t1_star"), 3, ("auto", "magnitude", "signed", "complex"), source="a paper"),
+    FitModelInfo("t2prep2", "T2 preparation", "T2", ("a", "t2"), 2, ("auto", "magnitude"), source="a paper"),
 ]
 
 

@@ -26,6 +26,7 @@ from app.review.methods_model import (
     tip,
 )
 from app.review.methods_panel import MethodsPanel, MethodTable
+from engine.core.records.methods import MethodInfo, PresetInfo
 from tests.app.stand_in import CATALOGUE
 
 
@@ -69,10 +70,10 @@ def test_cells(model):
 
 @pytest.mark.parametrize(
     ("weights", "chosen", "told"),
-    [(["net"], "net", ""), (["net", "net_mine"], "net", ""), (["net", "net_mine"], "net_mine", "net_mine"), (["a", "b"], "a", "a")],
+    [("net", "net", ""), ("net net_mine", "net", ""), ("net net_mine", "net_mine", "net_mine"), ("a b", "a", "a")],
 )
 def test_only_weights_of_another_name_are_told(weights, chosen, told):
-    assert replace(from_catalogue({"name": "net", "weights": weights}), chosen=chosen).variant == told
+    assert replace(from_catalogue(MethodInfo("net", "Network", weights=tuple(weights.split()))), chosen=chosen).variant == told
 
 
 def test_obstacles(model):
@@ -82,9 +83,9 @@ def test_obstacles(model):
     assert obstacle(rows["t1_net"], cine) == "not for cine"
     assert obstacle(rows["t1_net"], Suitability("unknown", 8)) == ""
     assert obstacle(rows["t1_net"], Suitability()) == ""
-    single = from_catalogue({"name": "x", "max_coils": 1})
+    single = from_catalogue(MethodInfo("x", "X", max_coils=1))
     assert obstacle(single, cine) == "at most 1 coil"
-    led = from_catalogue({"name": "x", "needs_reference": True})
+    led = from_catalogue(MethodInfo("x", "X", needs_reference=True))
     assert obstacle(led, cine) == "", "the temporal mean stands in for a second sequence"
     assert "Reference sequence: the mean of what the frames measured" in tip(led, "")
 
@@ -121,9 +122,9 @@ def test_costs_are_shown_when_they_are_known(model):
 
 
 def test_the_papers_own_figure_is_in_the_tip():
-    record = {"name": "x", "trainable": True, "macs_counting": "Convolutions.", "sources": ["direct"]}
-    preset = {"parameters": 5, "macs": 506.457e9, "macs_shape": "1x10x144x512", "paper_macs": 506.46e9}
-    told = tip(from_catalogue({**record, "presets": {"paper": preset}}), "no weights")
+    preset = PresetInfo(5, macs=506.457e9, macs_shape="1x10x144x512", paper_macs=506.46e9)
+    method = MethodInfo("x", "X", trainable=True, macs_counting="Convolutions.", sources=("direct",), presets={"paper": preset})
+    told = tip(from_catalogue(method), "no weights")
     assert "506 G MACs at 1x10x144x512 (the paper: 506 G)\nConvolutions." in told
     assert "tick it to import published ones" in told
 
@@ -141,7 +142,7 @@ def test_a_new_catalogue_keeps_ticks_and_choices(model):
     model.set_rows([from_catalogue(record) for record in CATALOGUE])
     assert model.row_of("net").chosen == "net-b"
     assert model.ticked_names() == ["net"]
-    model.set_rows([from_catalogue({**record, "weights": ["net-c"]}) for record in CATALOGUE])
+    model.set_rows([from_catalogue(replace(record, weights=("net-c",))) for record in CATALOGUE])
     assert model.row_of("net").chosen == "net-c"
 
 
@@ -158,7 +159,7 @@ def test_sorting_is_by_number_where_numbers_are(proxy):
 )
 def test_filter_needs_every_word_in_any_column(proxy, text, found):
     proxy.set_words(text)
-    assert names(proxy) == (found if found is not None else [record["name"] for record in CATALOGUE])
+    assert names(proxy) == (found if found is not None else [record.name for record in CATALOGUE])
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from collections import deque
 
 from PySide6.QtCore import QObject, Signal
 
+from engine.core.records.registries import LossInfo
+
 
 def record(name, kind, default, **more):
     return {"name": name, "type": kind, "default": default, "help": f"What {name} is", "choices": None, "range": None, **more}
@@ -99,7 +101,7 @@ class TrainStandIn:
         return PRESETS
 
     def losses(self):
-        return [{"name": name, "title": name.upper(), "source": ""} for name in ("l1", "mse", "ssim")]
+        return [LossInfo(name, name.upper()) for name in ("l1", "mse", "ssim")]
 
     def check_train_config(self, values):
         warm_up, steps = values["optimiser"]["warm_up"], values["run"]["steps"]

@@ -7,9 +7,10 @@ import time
 import pytest
 import torch
 
-from engine.bench import BENCHES, BenchResult, BenchSpec, contract
+from engine.bench import BENCHES, BenchSpec, contract
 from engine.core.errors import UnknownNameError
 from engine.core.jobs import Reporter, silent
+from engine.core.records.machine import BenchResult
 
 
 def test_the_issues_benchmarks_are_there():

@@ -12,11 +12,11 @@ from engine.bench import quality
 from engine.bench import reconstruction_peers as peers
 from engine.bench.contract import one_thread
 from engine.core.jobs import silent
+from engine.core.records.weights import ModelCard
 from engine.core.requests import MaskRequest, ReconRequest
 from engine.core.types import ImageSeries, Kind
 from engine.io.samples import open_sample
 from engine.phantom.simulate import simulate
-from engine.weights.card import ModelCard
 from engine.weights.library import Installed
 
 NETWORKS = ("mapping_network", "myonet", "vn_unet_relax", "cinenet")

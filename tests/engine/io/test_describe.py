@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from engine.core.records.plain import table
 from engine.core.types import ArrayReader, ImageSeries, Kind, KSpaceSeries, Reconstruction, SamplingMask
 from engine.io import open_series
 from engine.io.describe import describe
@@ -23,7 +24,7 @@ def test_kspace():
         unknown=("orientation",),
         format="cmrxrecon",
     )
-    found = describe(series)
+    found = table(describe(series))
     json.dumps(found)
     assert found["kind"] == "molli"
     assert found["axes"] == {"slice": 3, "frame": 4, "coil": 5, "ky": 9, "kx": 8}
@@ -39,7 +40,7 @@ def test_kspace():
 def test_full_kspace_with_times_per_slice_and_damage():
     data = asymmetric().copy()
     data[0, 0, 0, 0, 0] = np.nan
-    found = describe(KSpaceSeries(ArrayReader(data), times_ms=np.arange(12.0).reshape(3, 4)))
+    found = table(describe(KSpaceSeries(ArrayReader(data), times_ms=np.arange(12.0).reshape(3, 4))))
     assert found["fully_sampled"] is True
     assert found["acceleration"] == {"nominal": None, "effective": 1.0}
     assert found["times_ms"][2] == [8, 9, 10, 11]
@@ -48,12 +49,12 @@ def test_full_kspace_with_times_per_slice_and_damage():
 
 
 def test_images_and_reconstructions(tmp_path):
-    found = describe(ImageSeries(np.ones((1, 2, 3, 4))))
+    found = table(describe(ImageSeries(np.ones((1, 2, 3, 4)))))
     assert found["axes"] == {"slice": 1, "frame": 2, "y": 3, "x": 4}
     assert found["content"] == "images"
     mask = SamplingMask(lines_mask()[None, :, None], "equispaced", 4.0)
     write_reconstruction(tmp_path / "r.h5", Reconstruction(asymmetric()[:, :, 0], "cg_sense", (0, 1, 2), (0, 1, 2, 3), mask))
-    made = describe(open_series(tmp_path / "r.h5"))
+    made = table(describe(open_series(tmp_path / "r.h5")))
     assert made["fully_sampled"] is False
     assert made["acceleration"]["nominal"] == 4.0
     json.dumps(made)

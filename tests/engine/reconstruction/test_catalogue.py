@@ -10,11 +10,12 @@ import torch
 
 from engine import api
 from engine.core.errors import InputError, UnknownNameError
+from engine.core.records.plain import plain
+from engine.core.records.weights import ModelCard
 from engine.core.types import SamplingMask
 from engine.models import MODELS
 from engine.reconstruction.weights import spec_of
 from engine.weights import library
-from engine.weights.card import ModelCard
 from engine.weights.published import PUBLISHED
 
 
@@ -26,35 +27,35 @@ def folder(tmp_path, monkeypatch):
 
 def test_all_methods_without_their_costs():
     found = api.methods(costs=False)
-    assert [record["name"] for record in found] == MODELS.names()
-    assert all(preset["macs"] is None for record in found for preset in record["presets"].values())
-    json.dumps(found, allow_nan=False)
+    assert [record.name for record in found] == MODELS.names()
+    assert all(preset.macs is None for record in found for preset in record.presets.values())
+    json.dumps(plain(found), allow_nan=False)
 
 
 def test_one_record_with_its_costs():
     (record,) = api.methods(["egla_varnet"])
-    paper = record["presets"]["paper"]
-    assert (paper["parameters"], paper["macs_shape"], paper["paper_macs"]) == (3_279_108, "1x10x144x512", 236.58e9)
-    assert paper["macs"] == pytest.approx(paper["paper_macs"], rel=0.005)
-    assert 100 < paper["memory_mib"] < 1000
-    assert record["presets"]["small"]["paper_macs"] is None
-    assert "ptflops" in record["macs_counting"]
-    assert record["weights"] == []
+    paper = record.presets["paper"]
+    assert (paper.parameters, paper.macs_shape, paper.paper_macs) == (3_279_108, "1x10x144x512", 236.58e9)
+    assert paper.macs == pytest.approx(paper.paper_macs, rel=0.005)
+    assert 100 < paper.memory_mib < 1000
+    assert record.presets["small"].paper_macs is None
+    assert "ptflops" in record.macs_counting
+    assert record.weights == ()
 
 
 def test_presets_for_other_frames_are_counted_at_theirs():
     (record,) = api.methods(["rvn"])
-    assert (record["presets"]["paper"]["frames"], record["presets"]["t2"]["frames"]) == (9, 3)
-    assert record["presets"]["t2"]["macs_shape"] == "3x10x144x512"
+    assert (record.presets["paper"].frames, record.presets["t2"].frames) == (9, 3)
+    assert record.presets["t2"].macs_shape == "3x10x144x512"
 
 
 def test_names_and_sources():
     with pytest.raises(UnknownNameError, match="unknown method 'jotlas'"):
         api.methods(["jotlas"])
     (record,) = api.methods(["dc_cnn"], costs=False)
-    assert record["sources"] == [name for name, source in PUBLISHED.items() if "dc_cnn" in source.networks] != []
-    assert {source["name"] for source in api.weight_sources()} == set(PUBLISHED.names())
-    assert all(isinstance(source["networks"], list) for source in api.weight_sources())
+    assert list(record.sources) == [name for name, source in PUBLISHED.items() if "dc_cnn" in source.networks] != []
+    assert {source.name for source in api.weight_sources()} == set(PUBLISHED.names())
+    assert all(source.networks for source in api.weight_sources())
 
 
 def test_every_network_that_a_source_names_is_there():

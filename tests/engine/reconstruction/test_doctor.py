@@ -18,4 +18,4 @@ def test_a_driver_that_hangs_is_reported_and_not_raised(monkeypatch, failure):
 
     monkeypatch.setattr(doctor.shutil, "which", lambda name: name)
     monkeypatch.setattr(doctor.subprocess, "run", run)
-    assert doctor.doctor()["devices"]["driver"] == "does not answer"
+    assert doctor.doctor().devices["driver"] == "does not answer"

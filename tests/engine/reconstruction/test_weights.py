@@ -12,12 +12,12 @@ from safetensors.numpy import load_file
 from safetensors.torch import save_file
 
 from engine.core.errors import CheckpointMismatch, FormatError, InputError, UnknownNameError
+from engine.core.records.weights import ModelCard
 from engine.models import MODELS, ReconInput
 from engine.models.jotlasnet import JotlasNet, JotlasNetConfig
 from engine.physics.operator import SenseOperator
 from engine.reconstruction.weights import import_weights, load
 from engine.weights import library
-from engine.weights.card import ModelCard
 from tests.engine.weights.bundle import write_bundle
 from tests.engine.weights.published.test_jotlasnet_tf import checkpoint
 
@@ -42,14 +42,15 @@ def small(seed=0):
 def test_imported_weights_are_listed_and_load(published):
     name = import_weights(published, "jotlasnet-tf", "mine")
     assert name == "mine"
-    card = library.card(name)
-    assert (card["network"], card["licence"], card["preset"]) == ("jotlasnet", "GPL-3.0", None)
-    assert card["config"] == {"cells": 2, "channels": 3, "start": "zero_filled"}
+    found = library.card(name)
+    card = found.card
+    assert (card.network, card.licence, card.preset) == ("jotlasnet", "GPL-3.0", None)
+    assert card.config == {"cells": 2, "channels": 3, "start": "zero_filled"}
     network, again = load("jotlasnet", "mine", "cpu")
-    assert again["sha256"] == card["sha256"]
+    assert again["sha256"] == card.sha256
     assert not network.training
-    assert sum(p.numel() for p in network.parameters()) == card["parameters"]
-    stored = load_file(card["file"])
+    assert sum(p.numel() for p in network.parameters()) == card.parameters
+    stored = load_file(found.file)
     assert all(np.array_equal(value.detach().numpy(), stored[key]) for key, value in network.state_dict().items())
 
 

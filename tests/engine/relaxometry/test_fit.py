@@ -210,7 +210,7 @@ def test_efficiency_is_no_matter_of_other_models():
     plain, other = (api.fit_maps(images, FitRequest("ir3", efficiency=e), times_ms=TIMES) for e in (1.0, 0.9653))
     assert plain.main.values == other.main.values
     assert other.provenance["fit"]["efficiency"] == 1.0
-    assert {m["name"] for m in api.fit_models() if m["efficiency"]} == {"molli3", "mapping_t1"}
+    assert {m.name for m in api.fit_models() if m.efficiency} == {"molli3", "mapping_t1"}
 
 
 def test_each_slice_has_its_own_times(rng):
@@ -357,11 +357,11 @@ def test_cancelling_stops_between_slices():
 
 
 def test_listing_loads_no_torch_and_names_all():
-    names = {m["name"]: m for m in api.fit_models()}
+    names = {m.name: m for m in api.fit_models()}
     assert {"molli3", "ir3", "t2prep2", "t2prep3", "mapping_t1", "mapping_t2"} <= set(names)
-    assert names["t2prep2"]["minimum_samples"] == 2
-    assert names["molli3"]["parameters"] == ["t1_ms", "t1_star_ms", "a", "b"]
-    assert names["mapping_t1"]["network"]
+    assert names["t2prep2"].minimum_samples == 2
+    assert names["molli3"].parameters == ("t1_ms", "t1_star_ms", "a", "b")
+    assert names["mapping_t1"].network
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.complex64])

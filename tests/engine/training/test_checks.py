@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from engine.core.errors import EngineError, InputError
+from engine.core.records.weights import ModelCard
 from engine.training.checks import check, problems_of
 from engine.training.config import from_values, read_config
 from engine.training.presets import preset, presets
 from engine.training.schema import schema
 from engine.weights import library as weights_library
-from engine.weights.card import ModelCard
 
 BASE = {"data": {"sources": [{"location": "phantom:cine"}]}}
 

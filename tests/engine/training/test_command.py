@@ -51,7 +51,7 @@ def test_events_are_lines_of_json_and_the_run_can_be_looked_up(toml, library, ca
     # The run's own configuration is the file's, with the defaults filled in.
     assert from_values(api.run_config(record["folder"])) == read_config(toml)
     assert myoscope(["weights", "note", "tiny", "works"]) == 0
-    assert api.weights_card("tiny")["notes"] == "works"
+    assert api.weights_card("tiny").card.notes == "works"
     assert myoscope(["weights", "export", "tiny", str(toml.parent)]) == 0
     assert myoscope(["weights", "remove", "tiny"]) == 0
     assert myoscope(["weights", "restore", "tiny"]) == 0

@@ -82,7 +82,7 @@ def test_fine_tuning_to_data_without_acs(hearts, library):
     assert after > before + 3
     assert after == max(before, matched, after)
     # The old weights are there as they were, and are the parent of the new ones.
-    card = library_of_weights.card(tuned)
-    assert card["parent"] == trained
-    assert card["config"] == library_of_weights.card(trained)["config"]
+    card = library_of_weights.card(tuned).card
+    assert card.parent == trained
+    assert card.config == library_of_weights.card(trained).card.config
     assert {name: library_of_weights.verify()[name] for name in (trained, tuned)} == {trained: True, tuned: True}

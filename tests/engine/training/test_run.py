@@ -44,11 +44,11 @@ def test_a_run_lowers_the_loss_and_leaves_weights_with_a_card(config, tmp_path, 
     assert validations[-1]["psnr"] > validations[0]["psnr"] + 0.2
     assert events[0]["event"] == "start"
     assert events[-1] == {"event": "weights", "id": "tiny", "score": pytest.approx(validations[-1]["psnr"]), "step": 40}
-    card = weights_library.card(identifier)
-    assert card["network"] == "myonet"
-    assert card["scores"]["psnr"] == pytest.approx(validations[-1]["psnr"])
-    assert card["accelerations"] == [2.0, 3.0]
-    assert card["config"]["channels"] == 4
+    card = weights_library.card(identifier).card
+    assert card.network == "myonet"
+    assert card.scores["psnr"] == pytest.approx(validations[-1]["psnr"])
+    assert card.accelerations == (2.0, 3.0)
+    assert card.config["channels"] == 4
     with (tmp_path / "run" / "log.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert [row["step"] for row in rows if row["event"] == "validation"] == ["0", "10", "20", "30", "40"]
@@ -74,10 +74,10 @@ def test_lone_numbers_learn_at_a_rate_of_their_own(config, tmp_path, library):
 def test_a_second_run_of_the_same_name_overwrites_nothing(config, tmp_path, library):
     short = dataclasses.replace(config, run=dataclasses.replace(config.run, steps=2, epoch=2))
     assert train(short, tmp_path / "a") == "tiny"
-    before = weights_library.card("tiny")["sha256"]
+    before = weights_library.card("tiny").card.sha256
     other = dataclasses.replace(short, run=dataclasses.replace(short.run, seed=1))
     assert train(other, tmp_path / "b") == "tiny-2"
-    assert weights_library.card("tiny")["sha256"] == before
+    assert weights_library.card("tiny").card.sha256 == before
 
 
 def test_resume_equals_uninterrupted(config, tmp_path, library):

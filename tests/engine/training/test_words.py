@@ -173,7 +173,7 @@ def test_it_learns_from_undersampled_data_only(values, tmp_path, library):
     scores = [event["score"] for event in events if event["event"] == "validation"]
     assert all(event["metric"] == HELD and "psnr" not in event for event in events if event["event"] == "validation")
     assert scores[-1] > scores[0] + 1.0
-    assert weights_library.card(identifier)["scores"] == {HELD: pytest.approx(max(scores))}
+    assert weights_library.card(identifier).card.scores == {HELD: pytest.approx(max(scores))}
     state = set_up(config, tmp_path / "again", nobody)
     example = state.validation[0]
     truth = torch.from_numpy(disc_series(int(example.subject.rsplit("under", 1)[1].split(".")[0])))
@@ -208,7 +208,7 @@ def test_mapping_network_learns_from_the_signal_model_and_guides_a_reconstructio
     mapping = runs.run(from_values(values), tmp_path / "m", events.append)
     found = [event["psnr"] for event in events if event["event"] == "validation"]
     assert found[-1] > found[0] + 1.0
-    assert weights_library.card(mapping)["network"] in {model.network for _, model in FITS.items()}
+    assert weights_library.card(mapping).card.network in {model.network for _, model in FITS.items()}
     values |= {"name": "guided", "losses": {"l1_magnitude": 0.2, "ssim": 0.8, "relax_signal": 0.01, "relax_maps": 0.1}}
     values["model"] = {"network": "vn_unet_relax", "preset": "small", "mapping": mapping, "options": {"cascades": 1, "filters": 4}}
     values["run"] |= {"steps": 2, "epoch": 2}

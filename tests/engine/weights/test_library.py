@@ -13,8 +13,9 @@ from safetensors.numpy import load_file, save_file
 
 from engine.core.errors import FormatError, InputError, OutputError, UnknownNameError
 from engine.core.provenance import sha256
+from engine.core.records.plain import plain
+from engine.core.records.weights import ModelCard
 from engine.weights import library
-from engine.weights.card import ModelCard
 
 TENSORS = {"a.weight": np.arange(6, dtype=np.float32).reshape(2, 3).T, "scalar": np.float32(2.5).reshape(())}
 
@@ -37,14 +38,15 @@ def test_added_weights_are_found_with_hash_and_count(folder):
     assert stored.keys() == TENSORS.keys()
     assert all(np.array_equal(stored[k], v) and stored[k].shape == v.shape for k, v in TENSORS.items())
     found = library.card("net-a")
-    assert found["parameters"] == 7
-    assert found["sha256"] == sha256(entry.path)
-    assert found["bytes"] == entry.path.stat().st_size
-    assert found["software"]["myoscope"]
-    assert found["created"]
-    assert not found["bundled"]
-    assert json.dumps(library.listing())
-    assert [c["id"] for c in library.listing()] == ["net-a"]
+    assert found.card.parameters == 7
+    assert found.card.sha256 == sha256(entry.path)
+    assert found.bytes == entry.path.stat().st_size
+    assert found.card.software["myoscope"]
+    assert found.card.created
+    assert not found.bundled
+    place = {"file": str(entry.path), "bytes": found.bytes, "bundled": False}
+    assert plain(library.listing()) == [{**json.loads(entry.path.with_suffix(".json").read_text()), **place}]
+    assert [found.card.id for found in library.listing()] == ["net-a"]
     assert library.for_network("net") == ["net-a"]
     assert library.for_network("other") == []
     assert library.verify() == {"net-a": True}
@@ -91,7 +93,7 @@ def test_a_damaged_card_hides_one_set_only(folder):
     (folder / "bad.json").write_text("{")
     (folder / "binary.json").write_bytes(b"\xff\xfe\x00")
     (folder / "moved.json").write_text((folder / "good.json").read_text())
-    assert [c["id"] for c in library.listing()] == ["good"]
+    assert [found.card.id for found in library.listing()] == ["good"]
     assert library.verify() == {"good": True, "bad": False, "binary": False, "moved": False}
     assert "the card moved.json says good" in library.problems()["moved"]
     assert "cannot read the model card" in library.problems()["binary"]
@@ -118,7 +120,7 @@ def test_removed_weights_are_gone_and_bundled_ones_stay(folder, monkeypatch):
     library.add(TENSORS, draft())
     bundled = library.bundled_folder()
     folder.rename(bundled)
-    assert library.card("net-a")["bundled"]
+    assert library.card("net-a").bundled
     with pytest.raises(InputError, match="came with the program") as caught:
         library.remove("net-a")
     assert caught.value.hint
