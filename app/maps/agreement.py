@@ -25,6 +25,7 @@ from app.maps.sources import REFERENCE
 from app.session import Case
 from engine.core.jobs import Reporter
 from engine.core.maps import MapSet
+from engine.core.records.relaxometry import Agreement
 from engine.core.types import Bool, Float, ParameterMap, Region
 
 KEY = "disagreement"
@@ -32,7 +33,7 @@ _NUMBERS = {"ROI": 101, "myocardium": 103}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Agreement:
+class MethodAgreement:
     """One method against the reference: bias, limits and number of pairs; mean and difference of each pair, in ms."""
 
     key: str
@@ -53,7 +54,7 @@ class MapsAgreementController(RefreshingController):
     def __init__(self, context: Context, panel: AgreementPanel, maps: MapsController) -> None:
         super().__init__(context.window)
         self._c, self._panel, self._maps = context, panel, maps
-        self.found: tuple[Agreement, ...] = ()
+        self.found: tuple[MethodAgreement, ...] = ()
         self._asked: tuple[Any, ...] = ()
         self._region, self._method = "all", ""
         self._disagreeing = False
@@ -85,7 +86,7 @@ class MapsAgreementController(RefreshingController):
             handle.failed.connect(partial(self._c.errors.report, "Agreement"))
         self._show_disagreement(case, entries)
 
-    def _on_found(self, asked: tuple[Any, ...], found: tuple[Agreement, ...]) -> None:
+    def _on_found(self, asked: tuple[Any, ...], found: tuple[MethodAgreement, ...]) -> None:
         if asked == self._asked:
             self.found = found
             self._show()
@@ -157,7 +158,7 @@ class MapsAgreementController(RefreshingController):
         self._c.say("The agreement is on the clipboard, as CSV")
 
 
-def _words(found: Agreement) -> tuple[str, str, str, str]:
+def _words(found: MethodAgreement) -> tuple[str, str, str, str]:
     return found.title, f"{found.bias:+.1f}", f"{ms(found.lower)} to {ms(found.upper)}", f"{found.n:,}"
 
 
@@ -176,7 +177,7 @@ def _region(api: Any, maps: MapSet, name: str, drawings: Mapping[int, Drawing]) 
 
 def _compare(
     api: Any, entries: tuple[MapEntry, ...], name: str, drawings: Mapping[int, Drawing], report: Reporter
-) -> tuple[Agreement, ...]:
+) -> tuple[MethodAgreement, ...]:
     reference = entries[0].maps
     made = []
     for entry in entries[1:]:
@@ -194,27 +195,26 @@ def _compare(
     return tuple(made)
 
 
-def _by_pixel(api: Any, entry: MapEntry, reference: MapSet, region: Region | None) -> Agreement:
-    return _agreement(entry, api.compare_maps(entry.maps, reference, region))
+def _by_pixel(api: Any, entry: MapEntry, reference: MapSet, region: Region | None) -> MethodAgreement:
+    found = api.compare_maps(entry.maps, reference, region)
+    return _told(entry, found.agreement, found.means, found.differences)
 
 
-def _by_segment(api: Any, entry: MapEntry, reference: MapSet, drawings: Mapping[int, Drawing]) -> Agreement | None:
+def _by_segment(api: Any, entry: MapEntry, reference: MapSet, drawings: Mapping[int, Drawing]) -> MethodAgreement | None:
     size = (int(reference.main.values.shape[1]), int(reference.main.values.shape[2]))
     masks = {index: masks_of(api, drawing, size, reference.voxel_mm)[0] for index, drawing in drawings.items() if drawing.complete}
     if not masks:
         return None
     found = api.compare_maps(entry.maps, reference, None, masks=masks)
-    rows = [row for row in found["segments"] if row["n"]]
-    points = {
-        "means": np.array([row["reference_mean"] + row["bias"] / 2 for row in rows], np.float32),
-        "differences": np.array([row["bias"] for row in rows], np.float32),
-    }
-    return _agreement(entry, {**found["segment_agreement"], **points})
+    if found.segment_agreement is None:
+        return None
+    rows = [row.agreement for row in found.segments if row.agreement.n]
+    means = np.array([row.reference_mean + row.bias / 2 for row in rows], np.float32)
+    return _told(entry, found.segment_agreement, means, np.array([row.bias for row in rows], np.float32))
 
 
-def _agreement(entry: MapEntry, found: Mapping[str, Any]) -> Agreement:
-    bias, lower, upper = (float(found[name]) for name in ("bias", "lower", "upper"))
-    return Agreement(entry.key, entry.title, bias, lower, upper, int(found["n"]), found["means"], found["differences"])
+def _told(entry: MapEntry, found: Agreement, means: Float, differences: Float) -> MethodAgreement:
+    return MethodAgreement(entry.key, entry.title, found.bias, found.lower, found.upper, found.n, means, differences)
 
 
 def _disagreement(api: Any, maps: tuple[MapSet, ...], report: Reporter) -> ParameterMap:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +23,8 @@ from app.maps.snapshot import ExtraMap
 from app.session import Case, MapResult
 from engine.core.jobs import Reporter
 from engine.core.maps import MapSet
+from engine.core.records.plain import Json, table
+from engine.core.records.relaxometry import EcvSummary
 from engine.core.types import Bool, ParameterMap, Region
 
 KEY = "ecv"
@@ -36,7 +37,7 @@ class Ecv:
     """The map, what the engine says in few words, and (region, mean, SD, pixels) of each slice."""
 
     values: ParameterMap
-    summary: Mapping[str, Any]
+    summary: EcvSummary
     rows: tuple[tuple[str, int, float, float, int], ...]
 
 
@@ -107,7 +108,7 @@ class MapsEcvController(RefreshingController):
         self.found, self._made_of = made, (case, native, post)
         shown = np.where(made.values.valid, made.values.values, np.nan).astype(np.float32)
         shown.flags.writeable = False
-        said = (_summary_text(made.summary), *(f"{name}: {value:.5g}" for name, value in _numbers(made.summary)))
+        said = (_summary_text(made.summary), *(f"{name}: {value:.5g}" for name, value in _numbers(table(made.summary))))
         self._maps.set_extra(case, ExtraMap(KEY, "ECV", shown, native.slices, "%", LEVELS, said), KEY)
         self._panel.set_rows([(_row_words(row), f"{row[2]:.1f} ± {row[3]:.1f}", str(row[4])) for row in made.rows])
 
@@ -119,8 +120,8 @@ class MapsEcvController(RefreshingController):
         if self.found is not None:
             for name, index, mean, sd, n in self.found.rows:
                 writer.writerow((name, index + 1, f"{mean:.6g}", f"{sd:.6g}", n, self.found.values.unit))
-            for name, value in _numbers(self.found.summary):
-                writer.writerow((f"summary {name}", "", f"{float(value):.6g}", "", "", ""))
+            for name, value in _numbers(table(self.found.summary)):
+                writer.writerow((f"summary {name}", "", f"{value:.6g}", "", "", ""))
         return out.getvalue()
 
     def copy(self) -> None:
@@ -129,23 +130,22 @@ class MapsEcvController(RefreshingController):
         self._c.say("ECV is on the clipboard, as CSV")
 
 
-def _numbers(summary: Mapping[str, Any], head: str = "") -> list[tuple[str, float]]:
+def _numbers(summary: Mapping[str, Json], head: str = "") -> list[tuple[str, float]]:
     """Return all numbers of a summary with their names ("blood native ms")."""
     found: list[tuple[str, float]] = []
     for name, value in summary.items():
         words = f"{head} {name.replace('_', ' ')}".strip()
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             found += _numbers(value, words)
-        elif isinstance(value, int | float) and math.isfinite(value):
+        elif isinstance(value, int | float):
             found.append((words, float(value)))
     return found
 
 
-def _summary_text(summary: Mapping[str, Any]) -> str:
+def _summary_text(summary: EcvSummary) -> str:
     """Return ECV of the myocardium's mean T1 when contours were drawn, else that of the blood pool's drawing alone."""
-    if "ecv" in summary:
-        return f"myocardium {float(summary['ecv']):.1f} ± {float(summary.get('ecv_sd', math.nan)):.1f} %"
-    return "no contours were drawn"
+    wall = summary.myocardium
+    return "no contours were drawn" if wall is None else f"myocardium {wall.ecv:.1f} ± {wall.ecv_sd:.1f} %"
 
 
 def _row_words(row: tuple[str, int, float, float, int]) -> str:
@@ -182,9 +182,9 @@ def _ecv(
     )
     rows = []
     for at, found in masks.items():
-        for record in api.segment_table(values, at, found):
-            name = _WORDS.get(int(record["segment"])) or f"segment {record['segment']}"
-            rows.append((name, native.slices[at], float(record["mean"]), float(record["sd"]), int(record["n"])))
+        for row in api.segment_table(values, at, found):
+            name = _WORDS.get(row.segment) or f"segment {row.segment}"
+            rows.append((name, native.slices[at], row.mean, row.sd, row.n))
     return Ecv(values, summary, tuple(rows))
 
 

@@ -30,6 +30,7 @@ from app.session import Case
 from engine.core.errors import EngineError, InputError
 from engine.core.files import replacing
 from engine.core.jobs import Reporter
+from engine.core.records.relaxometry import SiteReference
 from engine.core.types import Bool
 
 BORDER_COLOR = "#d7dbe0"
@@ -73,7 +74,7 @@ class MapsRegionsController(RefreshingController):
         self._asked: tuple[Any, ...] = ()
         self._method = REFERENCE
         self._drag = 1
-        self._sites: tuple[Mapping[str, Any], ...] = ()
+        self._sites: tuple[SiteReference, ...] = ()
         self._site = ""
         self._sites_known = False
         session = context.session
@@ -260,11 +261,11 @@ class MapsRegionsController(RefreshingController):
         self._site = name
         self._show()
 
-    def _offered(self) -> dict[str, Mapping[str, Any]]:
+    def _offered(self) -> dict[str, SiteReference]:
         """Return the references of the quantity on screen, by name."""
         entries = self._maps.snapshot.entries
         name = quantity(entries[0].maps) if entries else "T1"
-        return {str(site["name"]): site for site in self._sites if site["quantity"] == name}
+        return {site.name: site for site in self._sites if site.quantity == name}
 
     def _scored(self, rows: list[regions.RegionRow]) -> tuple[regions.RegionRow, ...]:
         """Return rows in order, with the Z-scores of the chosen reference."""
@@ -275,7 +276,7 @@ class MapsRegionsController(RefreshingController):
             rows = [replace(row, z=self._c.api.z_score(row.mean, site)) if row.n else row for row in rows]
         return regions.ordered(rows)
 
-    def _set_sites(self, sites: list[Mapping[str, Any]]) -> None:
+    def _set_sites(self, sites: list[SiteReference]) -> None:
         self._sites = tuple(sites)
         self._show()
 
@@ -284,12 +285,12 @@ class MapsRegionsController(RefreshingController):
         from app.maps.sites_dialog import SitesDialog
 
         dialog = SitesDialog(self._sites, self._c.window)
-        dialog.accepted.connect(lambda: self.keep_sites(dialog.records()))
+        dialog.accepted.connect(lambda: self.keep_sites(dialog.sites()))
         dialog.open()
 
-    def keep_sites(self, records: list[dict[str, Any]]) -> None:
+    def keep_sites(self, sites: list[SiteReference]) -> None:
         """Write the site references and use them."""
-        handle = self._c.runner.submit("io", "Site references", partial(_keep, self._c.api, records))
+        handle = self._c.runner.submit("io", "Site references", partial(_keep, self._c.api, sites))
         handle.succeeded.connect(self._set_sites)
         handle.failed.connect(partial(self._c.errors.report, "Site references"))
 
@@ -369,13 +370,13 @@ def _means(api: Any, entry: MapEntry, masks: Mapping[int, Mapping[int, Bool]]) -
     there = {maps.slices.index(index): found for index, found in masks.items() if index in maps.slices and found}
     if not there or any(mask.shape != fitting for found in there.values() for mask in found.values()):
         return {}
-    return {int(row["segment"]): float(row["mean"]) for row in api.bullseye(maps.main, there) if row["n"]}
+    return {row.segment: row.mean for row in api.bullseye(maps.main, there) if row.n}
 
 
-def _keep(api: Any, records: list[dict[str, Any]], report: Reporter) -> list[Mapping[str, Any]]:
+def _keep(api: Any, sites: list[SiteReference], report: Reporter) -> list[SiteReference]:
     report.check()
-    api.save_site_references(records)
-    kept: list[Mapping[str, Any]] = api.site_references()
+    api.save_site_references(sites)
+    kept: list[SiteReference] = api.site_references()
     return kept
 
 

@@ -7,10 +7,11 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from app.display.words import ms
 from app.maps.bullseye import NAMES
+from engine.core.records.relaxometry import SegmentStatistics
 
 MYOCARDIUM, ROI, BLOOD = "myocardium", "ROI", "blood"
 ORDER: Final = {ROI: -3, BLOOD: -2, MYOCARDIUM: -1}
@@ -44,17 +45,14 @@ class RegionRow:
 
 
 def make_rows(
-    key: str, method: str, slice_index: int, found: Sequence[Mapping[str, Any]], names: Mapping[int, str]
+    key: str, method: str, slice_index: int, found: Sequence[SegmentStatistics], names: Mapping[int, str]
 ) -> list[RegionRow]:
     """Return rows from what the engine says of masks; ``names`` are the words of those that are no AHA segments."""
     rows = []
-    for record in found:
-        number = int(record["segment"])
-        name = names.get(number) or NAMES[number]
-        mean, sd, median = (float(record[field]) for field in ("mean", "sd", "median"))
-        segment = 0 if number in names else number
-        n, invalid = int(record["n"]), int(record["n_invalid"])
-        rows.append(RegionRow(key, method, slice_index, segment, name, mean, sd, median, n, invalid))
+    for one in found:
+        name = names.get(one.segment) or NAMES[one.segment]
+        segment = 0 if one.segment in names else one.segment
+        rows.append(RegionRow(key, method, slice_index, segment, name, one.mean, one.sd, one.median, one.n, one.n_invalid))
     return rows
 
 

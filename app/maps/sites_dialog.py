@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import QDialogButtonBox, QHeaderView, QTableView, QWidget
 
 from app.dialogs.base import FormDialog, without_icons
+from engine.core.errors import InputError
+from engine.core.records.relaxometry import SiteReference
 
 FIELDS: Final = (
     ("quantity", "Quantity"),
@@ -19,14 +21,12 @@ FIELDS: Final = (
     ("sd", "SD"),
     ("note", "Note"),
 )
-NUMBERS: Final = ("field_t", "mean", "sd")
-QUANTITIES: Final = ("T1", "T2", "ECV")
 
 
 class SitesDialog(FormDialog):
     """A table with one line for each reference; lines can be added and removed."""
 
-    def __init__(self, records: Sequence[Mapping[str, Any]], parent: QWidget | None) -> None:
+    def __init__(self, sites: Sequence[SiteReference], parent: QWidget | None) -> None:
         words = (
             "Mean and standard deviation of healthy people at your site, for each field strength and sequence: "
             "T1 and T2 in ms, ECV in percent. None is built in."
@@ -35,8 +35,8 @@ class SitesDialog(FormDialog):
         self.resize(640, 360)
         self._model = QStandardItemModel(0, len(FIELDS), self)
         self._model.setHorizontalHeaderLabels([title for _, title in FIELDS])
-        for record in records:
-            self._add(record)
+        for site in sites:
+            self._add(*(_text(getattr(site, name)) for name, _ in FIELDS))
         self._table = QTableView()
         self._table.setObjectName("sites.table")
         self._table.setAccessibleName("Site references")
@@ -54,7 +54,7 @@ class SitesDialog(FormDialog):
 
     def add(self) -> None:
         """Add an empty line."""
-        self._add({"quantity": "T1"})
+        self._add("T1", *[""] * (len(FIELDS) - 1))
         self._table.setCurrentIndex(self._model.index(self._model.rowCount() - 1, 0))
         self._check()
 
@@ -65,36 +65,28 @@ class SitesDialog(FormDialog):
             self._model.removeRow(index.row())
             self._check()
 
-    def _add(self, record: Mapping[str, Any]) -> None:
-        self._model.appendRow([QStandardItem(_text(record.get(name))) for name, _ in FIELDS])
+    def _add(self, *texts: str) -> None:
+        self._model.appendRow([QStandardItem(text) for text in texts])
 
-    def records(self) -> list[dict[str, Any]]:
-        """Return the lines; numbers that are none are left out (OK is not offered then)."""
-        found = []
-        for line in range(self._model.rowCount()):
-            record: dict[str, Any] = {}
-            for column, (name, _) in enumerate(FIELDS):
-                text = str(self._model.index(line, column).data(Qt.ItemDataRole.DisplayRole) or "").strip()
-                record[name] = _number(text) if name in NUMBERS else text
-            found.append(record)
-        return found
+    def sites(self) -> list[SiteReference]:
+        """Return the lines that say of what, at which field, with which sequence, and have a mean and a spread above zero."""
+        return [site for site in map(self._site, range(self._model.rowCount())) if site is not None]
+
+    def _site(self, line: int) -> SiteReference | None:
+        texts = [str(self._model.index(line, at).data(Qt.ItemDataRole.DisplayRole) or "").strip() for at in range(len(FIELDS))]
+        quantity, field_t, sequence, mean, sd, note = texts
+        try:
+            return SiteReference(quantity, _number(field_t), sequence, _number(mean), _number(sd), note)
+        except (ValueError, InputError):
+            return None
 
     def _check(self) -> None:
-        self.set_acceptable(all(is_complete(record) for record in self.records()))
+        self.set_acceptable(len(self.sites()) == self._model.rowCount())
 
 
-def is_complete(record: Mapping[str, Any]) -> bool:
-    """Whether a line says of what, at which field, with which sequence, and has a mean and a spread above zero."""
-    numbers = [record[name] or 0.0 for name in NUMBERS]
-    return bool(record["sequence"]) and record["quantity"] in QUANTITIES and min(numbers) > 0
+def _text(value: str | float) -> str:
+    return f"{value:g}" if isinstance(value, float) else value
 
 
-def _text(value: Any) -> str:
-    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text.replace(",", "."))
-    except ValueError:
-        return None
+def _number(text: str) -> float:
+    return float(text.replace(",", "."))

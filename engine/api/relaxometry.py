@@ -9,6 +9,7 @@ from typing import Any
 from engine.core.jobs import Reporter, silent
 from engine.core.maps import FitRequest, MapSet, PixelFit
 from engine.core.records.registries import FitModelInfo
+from engine.core.records.relaxometry import EcvSummary, MapComparison, SegmentStatistics, SiteReference
 from engine.core.records.series import MapsInfo
 from engine.core.types import (
     Bool,
@@ -136,14 +137,14 @@ def segments(
     return run(endo, epi, insertion, clockwise, level, shape, pixel_mm=pixel_mm)
 
 
-def segment_table(map_: ParameterMap, slice_index: int, masks: Mapping[int, Bool]) -> list[dict[str, Any]]:
-    """Return segment, name, mean, sd, median, n, n_invalid of each mask. See :mod:`engine.relaxometry.segments`."""
+def segment_table(map_: ParameterMap, slice_index: int, masks: Mapping[int, Bool]) -> list[SegmentStatistics]:
+    """Return statistics of each mask. See :mod:`engine.relaxometry.segments`."""
     from engine.relaxometry.segments import segment_table as run
 
     return run(map_, slice_index, masks)
 
 
-def bullseye(map_: ParameterMap, masks: Mapping[int, Mapping[int, Bool]]) -> list[dict[str, Any]]:
+def bullseye(map_: ParameterMap, masks: Mapping[int, Mapping[int, Bool]]) -> list[SegmentStatistics]:
     """Return statistics of all 16 segments over all slices. See :func:`engine.relaxometry.segments.bullseye`."""
     from engine.relaxometry.segments import bullseye as run
 
@@ -151,17 +152,34 @@ def bullseye(map_: ParameterMap, masks: Mapping[int, Mapping[int, Bool]]) -> lis
 
 
 def ecv(
-    native: MapSet, post: MapSet, blood: Region, haematocrit: float, myocardium: Region | None = None, **options: Any
-) -> tuple[ParameterMap, dict[str, Any]]:
-    """Return the extracellular volume in percent and its summary. See :func:`engine.relaxometry.ecv.ecv`, also for ``options``."""
+    native: MapSet,
+    post: MapSet,
+    blood: Region,
+    haematocrit: float,
+    myocardium: Region | None = None,
+    *,
+    haematocrit_sd: float = 0.0,
+    blood_post: Region | None = None,
+    myocardium_post: Region | None = None,
+) -> tuple[ParameterMap, EcvSummary]:
+    """Return the extracellular volume in percent and its summary. See :func:`engine.relaxometry.ecv.ecv`."""
     from engine.relaxometry.ecv import ecv as run
 
-    return run(native, post, blood, haematocrit, myocardium, **options)
+    return run(
+        native,
+        post,
+        blood,
+        haematocrit,
+        myocardium,
+        haematocrit_sd=haematocrit_sd,
+        blood_post=blood_post,
+        myocardium_post=myocardium_post,
+    )
 
 
 def compare_maps(
     maps: MapSet, reference: MapSet, region: Region | None = None, *, masks: Mapping[int, Mapping[int, Bool]] | None = None
-) -> dict[str, Any]:
+) -> MapComparison:
     """Return bias, limits of agreement and the difference map. See :func:`engine.relaxometry.compare.compare_maps`."""
     from engine.relaxometry.compare import compare_maps as run
 
@@ -175,22 +193,22 @@ def disagreement(fits: Sequence[MapSet]) -> ParameterMap:
     return run(fits)
 
 
-def site_references(path: str | Path | None = None) -> list[dict[str, Any]]:
-    """Return the user's own reference values: quantity, field_t, sequence, mean, sd, note, name, unit; none are built in."""
-    from engine.relaxometry.references import as_record, read_references
+def site_references(path: str | Path | None = None) -> list[SiteReference]:
+    """Return the user's own reference values; none are built in."""
+    from engine.relaxometry.references import read_references
 
-    return [as_record(site) for site in read_references(path)]
+    return read_references(path)
 
 
-def save_site_references(entries: Sequence[Mapping[str, Any]], path: str | Path | None = None) -> Path:
+def save_site_references(sites: Sequence[SiteReference], path: str | Path | None = None) -> Path:
     """Write the whole table of reference values and return where."""
     from engine.relaxometry.references import save_references
 
-    return save_references(entries, path)
+    return save_references(sites, path)
 
 
-def z_score(value: float, reference: Mapping[str, Any]) -> float:
+def z_score(value: float, site: SiteReference) -> float:
     """Return how many standard deviations a value lies from the mean of a site reference."""
     from engine.relaxometry.references import z_score as run
 
-    return run(value, reference)
+    return run(value, site)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import csv
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,8 @@ from engine.cli.output import print_json, print_table
 from engine.core.errors import InputError
 from engine.core.files import check_writable, replacing
 from engine.core.maps import MapSet
+from engine.core.records.plain import Json, table
+from engine.core.records.relaxometry import MapComparison
 from engine.core.types import Region
 
 FIELDS = (
@@ -47,23 +48,23 @@ def run(options: argparse.Namespace) -> int:
     region = _region(options, maps, reference)
     whole = api.compare_maps(maps, reference, region)
     rows = [_row(whole, "all")]
-    if len(whole["slices"]) > 1:
-        rows += [_row(api.compare_maps(maps, reference, _only(maps, region, number)), number) for number in whole["slices"]]
+    if len(whole.slices) > 1:
+        rows += [_row(api.compare_maps(maps, reference, _only(maps, region, number)), number) for number in whole.slices]
     if options.csv:
         with replacing(Path(options.csv)) as temporary, temporary.open("w", newline="") as stream:
             writer = csv.DictWriter(stream, FIELDS)
             writer.writeheader()
             writer.writerows(rows)
     if options.json:
-        print_json({"estimate": maps.title, "reference": reference.title, "agreement": rows, "notes": list(whole["notes"])})
+        print_json({"estimate": maps.title, "reference": reference.title, "agreement": rows, "notes": whole.notes})
         return 0
     shown = ("slice", "n", "n_invalid", "reference_mean", "bias", "lower", "upper", "rmse")
     heads = ("slice", "pixels", "no value", "reference", "bias", "lower limit", "upper limit", "RMSE")
     print_table(heads, [tuple(row[name] for name in shown) for row in rows])
-    print(f"{whole['quantity']} in {whole['unit']}; limits of agreement: bias -/+ 1.96 SD over pixels; region: {whole['region']}")
-    if whole["n_lost"]:
-        print(f"note: {whole['n_lost']} pixels have a value in the reference only")
-    for note in whole["notes"]:
+    print(f"{whole.quantity} in {whole.unit}; limits of agreement: bias -/+ 1.96 SD over pixels; region: {whole.region}")
+    if whole.n_lost:
+        print(f"note: {whole.n_lost} pixels have a value in the reference only")
+    for note in whole.notes:
         print(f"note: {note}")
     return 0
 
@@ -89,7 +90,7 @@ def _only(maps: MapSet, region: Region | None, number: int) -> Region:
     return Region(pixels, "whole" if region is None else region.name)
 
 
-def _row(found: dict[str, Any], where: int | str) -> dict[str, Any]:
-    # JSON and tables know no NaN: what cannot be told is left open.
-    row = {name: found[name] for name in FIELDS if name != "slice"} | {"slice": where}
-    return {name: None if isinstance(row[name], float) and not np.isfinite(row[name]) else row[name] for name in FIELDS}
+def _row(found: MapComparison, where: int | str) -> dict[str, Json]:
+    """Return what a line of the table holds; what cannot be told is None."""
+    told = table(found.agreement) | {name: getattr(found, name) for name in ("quantity", "unit", "region", "n_invalid", "n_lost")}
+    return {name: where if name == "slice" else told[name] for name in FIELDS}

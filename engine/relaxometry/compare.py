@@ -12,43 +12,38 @@ from numpy.typing import NDArray
 from engine.core.axes import MAP_SLICE
 from engine.core.errors import InputError, ShapeError
 from engine.core.maps import MapSet
+from engine.core.records.relaxometry import Agreement, MapComparison, SegmentAgreement
 from engine.core.types import Bool, ParameterMap, Region
 from engine.relaxometry.segments import NAMES
 
 LIMITS = 1.96  # standard deviations on either side of the bias that hold 95 % of a normal distribution
 
 
-def agreement(difference: NDArray[Any], reference: NDArray[Any]) -> dict[str, Any]:
+def agreement(difference: NDArray[Any], reference: NDArray[Any]) -> Agreement:
     """Return bias and limits of agreement of paired values (Bland and Altman, Lancet 1986;327:307).
 
     Parameters
     ----------
     difference, reference
         (pair,): estimate minus reference, and the reference.
-
-    Returns
-    -------
-    dict
-        ``n``; ``bias``, the mean difference; ``sd`` of the differences (n - 1); ``lower`` and ``upper`` limit, bias -/+ 1.96 sd;
-        ``rmse``, ``mae``, ``median`` of the differences; ``reference_mean``; ``bias_percent`` of it. NaN where there are too few.
     """
     d, r = np.asarray(difference, np.float64), np.asarray(reference, np.float64)
     n = int(d.size)
     bias = float(d.mean()) if n else math.nan
     sd = float(d.std(ddof=1)) if n > 1 else math.nan
     mean = float(r.mean()) if n else math.nan
-    return {
-        "n": n,
-        "bias": bias,
-        "sd": sd,
-        "lower": bias - LIMITS * sd,
-        "upper": bias + LIMITS * sd,
-        "median": float(np.median(d)) if n else math.nan,
-        "rmse": float(np.sqrt(np.mean(d * d))) if n else math.nan,
-        "mae": float(np.abs(d).mean()) if n else math.nan,
-        "reference_mean": mean,
-        "bias_percent": 100.0 * bias / mean if n and mean else math.nan,
-    }
+    return Agreement(
+        n=n,
+        bias=bias,
+        sd=sd,
+        lower=bias - LIMITS * sd,
+        upper=bias + LIMITS * sd,
+        median=float(np.median(d)) if n else math.nan,
+        rmse=float(np.sqrt(np.mean(d * d))) if n else math.nan,
+        mae=float(np.abs(d).mean()) if n else math.nan,
+        reference_mean=mean,
+        bias_percent=100.0 * bias / mean if n and mean else math.nan,
+    )
 
 
 def compare_maps(
@@ -57,7 +52,7 @@ def compare_maps(
     region: Region | None = None,
     *,
     masks: Mapping[int, Mapping[int, Bool]] | None = None,
-) -> dict[str, Any]:
+) -> MapComparison:
     """Return how the main map (T1 or T2) of one fit differs from that of the reference, pixel by pixel.
 
     Only pixels that are valid in both count. Slices are those of the series that both have.
@@ -70,16 +65,6 @@ def compare_maps(
         Pixels (slice, y, x) that count, in the slices of ``maps``; None takes all.
     masks
         Number of a slice in the series -> segments, as :func:`engine.relaxometry.segments.segments` gives.
-
-    Returns
-    -------
-    dict
-        What :func:`agreement` gives for all pixels, and ``quantity``, ``unit``, ``title``, ``reference_title``, ``region``;
-        ``slices`` (numbers in the series); ``n_invalid``, pixels in the region that one of the two has no value for, and of them
-        ``n_lost``, which only the reference has; ``means`` and ``differences`` float32 (n,), the points of a Bland-Altman plot;
-        ``difference``, a :class:`ParameterMap` of the common slices; ``notes``. With ``masks`` also ``segments``: a row for each
-        slice and segment with ``slice, segment, name, mean, n_invalid`` and what :func:`agreement` gives, and
-        ``segment_agreement``: agreement of the segments' means.
 
     Raises
     ------
@@ -95,24 +80,28 @@ def compare_maps(
     chosen = np.ones(both.shape, dtype=bool) if region is None else _region(region, maps)[here]
     change = np.where(both, estimate - truth, np.float32(0.0))
     counted = chosen & both
-    found: dict[str, Any] = {
-        **agreement(change[counted], truth[counted]),
-        "quantity": maps.main.quantity,
-        "unit": maps.main.unit,
-        "title": maps.title,
-        "reference_title": reference.title,
-        "region": "whole" if region is None else region.name,
-        "slices": slices,
-        "n_invalid": int((chosen & ~both).sum()),
-        "n_lost": int((chosen & known & ~valid).sum()),
-        "means": (0.5 * (estimate + truth))[counted],
-        "differences": change[counted],
-        "difference": ParameterMap(change, f"{maps.main.quantity} difference", maps.main.unit, both),
-        "notes": _notes(maps, reference),
-    }
+    difference = ParameterMap(change, f"{maps.main.quantity} difference", maps.main.unit, both)
+    rows: tuple[SegmentAgreement, ...] = ()
+    means: Agreement | None = None
     if masks is not None:
-        found |= _by_segment(found["difference"], truth, slices, masks)
-    return found
+        rows, means = _by_segment(difference, truth, slices, masks)
+    return MapComparison(
+        agreement=agreement(change[counted], truth[counted]),
+        quantity=maps.main.quantity,
+        unit=maps.main.unit,
+        title=maps.title,
+        reference_title=reference.title,
+        region="whole" if region is None else region.name,
+        slices=slices,
+        n_invalid=int((chosen & ~both).sum()),
+        n_lost=int((chosen & known & ~valid).sum()),
+        means=(0.5 * (estimate + truth))[counted],
+        differences=change[counted],
+        difference=difference,
+        notes=_notes(maps, reference),
+        segments=rows,
+        segment_agreement=means,
+    )
 
 
 def disagreement(fits: Sequence[MapSet]) -> ParameterMap:
@@ -136,7 +125,7 @@ def disagreement(fits: Sequence[MapSet]) -> ParameterMap:
 
 def _by_segment(
     difference: ParameterMap, truth: NDArray[Any], slices: tuple[int, ...], masks: Mapping[int, Mapping[int, Bool]]
-) -> dict[str, Any]:
+) -> tuple[tuple[SegmentAgreement, ...], Agreement]:
     rows = []
     for number in sorted(set(masks) & set(slices)):
         at = slices.index(number)
@@ -148,11 +137,11 @@ def _by_segment(
                 )
             counted = valid & mask
             row = agreement(change[counted], known[counted])
-            where = {"slice": number, "segment": segment, "name": NAMES.get(segment, "")}
-            rows.append({**where, **row, "mean": row["reference_mean"] + row["bias"], "n_invalid": int((mask & ~valid).sum())})
-    counted_rows = [row for row in rows if row["n"]]
-    means = agreement(np.array([r["bias"] for r in counted_rows]), np.array([r["reference_mean"] for r in counted_rows]))
-    return {"segments": rows, "segment_agreement": means}
+            lost = int((mask & ~valid).sum())
+            mean = row.reference_mean + row.bias
+            rows.append(SegmentAgreement(number, segment, NAMES.get(segment, ""), mean, lost, row))
+    pairs = [row.agreement for row in rows if row.agreement.n]
+    return tuple(rows), agreement(np.array([p.bias for p in pairs]), np.array([p.reference_mean for p in pairs]))
 
 
 def _check_alike(fits: Sequence[MapSet]) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from engine.core.errors import InputError, ShapeError
 from engine.core.maps import MapSet
+from engine.core.records.relaxometry import EcvSummary, Pool, WallEcv
 from engine.core.types import ParameterMap, Region
 
 PERCENT = 100.0
@@ -30,7 +31,7 @@ def ecv(
     haematocrit_sd: float = 0.0,
     blood_post: Region | None = None,
     myocardium_post: Region | None = None,
-) -> tuple[ParameterMap, dict[str, Any]]:
+) -> tuple[ParameterMap, EcvSummary]:
     """Return the map of the extracellular volume in percent, and numbers of blood pool and myocardium.
 
     The T1 of blood is the mean over the valid pixels of its region. Standard deviations are propagated to first order from those
@@ -52,10 +53,8 @@ def ecv(
     Returns
     -------
     map, summary
-        Map: values and ``sd`` in percent; valid where both T1 are and the value is between 0 and 100. Summary:
-        ``haematocrit``; ``blood`` and, with a region, ``myocardium`` with ``native_ms, native_sd_ms, native_n, post_ms, ...``;
-        ``ecv`` and ``ecv_sd`` in percent and ``partition`` of the myocardium's mean T1 (which needs no register), ``ecv_mean``,
-        ``ecv_spread`` and ``n`` of the map in the region; ``n_outside``, pixels with T1 but a value outside 0 to 100; ``notes``.
+        Map: values and ``sd`` in percent; valid where both T1 are and the value is between 0 and 100. The summary has a myocardium
+        where there is a region of it.
 
     Raises
     ------
@@ -79,19 +78,19 @@ def ecv(
     notes = [f"the blood region is small ({pools[0][2]} pixels)"] if pools[0][2] < FEW_PIXELS else []
     if native.main.sd is None or post.main.sd is None:
         notes.append("a T1 map has no standard deviation: the noise of single pixels is not in that of the ECV")
-    summary: dict[str, Any] = {"haematocrit": haematocrit, "blood": _words(pools), "n_outside": outside}
+    wall = None
     if myocardium is not None:
         walls = (
             _pool(native, myocardium, "myocardium", "native"),
             _pool(post, myocardium_post or myocardium, "myocardium", "post-contrast"),
         )
-        summary |= {"myocardium": _words(walls), **_of_means(walls, scale), **_of_map(made, myocardium)}
+        wall = WallEcv(_pooled(walls), *_of_means(walls, scale), *_of_map(made, myocardium))
         if walls[0][2] < FEW_PIXELS:
             notes.append(f"the myocardial region is small ({walls[0][2]} pixels)")
-    return made, {**summary, "notes": tuple(notes)}
+    return made, EcvSummary(haematocrit, _pooled(pools), outside, wall, tuple(notes))
 
 
-Pool = tuple[float, float, int]  # mean, standard deviation, pixels
+Counted = tuple[float, float, int]  # mean, standard deviation, pixels
 Scale = tuple[float, float, float, float]  # 1 - Hct, its SD, change of blood's R1, its variance
 
 
@@ -116,7 +115,7 @@ def _check(native: MapSet, post: MapSet, haematocrit: float, haematocrit_sd: flo
         )
 
 
-def _pool(maps: MapSet, region: Region, what: str, when: str) -> Pool:
+def _pool(maps: MapSet, region: Region, what: str, when: str) -> Counted:
     if region.pixels.shape != maps.valid.shape:
         raise ShapeError(
             f"the {what} region does not fit the {when} map (expected {maps.valid.shape} / found {region.pixels.shape})",
@@ -154,23 +153,22 @@ def _variance(maps: MapSet, t1: NDArray[np.float64]) -> Any:
     return 0.0 if maps.main.sd is None else (maps.main.sd.astype(np.float64) / t1**2) ** 2
 
 
-def _of_means(walls: tuple[Pool, Pool], scale: Scale) -> dict[str, float]:
+def _of_means(walls: tuple[Counted, Counted], scale: Scale) -> tuple[float, float, float]:
+    """Return ECV and its standard deviation of mean T1, and the partition coefficient."""
     (before, _, _), (after, _, _) = walls
     change = 1.0 / after - 1.0 / before
     variance = sum((sd / math.sqrt(n) / mean**2) ** 2 for mean, sd, n in walls)
     value, sd = _share(change, variance, scale)
-    return {"ecv": float(value), "ecv_sd": float(sd), "partition": change / scale[2]}
+    return float(value), float(sd), change / scale[2]
 
 
-def _of_map(made: ParameterMap, region: Region) -> dict[str, Any]:
+def _of_map(made: ParameterMap, region: Region) -> tuple[float, float, int]:
+    """Return mean and spread of the map in a region, and its pixels with a value."""
     values = made.values[region.pixels & made.valid].astype(np.float64)
     n = int(values.size)
     mean = float(values.mean()) if n else math.nan
-    return {"ecv_mean": mean, "ecv_spread": float(values.std(ddof=1)) if n > 1 else math.nan, "n": n}
+    return mean, float(values.std(ddof=1)) if n > 1 else math.nan, n
 
 
-def _words(pools: tuple[Pool, Pool]) -> dict[str, float | int]:
-    found: dict[str, float | int] = {}
-    for name, (mean, sd, n) in zip(("native", "post"), pools, strict=True):
-        found |= {f"{name}_ms": mean, f"{name}_sd_ms": sd, f"{name}_n": n}
-    return found
+def _pooled(pools: tuple[Counted, Counted]) -> Pool:
+    return Pool(*pools[0], *pools[1])

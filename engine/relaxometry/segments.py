@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.errors import InputError, ShapeError
+from engine.core.records.relaxometry import SegmentStatistics
 from engine.core.types import Bool, ParameterMap
 from engine.relaxometry.contours import centre, checked_outline, checked_shape, contour_region
 
@@ -139,7 +140,7 @@ def _turn(place: Any, middle: tuple[float, float], scale: NDArray[np.float64], c
     return np.degrees(np.arctan2(down, right)) * (1.0 if clockwise else -1.0)
 
 
-def segment_table(map_: ParameterMap, slice_index: int, masks: Mapping[int, Bool]) -> list[dict[str, Any]]:
+def segment_table(map_: ParameterMap, slice_index: int, masks: Mapping[int, Bool]) -> list[SegmentStatistics]:
     """Return statistics of the valid pixels of each mask in one slice.
 
     Parameters
@@ -153,9 +154,8 @@ def segment_table(map_: ParameterMap, slice_index: int, masks: Mapping[int, Bool
 
     Returns
     -------
-    list of dict
-        In the order of ``masks``: ``segment, name, mean, sd, median, n, n_invalid``. ``sd`` is that of a sample (n - 1); ``n``
-        counts valid pixels. Numbers that do not exist (mean of no pixel, SD of one) are NaN.
+    list of SegmentStatistics
+        In the order of ``masks``.
 
     Raises
     ------
@@ -170,7 +170,7 @@ def segment_table(map_: ParameterMap, slice_index: int, masks: Mapping[int, Bool
     return [_row(number, *_pixels(values, valid, mask)) for number, mask in masks.items()]
 
 
-def bullseye(map_: ParameterMap, masks: Mapping[int, Mapping[int, Bool]]) -> list[dict[str, Any]]:
+def bullseye(map_: ParameterMap, masks: Mapping[int, Mapping[int, Bool]]) -> list[SegmentStatistics]:
     """Return statistics of all 16 segments over all slices, the pixels of a segment's slices taken together.
 
     Parameters
@@ -182,7 +182,7 @@ def bullseye(map_: ParameterMap, masks: Mapping[int, Mapping[int, Bool]]) -> lis
 
     Returns
     -------
-    list of dict
+    list of SegmentStatistics
         Segments 1 to 16, as :func:`segment_table`; those that no slice has have ``n`` 0.
     """
     found: dict[int, list[tuple[NDArray[Any], int]]] = {number: [] for number in NAMES}
@@ -205,14 +205,14 @@ def _pixels(values: NDArray[Any], valid: Bool, mask: Bool) -> tuple[NDArray[Any]
     return values[chosen & valid], int((chosen & ~valid).sum())
 
 
-def _row(number: int, values: NDArray[Any], invalid: int) -> dict[str, Any]:
+def _row(number: int, values: NDArray[Any], invalid: int) -> SegmentStatistics:
     n = int(values.size)
-    return {
-        "segment": number,
-        "name": NAMES.get(number, ""),
-        "mean": float(values.mean(dtype=np.float64)) if n else math.nan,
-        "sd": float(values.std(ddof=1, dtype=np.float64)) if n > 1 else math.nan,
-        "median": float(np.median(values)) if n else math.nan,
-        "n": n,
-        "n_invalid": invalid,
-    }
+    return SegmentStatistics(
+        segment=number,
+        name=NAMES.get(number, ""),
+        mean=float(values.mean(dtype=np.float64)) if n else math.nan,
+        sd=float(values.std(ddof=1, dtype=np.float64)) if n > 1 else math.nan,
+        median=float(np.median(values)) if n else math.nan,
+        n=n,
+        n_invalid=invalid,
+    )

@@ -1,4 +1,4 @@
-"""The relaxometry half of the stand-in engine: quick answers of the real records, without torch or numba."""
+"""The relaxometry half of the stand-in engine: quick answers of the real records; what is NumPy only is the engine's own."""
 
 # ruff: noqa: ARG002 - the signatures are the engine's
 
@@ -8,9 +8,11 @@ import threading
 
 import numpy as np
 
+from engine import api
 from engine.core.errors import InputError
 from engine.core.maps import MapSet, PixelFit, Reason
 from engine.core.records.registries import FitModelInfo
+from engine.core.records.relaxometry import EcvSummary, Pool, WallEcv
 from engine.core.types import ImageSeries, Kind, ParameterMap
 
 TIMES = np.array([100.0, 180.0, 260.0, 1100.0, 1180.0, 2100.0, 3100.0, 4100.0], np.float32)
@@ -129,25 +131,8 @@ class MapsStandIn:
         part = ((-turn if clockwise else turn) % (2 * np.pi) / (2 * np.pi) * count).astype(int) % count
         return {first + index: wall & (part == index) for index in range(count)}
 
-    def segment_table(self, values, slice_index, masks):
-        rows = []
-        for number, mask in masks.items():
-            good = mask & values.valid[slice_index]
-            found = values.values[slice_index][good]
-            stats = (found.mean(), found.std(), np.median(found)) if found.size else (np.nan,) * 3
-            names = dict(zip(("mean", "sd", "median"), map(float, stats), strict=True))
-            rows.append({"segment": number, "name": "", **names, "n": int(good.sum()), "n_invalid": int((mask & ~good).sum())})
-        return rows
-
-    def bullseye(self, values, masks):
-        rows = [row for at, found in masks.items() for row in self.segment_table(values, at, found)]
-        pooled = []
-        for number in range(1, 17):
-            mine = [row for row in rows if row["segment"] == number and row["n"]]
-            n = sum(row["n"] for row in mine)
-            mean = sum(row["n"] * row["mean"] for row in mine) / n if n else np.nan
-            pooled.append({"segment": number, "mean": mean, "n": n})
-        return pooled
+    segment_table = staticmethod(api.segment_table)
+    bullseye = staticmethod(api.bullseye)
 
     # between maps
 
@@ -158,45 +143,25 @@ class MapsStandIn:
         self.asked_ecv.append((native, post, blood, haematocrit, myocardium))
         self.asked_post = (blood_post, myocardium_post)
         values = np.where(valid, 25 + native.main.values * np.float32(1e-3), 0).astype(np.float32)
-        summary = {"haematocrit": haematocrit, "blood": {"native_ms": 1500.0, "native_n": 12}, "ecv": 26.0, "ecv_sd": 1.5}
+        pool = Pool(1500.0, 20.0, 12, 400.0, 10.0, 12)
+        summary = EcvSummary(haematocrit, pool, 0, WallEcv(pool, 26.0, 1.5, 0.45, 26.0, 1.0, 40))
         return ParameterMap(values, "ECV", "%", valid), summary
 
-    def compare_maps(self, maps, reference, region=None, *, masks=None):
-        both = maps.valid & reference.valid & (True if region is None else region.pixels)
-        change, mean = maps.main.values - reference.main.values, (maps.main.values + reference.main.values) / 2
-        made = {**_agreement(change[both]), "means": mean[both], "differences": change[both]}
-        if masks is not None:
-            rows = [
-                {**_agreement(change[at][m]), "segment": n, "reference_mean": float(reference.main.values[at][m].mean())}
-                for at, found in masks.items()
-                for n, m in found.items()
-            ]
-            made |= {"segments": rows, "segment_agreement": _agreement(np.array([row["bias"] for row in rows]))}
-        return made
-
-    def disagreement(self, maps):
-        stack = np.stack([m.main.values for m in maps])
-        valid = np.all([m.valid for m in maps], axis=0)
-        return ParameterMap(np.where(valid, stack.std(axis=0, ddof=1), 0).astype(np.float32), "T1", "ms", valid)
+    compare_maps = staticmethod(api.compare_maps)
+    disagreement = staticmethod(api.disagreement)
 
     # site references
 
     def site_references(self):
-        return [{**site, "name": f"{site['quantity']}, {site['field_t']:g} T, {site['sequence']}"} for site in self.sites]
+        return list(self.sites)
 
-    def save_site_references(self, records):
-        self.sites = [dict(record) for record in records]
+    def save_site_references(self, sites):
+        self.sites = list(sites)
 
-    def z_score(self, value, site):
-        return (value - site["mean"]) / site["sd"]
+    z_score = staticmethod(api.z_score)
 
     def save_maps(self, maps, path):
         self.saved_maps.append((maps, path))
-
-
-def _agreement(change) -> dict:
-    bias, sd = float(change.mean()), float(change.std(ddof=1))
-    return {"bias": bias, "sd": sd, "lower": bias - 1.96 * sd, "upper": bias + 1.96 * sd, "n": int(change.size)}
 
 
 def values_of(images) -> np.ndarray:

@@ -26,10 +26,10 @@ def test_value_of_the_formula():
     assert expected == pytest.approx(34.8, abs=0.01)
     assert made.values[WALL.pixels] == pytest.approx(expected, rel=1e-6)
     assert made.values[BLOOD.pixels] == pytest.approx(58.0, rel=1e-6)  # plasma
-    assert (summary["ecv"], summary["ecv_mean"]) == pytest.approx((expected, expected), rel=1e-6)
-    assert summary["partition"] == pytest.approx(expected / 58, rel=1e-6)
-    assert (made.unit, summary["n"], summary["blood"]["native_ms"]) == ("%", 64, 1800)
-    assert "no standard deviation" in summary["notes"][0]
+    assert (summary.myocardium.ecv, summary.myocardium.ecv_mean) == pytest.approx((expected, expected), rel=1e-6)
+    assert summary.myocardium.partition == pytest.approx(expected / 58, rel=1e-6)
+    assert (made.unit, summary.myocardium.n, summary.blood.native_ms) == ("%", 64, 1800)
+    assert "no standard deviation" in summary.notes[0]
 
 
 def test_standard_deviations_are_those_of_random_draws(rng):
@@ -39,14 +39,14 @@ def test_standard_deviations_are_those_of_random_draws(rng):
     native = t1(1800 + spread_native * noise[0], 1200, sd)
     post = t1(400 + spread_post * noise[1], 500, sd)
     made, summary = ecv(native, post, BLOOD, hct, WALL, haematocrit_sd=hct_sd)
-    pool = summary["blood"]
+    pool = summary.blood
     draw = rng.standard_normal((5, n))
-    blood = 1 / (pool["post_ms"] + pool["post_sd_ms"] / 8 * draw[0]) - 1 / (pool["native_ms"] + pool["native_sd_ms"] / 8 * draw[1])
+    blood = 1 / (pool.post_ms + pool.post_sd_ms / 8 * draw[0]) - 1 / (pool.native_ms + pool.native_sd_ms / 8 * draw[1])
     wall = 1 / (500 + sd * draw[2]) - 1 / (1200 + sd * draw[3])
     seen = 100 * (1 - hct - hct_sd * draw[4]) * wall / blood
     assert made.sd[WALL.pixels].mean() == pytest.approx(seen.std(), rel=0.03)
     mean_only = 100 * (1 - hct - hct_sd * draw[4]) * (1 / 500 - 1 / 1200) / blood
-    assert summary["ecv_sd"] == pytest.approx(mean_only.std(), rel=0.03)  # the wall's T1 does not spread here
+    assert summary.myocardium.ecv_sd == pytest.approx(mean_only.std(), rel=0.03)  # the wall's T1 does not spread here
 
 
 def test_pixels_without_a_sensible_value_are_invalid_and_counted():
@@ -56,19 +56,19 @@ def test_pixels_without_a_sensible_value_are_invalid_and_counted():
     made, summary = ecv(t1(1800, 1200), make(post, valid), BLOOD, 0.42, WALL)
     assert made.valid[0, 0, 8:12].tolist() == [False, False, False, True]
     assert made.values[0, 0, 8:11].tolist() == [0.0, 0.0, 0.0]
-    assert (summary["n_outside"], summary["n"]) == (2, 61)
+    assert (summary.n_outside, summary.myocardium.n) == (2, 61)
 
 
 def test_regions_may_lie_elsewhere_after_contrast():
     turned = make(np.where(BLOOD.pixels, 500.0, 400.0))
     _, summary = ecv(t1(1800, 1200), turned, BLOOD, 0.42, WALL, blood_post=WALL, myocardium_post=BLOOD)
-    assert summary["ecv"] == pytest.approx(34.8, abs=0.01)
+    assert summary.myocardium.ecv == pytest.approx(34.8, abs=0.01)
 
 
 def test_small_regions_are_told():
     spot = Region(BLOOD.pixels & (np.arange(16) < 2), "blood")
     _, summary = ecv(t1(1800, 1200, 5.0), t1(400, 500, 5.0), spot, 0.42)
-    assert summary["notes"] == ("the blood region is small (16 pixels)",)
+    assert summary.notes == ("the blood region is small (16 pixels)",)
 
 
 @pytest.mark.parametrize(

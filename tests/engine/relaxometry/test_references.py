@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from engine.core.errors import FormatError, InputError, OutputError
-from engine.relaxometry.references import (
-    SiteReference,
-    as_record,
-    default_path,
-    from_record,
-    read_references,
-    save_references,
-    z_score,
-)
+from engine.core.records.relaxometry import SiteReference
+from engine.relaxometry.references import default_path, read_references, save_references, z_score
 
 ENTRY = {"quantity": "T1", "field_t": 3, "sequence": "MOLLI 5(3)3", "mean": 1184, "sd": 38, "note": "women"}
+SITE = SiteReference(**ENTRY)
 
 
 def test_nothing_is_built_in(tmp_path, monkeypatch):
@@ -29,11 +24,11 @@ def test_nothing_is_built_in(tmp_path, monkeypatch):
 def test_what_is_written_is_read(tmp_path, monkeypatch):
     monkeypatch.setenv("MYOSCOPE_CONFIG_DIR", str(tmp_path / "new"))
     other = SiteReference("ECV", 1.5, "MOLLI, Größe S", 25.0, 4.0)
-    assert save_references([ENTRY, other]) == default_path()
+    assert save_references([SITE, other]) == default_path()
     found = read_references()
     assert found == [SiteReference("T1", 3.0, "MOLLI 5(3)3", 1184.0, 38.0, "women"), other]
     assert [site.name for site in found] == ["T1, 3 T, MOLLI 5(3)3 (women)", "ECV, 1.5 T, MOLLI, Größe S"]
-    save_references([as_record(site) for site in found[1:]])  # records of the window carry name and unit
+    save_references(found[1:])
     assert read_references() == [other]
 
 
@@ -48,8 +43,8 @@ def test_the_place_follows_the_platform(monkeypatch, tmp_path):
 
 
 def test_z_score():
-    assert z_score(1222.0, ENTRY) == 1.0
-    assert z_score(1108.0, from_record(ENTRY)) == -2.0
+    assert z_score(1222.0, SITE) == 1.0
+    assert z_score(1108.0, SITE) == -2.0
 
 
 @pytest.mark.parametrize(
@@ -65,18 +60,25 @@ def test_z_score():
     ],
 )
 def test_entries_that_cannot_be_used(change, words, tmp_path):
-    with pytest.raises(InputError, match=words):
-        save_references([ENTRY | change], tmp_path / "a.json")
-    assert not (tmp_path / "a.json").exists()
+    (tmp_path / "a.json").write_text(json.dumps([ENTRY, ENTRY | change]), encoding="utf-8")
+    with pytest.raises(FormatError, match=f"entry 2 of .*{words}"):
+        read_references(tmp_path / "a.json")
+
+
+def test_a_reference_is_checked_when_it_is_made():
+    with pytest.raises(InputError, match="sd of the site reference MOLLI"):
+        SiteReference("T1", 3.0, "MOLLI", 1184.0, 0.0)
 
 
 def test_two_of_one_name_and_missing_fields(tmp_path):
     with pytest.raises(InputError, match="two site references are called"):
-        save_references([ENTRY, ENTRY | {"mean": 1100}], tmp_path / "a.json")
-    with pytest.raises(InputError, match="lacks mean, sd"):
-        from_record({"quantity": "T1", "field_t": 3, "sequence": "x"})
+        save_references([SITE, replace(SITE, mean=1100)], tmp_path / "a.json")
+    assert not (tmp_path / "a.json").exists()
+    (tmp_path / "b.json").write_text('[{"quantity": "T1", "field_t": 3, "sequence": "x"}]', encoding="utf-8")
+    with pytest.raises(FormatError, match="lacks mean, sd"):
+        read_references(tmp_path / "b.json")
     with pytest.raises(OutputError, match="does not exist"):
-        save_references([ENTRY], tmp_path / "no" / "a.json")
+        save_references([SITE], tmp_path / "no" / "a.json")
 
 
 @pytest.mark.parametrize(

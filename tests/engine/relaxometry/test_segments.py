@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from engine.core.errors import InputError, ShapeError
+from engine.core.records.plain import table
 from engine.core.types import ParameterMap
 from engine.relaxometry.segments import NAMES, bullseye, segment_table, segments
 from tests.engine.relaxometry.test_contours import circle
@@ -122,24 +123,24 @@ def test_the_table_counts_valid_pixels_only():
     first[0, :3] = True  # 0 (invalid), 1, 2
     last[3] = True
     rows = segment_table(make_map(), 0, {8: first, 101: last})
-    assert rows[0] == {
+    assert table(rows[0]) == {
         "segment": 8, "name": "mid anteroseptal", "mean": 1.5, "sd": pytest.approx(math.sqrt(0.5)), "median": 1.5, "n": 2,
         "n_invalid": 1,
     }  # fmt: skip
-    assert (rows[1]["segment"], rows[1]["name"], rows[1]["mean"], rows[1]["n_invalid"]) == (101, "", 17.0, 0)
+    assert (rows[1].segment, rows[1].name, rows[1].mean, rows[1].n_invalid) == (101, "", 17.0, 0)
     empty = segment_table(make_map(), 1, {3: last})[0]
-    assert (empty["n"], empty["n_invalid"]) == (0, 5)
-    assert all(math.isnan(empty[name]) for name in ("mean", "sd", "median"))
+    assert (empty.n, empty.n_invalid) == (0, 5)
+    assert all(math.isnan(value) for value in (empty.mean, empty.sd, empty.median))
 
 
 def test_the_bullseye_takes_pixels_of_all_slices_together():
     mask = np.zeros((4, 5), bool)
     mask[1, 1:3] = True
     rows = bullseye(make_map(), {0: {7: mask, 102: mask}, 1: {7: mask}})
-    assert [row["segment"] for row in rows] == list(NAMES)
-    assert (rows[6]["mean"], rows[6]["median"], rows[6]["n"]) == (16.5, 16.5, 4)
-    assert rows[6]["sd"] == pytest.approx(np.std([6, 7, 26, 27], ddof=1))
-    assert sum(row["n"] for row in rows) == 4
+    assert [row.segment for row in rows] == list(NAMES)
+    assert (rows[6].mean, rows[6].median, rows[6].n) == (16.5, 16.5, 4)
+    assert rows[6].sd == pytest.approx(np.std([6, 7, 26, 27], ddof=1))
+    assert sum(row.n for row in rows) == 4
 
 
 def test_slices_and_masks_that_are_not_there():
