@@ -13,6 +13,7 @@ SHORT = {
     Reason.BOUND: "at a bound",
     Reason.CORRECTION: "negative correction",
     Reason.NOT_FINITE: "not finite",
+    Reason.UNSURE: "SD above the value",
 }
 
 

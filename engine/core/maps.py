@@ -22,6 +22,7 @@ class Reason(IntEnum):
     BOUND = 2
     CORRECTION = 3  # the Look-Locker factor B / A - 1 is not positive
     NOT_FINITE = 4
+    UNSURE = 5  # the standard deviation is larger than the value
 
     @property
     def words(self) -> str:
@@ -32,6 +33,7 @@ class Reason(IntEnum):
             "at a bound of the fit",
             "negative correction factor",
             "samples that are not finite",
+            "a standard deviation above the value",
         )[self]
 
 

@@ -17,11 +17,12 @@ from engine.core.jobs import Reporter, silent
 from engine.core.maps import FitRequest, MapSet, Reason
 from engine.core.types import Float, Kind, Reconstruction
 from engine.relaxometry.contract import MODELS, SignalModel
+from engine.relaxometry.modes import resolve_mode, zero_level
 from engine.relaxometry.pixel import fit_pixel
-from engine.relaxometry.polarity import orders, resolve_mode
+from engine.relaxometry.polarity import orders
 from engine.relaxometry.reading import as_arrays, parameter_maps, read, samples_of, screen
 from engine.relaxometry.solve import cuda, solve, solve_on
-from engine.relaxometry.times import checked_times
+from engine.relaxometry.times import checked_times, distinct
 from engine.relaxometry.uncertainty import degrees_of_freedom
 
 MOTIONS = ("none", "rigid", "deformable")
@@ -30,7 +31,7 @@ RICIAN_NOTE = (
     "magnitudes of samples below about twice the noise read too high (Rician floor); standard deviations do not know of it"
 )
 EXACT_NOTE = "as many samples as parameters: there is no residual to tell a standard deviation from"
-PRIOR_NOTE = "three magnitudes leave the polarity open: the one whose B / A is nearest to 2 (an ideal inversion) was taken"
+PRIOR_NOTE = "magnitudes at three times leave the polarity open: the one whose B / A is nearest to 2 (an ideal inversion) was taken"
 NETWORK_NOTE = "estimated by a network, not fitted: there are no standard deviations"
 
 
@@ -82,8 +83,13 @@ def fit_maps(
     stack = _checked_images(images)
     times = checked_times(times_ms if request.times_ms is None else request.times_ms, stack.shape[0], stack.shape[1], model)
     check_request(request, model)
-    mode = resolve_mode(stack, times, model, request.signed)
-    notes = _notes(model, mode, stack.shape[1])
+    zero = zero_level(stack) if model.inverts and request.signed != "magnitude" else 0
+    if zero:
+        stack = stack - np.float32(zero)
+    mode, why = resolve_mode(stack, times, model, request.signed)
+    notes = [f"the images were coded with {zero} for zero: it was subtracted"] if zero else []
+    notes += [f"samples taken as {mode}: {why}"] if why else []
+    notes += _notes(model, mode, stack.shape[1], min(distinct(row) for row in times))
     displacement = None
     if request.motion != MOTIONS[0]:
         from engine.relaxometry.motion import register_series
@@ -182,13 +188,13 @@ def _checked_images(images: NDArray[Any]) -> NDArray[Any]:
         return np.asarray(images, dtype=np.complex64 if images.dtype.kind == "c" else np.float32)
 
 
-def _notes(model: SignalModel, mode: str, samples: int) -> list[str]:
+def _notes(model: SignalModel, mode: str, samples: int, different: int) -> list[str]:
     if model.network is not None:
         return [NETWORK_NOTE]
     notes = []
     if mode == "magnitude":
         notes.append(RICIAN_NOTE)
-        if model.inverts and samples == model.unknowns:
+        if model.inverts and different == model.unknowns:
             notes.append(PRIOR_NOTE)
     if degrees_of_freedom(model, samples, mode) == 0:
         notes.append(EXACT_NOTE)

@@ -26,11 +26,11 @@ from engine.core.errors import InputError, ShapeError
 from engine.core.jobs import Reporter, silent
 from engine.core.types import Bool, Float
 from engine.relaxometry.contract import MODELS, SignalModel
-from engine.relaxometry.polarity import resolve_mode
+from engine.relaxometry.modes import resolve_mode
 from engine.relaxometry.reading import screen
 from engine.relaxometry.registration import Registration, deformable, rigid
 from engine.relaxometry.solve import solve
-from engine.relaxometry.times import checked_times
+from engine.relaxometry.times import checked_times, distinct
 
 METHODS: dict[str, Callable[[Bool], Registration]] = {"rigid": rigid, "deformable": deformable}
 ITERATIONS = 4
@@ -108,7 +108,7 @@ def register_series(
     report = report or silent()
     signal = replace(MODELS.get(model), network=None)
     times = checked_times(times_ms, slices, frames, signal)
-    mode = resolve_mode(stack, times, signal, signed)
+    mode = resolve_mode(stack, times, signal, signed).name
     found = []
     for index in range(slices):
         one = _Slice(stack[index], np.asarray(times[index], np.float64), signal, mode)
@@ -233,7 +233,7 @@ def _fitted(one: _Slice, images: NDArray[Any], tissue: Bool) -> tuple[NDArray[np
     order = np.argsort(one.times, kind="stable")
     inside = images[:, tissue]
     count = len(one.times)
-    if count <= one.model.unknowns:
+    if distinct(one.times) <= one.model.unknowns:
         samples = one.samples(inside)
         shown = one.seen(inside)
         residual[tissue] = np.sqrt(np.mean((shown - predicted(samples, one.times, one.model, one.mode, IDEAL_RATIO)) ** 2, axis=0))

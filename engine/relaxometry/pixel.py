@@ -64,7 +64,7 @@ def fit_pixel(maps: MapSet, slice_index: int, y: int, x: int) -> PixelFit:
     else:
         mode = str(settings.get("signed", "magnitude"))
         curve = _fitted(model, times, samples, mode, float(settings.get("efficiency", 1.0)))
-    if reason != Reason.VALID:
+    if reason not in (Reason.VALID, Reason.UNSURE):
         curve.fitted = {}
     return _drawn(times, curve, float(maps.r2[slice_index, y, x]), reason)
 

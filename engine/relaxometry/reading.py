@@ -80,7 +80,10 @@ def read(
                 maps[SD + name] = xp.sqrt(variance * noise)
         maps["r2"] = xp.where(found.spread > 0, 1.0 - found.rss / found.spread, 0.0)
         maps["residual"] = xp.sqrt(found.rss / (samples * (2 if mode == "complex" else 1)))
-        why = _reason(found, model, mode, samples, values[model.parameters[0]], reason, xp)
+        main = values[model.parameters[0]]
+        why = _reason(found, model, mode, samples, main, reason, xp)
+        if free > 0:  # a value that may as well be 0 is none
+            why = xp.where((why == 0) & ~(maps[SD + model.parameters[0]] <= main), int(Reason.UNSURE), why)
     valid = why == 0
     out = {name: xp.where(valid, value, 0.0) for name, value in maps.items()}
     return {**out, "polarity": xp.where(valid, found.polarity, 0), "reason": why}

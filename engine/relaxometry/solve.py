@@ -17,6 +17,7 @@ from engine.relaxometry.contract import SignalModel
 from engine.relaxometry.dictionary import dictionary, grid, margin
 from engine.relaxometry.polarity import orient
 from engine.relaxometry.solution import Solution
+from engine.relaxometry.times import distinct
 
 # A thread more is worth its start only for this many pixels.
 PIXELS_A_THREAD = 32_768
@@ -90,7 +91,7 @@ def _by_kernels(samples: NDArray[Any], times_ms: NDArray[np.float64], model: Sig
     polar = mode == "magnitude" and model.inverts
     compiled = kernels()
     count, pixels = samples.shape
-    if compiled is None or count > compiled.MOST_SAMPLES or (polar and count == model.unknowns):
+    if compiled is None or count > compiled.MOST_SAMPLES or (polar and distinct(times_ms) == model.unknowns):
         return None
     values = np.ascontiguousarray(samples)
     parts = values.view(np.float32)  # real and imaginary parts of complex ones: no more is needed of the largest

@@ -1,4 +1,4 @@
-"""Times of the samples, checked at the door: as many as frames, in milliseconds, different, enough for the model."""
+"""Times of the samples, checked at the door: as many as frames, in milliseconds, enough different ones for the model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def checked_times(times_ms: NDArray[Any] | None, slices: int, frames: int, model
     Raises
     ------
     InputError
-        Times are missing, negative, not finite, repeated within a slice, fewer than the parameters, or not in milliseconds.
+        Times are missing, negative, not finite, not in milliseconds, or fewer different ones than parameters. Images of the same
+        time are samples like others: they are fitted as they are.
     ShapeError
         Their number is not that of the frames.
     """
@@ -40,15 +41,19 @@ def checked_times(times_ms: NDArray[Any] | None, slices: int, frames: int, model
             "Choose a model with fewer parameters." if model.quantity == "T2" and frames == 2 else "Take all frames of the series.",
         )
     for row in times:
-        if len(np.unique(row)) < frames:
-            values, counts = np.unique(row, return_counts=True)
+        if distinct(row) < model.minimum_samples:
             raise InputError(
-                f"{what} times are repeated (expected {frames} different times / found {values[counts > 1][0]:g} ms "
-                f"{counts.max()} times)",
-                "Correct the times; average images of the same time before the fit.",
+                f"{what} times do not differ enough for {model.name} (expected at least {model.minimum_samples} different ones / "
+                f"found {distinct(row)} in {frames} images)",
+                "Correct the times, or choose a model with fewer parameters: images of the same time say the same.",
             )
         _check_unit(row, model, what)
     return times
+
+
+def distinct(times_ms: NDArray[Any]) -> int:
+    """Return how many different times there are."""
+    return len(np.unique(times_ms))
 
 
 def _check_unit(row: Float, model: SignalModel, what: str) -> None:

@@ -83,16 +83,17 @@ def _solve_polar(samples: Tensor, t: Tensor, model: SignalModel, u: NDArray[np.f
     values = samples.double()
     best = _refine(values * signs.T[:, first], t, model, u, energy.gather(1, first.expand(u.size, 1, -1))[:, 0])
     best.polarity = first.to(torch.uint8)
-    exact = count == model.unknowns  # every polarity fits: see _better
+    # Samples of as many times as there are unknowns: every polarity fits, but for the scatter of those of the same time (_better).
+    exact = _scatter(values, t[:, 0]) if len(torch.unique(t)) == model.unknowns else None
     least = share * (values.square().sum(0) - _score(best)).clamp(min=0.0)
     for k in range(count):
-        tried = ((peaks[k] >= least) | exact) & (first != k)
+        tried = ((peaks[k] >= least) | (exact is not None)) & (first != k)
         index = tried.nonzero()[:, 0]
         if index.numel() == 0:
             continue
         other = _refine(values[:, index] * signs[k][:, None], t, model, u, energy[:, k, index])
         other.polarity = torch.full_like(index, k, dtype=torch.uint8)
-        chosen = _better(best.map(lambda whole, index=index: whole[index]), other, exact)  # type: ignore[misc]
+        chosen = _better(best.map(lambda whole, index=index: whole[index]), other, None if exact is None else exact[index])  # type: ignore[misc]
         for name in NAMES:
             getattr(best, name)[index] = getattr(chosen, name)
         for whole, part in zip(best.cov, chosen.cov, strict=True):
@@ -118,15 +119,22 @@ def _energy_complex(samples: Tensor, units: Tensor, model: SignalModel) -> Tenso
     return 0.5 * (total + square.abs())
 
 
-def _better(a: Solution, b: Solution, exact: bool) -> Solution:
+def _scatter(samples: Tensor, times: Tensor) -> Tensor:
+    """Return the energy (pixel,) of the differences between samples (sample, pixel) of the same time, which no curve explains."""
+    _, group = torch.unique(times, return_inverse=True)
+    means = torch.stack([samples[group == k].mean(0) for k in range(int(group.max()) + 1)])
+    return (samples - means[group]).square().sum(0)
+
+
+def _better(a: Solution, b: Solution, exact: Tensor | None) -> Solution:
     """Return pixel by pixel the solution with the smaller residual.
 
-    Three magnitudes are fitted exactly with more than one polarity; then the one whose B / A is nearest to that of an ideal
-    inversion, 2, is taken.
+    Magnitudes at three times are fitted exactly, but for the energy ``exact`` that no curve explains, with more than one polarity;
+    then the one whose B / A is nearest to that of an ideal inversion, 2, is taken.
     """
     take = _score(b) < _score(a)
-    if exact:
-        fits = [s.rss <= EXACT * (s.spread + s.rss) for s in (a, b)]
+    if exact is not None:
+        fits = [s.rss - exact <= EXACT * (s.spread + s.rss) for s in (a, b)]
         far = [(-s.c1 / s.c0 - 2.0).abs().nan_to_num(nan=math.inf) for s in (a, b)]
         take = torch.where(fits[0] & fits[1], far[1] < far[0], take)
     chosen = {name: torch.where(take, getattr(b, name), getattr(a, name)) for name in NAMES}

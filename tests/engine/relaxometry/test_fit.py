@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from scipy.optimize import least_squares
 
 from engine import api
 from engine.core.errors import Cancelled, InputError, ShapeError, UnknownNameError
@@ -305,6 +306,45 @@ def test_signal_that_is_no_inversion_recovery_has_a_negative_correction():
     maps = api.fit_maps(stack(signal[:, None]), FitRequest(signed="signed"), times_ms=TIMES)
     assert maps.reason.item() == Reason.CORRECTION
     assert maps.main.values.item() == 0.0
+
+
+@pytest.mark.parametrize("mode", ["magnitude", "signed", "complex"])
+def test_repeated_times_weigh_as_often_as_they_were_measured(rng, mode):
+    """A series with one image twice is fitted as with that image at double weight: SciPy's weighted fit is the oracle."""
+    times = np.array([100.0, 180.0, 180.0, 260.0, 1000.0, 1900.0, 2900.0, 2900.0])
+    signal = recovery(times, np.array([1100.0]), np.array([1.9]))[:, 0] + 0.02 * rng.standard_normal(8)
+    samples = {"magnitude": np.abs(signal), "signed": signal, "complex": signal * np.exp(0.3j)}[mode]
+    images = samples.reshape(1, 8, 1, 1).astype(np.complex64 if mode == "complex" else np.float32)
+    maps = api.fit_maps(images, FitRequest(signed=mode), times_ms=times)
+    sign = np.sign(1.0 - 1.9 * np.exp(-times / (1100.0 / 0.9)))  # no sample is near the null
+    y = np.abs(signal) * sign if mode == "magnitude" else signal
+    best = least_squares(lambda p: p[0] - p[1] * np.exp(-times / p[2]) - y, (1.0, 1.9, 1000.0), xtol=1e-14, ftol=1e-14)
+    a, b, tau = best.x
+    assert maps.main.values.item() == pytest.approx(tau * (b / a - 1.0), rel=2e-4)
+
+
+def test_three_times_measured_twice_leave_the_polarity_as_open_as_three_images(rng):
+    times = np.array([100.0, 900.0, 2500.0, 100.0, 900.0, 2500.0])
+    t1 = rng.uniform(500, 1500, 200)
+    signal = np.abs(recovery(times, t1, np.full(200, 2.0)) + 0.002 * rng.standard_normal((6, 200)))
+    maps = api.fit_maps(stack(signal), FitRequest(), times_ms=times)
+    assert any("polarity" in note for note in maps.notes)
+    error = np.abs(maps.main.values.ravel() / t1 - 1.0)
+    assert np.median(error) < 0.02
+    assert np.mean(error < 0.1) > 0.95
+
+
+def test_a_value_below_its_standard_deviation_is_none(rng):
+    """Noise alone, above the background: some fits find a time, with a standard deviation that says it may be any."""
+    images = np.abs(1.0 + 0.3 * rng.standard_normal((1, 8, 30, 30))).astype(np.float32)
+    maps = api.fit_maps(images, FitRequest(), times_ms=SCHEMES["5(3)3"])
+    assert np.count_nonzero(maps.reason == Reason.UNSURE) > 20
+    assert np.all(maps.main.sd[maps.valid] <= maps.main.values[maps.valid])
+    at = np.argwhere(maps.reason == Reason.UNSURE)[0]
+    pixel = api.fit_pixel(maps, *map(int, at))
+    value, low, high, _ = pixel.parameters["t1_ms"]
+    assert pixel.reason is Reason.UNSURE
+    assert low < 0 < value < high, "the curve and the interval tell why"
 
 
 def test_rising_magnitudes_are_no_decay():

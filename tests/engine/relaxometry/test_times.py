@@ -28,7 +28,7 @@ def test_one_row_serves_all_slices_and_order_stays():
         ([10, 30], 2, MODELS.get("t2prep3"), InputError, "at least 3 frames / found 2", "fewer parameters"),
         ([-10, 180, 1000], 3, MOLLI, InputError, "not negative", "milliseconds"),
         ([np.nan, 180, 1000], 3, MOLLI, InputError, "finite", "milliseconds"),
-        ([100, 180, 1000, 180], 4, MOLLI, InputError, "found 180 ms 2 times", "average"),
+        ([100, 180, 100, 180], 4, MOLLI, InputError, "at least 3 different ones / found 2 in 4 images", "say the same"),
         ([0.1, 1.1, 2.1, 3.1, 4.1], 5, MOLLI, InputError, "in seconds", "--times 100,1100,2100,3100,4100"),
         ([0, 0.035, 0.055], 3, T2, InputError, "in seconds", "--times 0,35,55"),
         ([100_000, 180_000, 1_000_000], 3, MOLLI, InputError, "in microseconds", "--times 100,180,1000"),
@@ -41,8 +41,12 @@ def test_bad_times_are_refused(times, frames, model, error, message, hint):
 
 
 def test_one_bad_slice_is_enough():
-    with pytest.raises(InputError, match="repeated"):
+    with pytest.raises(InputError, match="do not differ enough"):
         checked_times(np.array([[100.0, 180.0, 1000.0], [100.0, 100.0, 1000.0]]), 2, 3, MOLLI)
+
+
+def test_repeated_times_are_taken_as_they_are():
+    assert list(checked_times(np.array([100.0, 180.0, 100.0, 900.0]), 1, 4, MOLLI)[0]) == [100.0, 180.0, 100.0, 900.0]
 
 
 def test_short_echo_times_in_ms_are_taken():
