@@ -31,6 +31,10 @@ RICIAN_NOTE = (
     "magnitudes of samples below about twice the noise read too high (Rician floor); standard deviations do not know of it"
 )
 EXACT_NOTE = "as many samples as parameters: there is no residual to tell a standard deviation from"
+POLARITY_NOTE = (
+    "polarity: the least residual of all, but one that is no inversion recovery (B / A outside 1 to 5) only where it fits three "
+    "times better than the best that is"
+)
 PRIOR_NOTE = "magnitudes at three times leave the polarity open: the one whose B / A is nearest to 2 (an ideal inversion) was taken"
 NETWORK_NOTE = "estimated by a network, not fitted: there are no standard deviations"
 
@@ -97,9 +101,7 @@ def fit_maps(
         fitted = request.model if model.network is None else FITS[model.quantity]  # frames are registered to a fit's
         moved = register_series(stack, times, fitted, request.motion, report.part(0.0, 0.8), signed=mode)
         stack, displacement, before, after = moved
-        notes.append(
-            f"{request.motion} motion correction: residual {float(np.mean(before)):.4g} before, {float(np.mean(after)):.4g} after"
-        )
+        notes.append(_motion_note(request.motion, displacement, before, after))
         report = report.part(0.8, 0.2)
     if model.network is not None:
         from engine.relaxometry.network import estimate
@@ -194,11 +196,23 @@ def _notes(model: SignalModel, mode: str, samples: int, different: int) -> list[
     notes = []
     if mode == "magnitude":
         notes.append(RICIAN_NOTE)
-        if model.inverts and different == model.unknowns:
-            notes.append(PRIOR_NOTE)
+        if model.inverts:
+            notes.append(PRIOR_NOTE if different == model.unknowns else POLARITY_NOTE)
     if degrees_of_freedom(model, samples, mode) == 0:
         notes.append(EXACT_NOTE)
     return notes
+
+
+def _motion_note(how: str, displacement: Float, before: Float, after: Float) -> str:
+    """Return in words what a correction did: where it was kept, and that it was not where it made things worse."""
+    kept = displacement.reshape(len(displacement), -1).any(axis=1)
+    if not kept.any():
+        return f"{how} motion correction made the fit or the map worse and was not kept: the images are as measured"
+    words = f"residual {float(np.mean(before[kept])):.4g} before, {float(np.mean(after[kept])):.4g} after"
+    if kept.all():
+        return f"{how} motion correction: {words}"
+    left = ", ".join(str(int(k) + 1) for k in np.flatnonzero(~kept))
+    return f"{how} motion correction: {words}; not kept in slice {left}, where it made the fit or the map worse"
 
 
 def _record(request: FitRequest, mode: str, wrong: dict[str, int]) -> dict[str, Any]:

@@ -42,8 +42,10 @@ BACKGROUND = 0.05
 # The tissue that moves: residuals smoothed over this many pixels, above this percentile.
 SPREAD = 3.0
 MOVING_PERCENTILE = 80.0
-# What stands still is moved with what moves: that has to take away this share of the residual of what moves.
-LEAST_WORTH = 0.1
+# A correction has to take away this share of the residual: frames of a series that stood still fit up to a tenth better after
+# they were moved towards what the model predicts, and their map is noisier.
+# Up to a fifth, the map has to agree.
+LEAST_WORTH, CLEAR_WORTH = 0.1, 0.2
 MARGIN = 5  # pixels round a drawn region
 
 Series = tuple[NDArray[Any], Float, Float, Float]
@@ -86,7 +88,8 @@ def register_series(
         The images in register, of the same type, by cubic interpolation from the measured ones; ``displacement`` float32
         (slice, frame, 2, y, x) in pixels (y, x), ``registered(p) = measured(p + displacement(p))``; root mean square of the
         fit's residual over the region before and after, float32 (slice,), in units of the images. A slice whose residual does not
-        fall (for ``rigid`` without a region: by a tenth) stays as it was.
+        fall by a tenth, or (without a region) by less than a fifth while its map becomes rougher where it moves
+        (:func:`_roughness`), stays as it was, with a displacement of 0.
 
     Raises
     ------
@@ -173,7 +176,11 @@ def _register(one: _Slice, how: str, region: Bool | None, report: Reporter) -> t
         if gain < LEAST_GAIN * before:
             break
     report.step(1, 1, f"{how} registration")
-    if how == "rigid" and region is None and best > (1.0 - LEAST_WORTH) * before:
+    worse = best > (1.0 - LEAST_WORTH) * before
+    if region is None and not worse and best > (1.0 - CLEAR_WORTH) * before:
+        moving = _moving(first, tissue)
+        worse = _roughness(one, np.where(finite, result, 0), moving) > _roughness(one, measured, moving)
+    if worse:
         return one.images, still, before, before
     return result.astype(one.images.dtype, copy=False), displacement, before, best
 
@@ -242,6 +249,22 @@ def _fitted(one: _Slice, images: NDArray[Any], tissue: Bool) -> tuple[NDArray[np
     residual[tissue] = np.sqrt(np.maximum(found.rss, 0.0) / count)
     known = (found.c0 > 0) & (found.c1 < 0) & ~found.edge
     return residual, float(np.median(-found.c1[known] / found.c0[known])) if one.model.inverts and known.any() else IDEAL_RATIO
+
+
+def _roughness(one: _Slice, images: NDArray[Any], chosen: Bool) -> float:
+    """Return how much log tau differs between neighbours of the region: the upper quartile.
+
+    A residual alone does not judge a correction that was made to lower it: moved towards what the model predicts, frames of a
+    series that stood still fit better too, while their map gets noisier. In register, pixels of one tissue get closer.
+    """
+    order = np.argsort(one.times, kind="stable")
+    tau = np.full(chosen.shape, np.nan)
+    tau[chosen] = solve(one.samples(images[:, chosen], order), one.times[order], one.model, one.mode, "cpu").tau
+    with np.errstate(all="ignore"):
+        u = np.log(tau)
+        steps = np.abs(np.concatenate([np.diff(u, axis=axis).ravel() for axis in (0, 1)]))
+    known = steps[np.isfinite(steps)]
+    return float(np.percentile(known, 75)) if known.size else 0.0
 
 
 def _moving(residual: NDArray[np.float64], tissue: Bool) -> Bool:

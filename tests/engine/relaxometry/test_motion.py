@@ -181,6 +181,23 @@ def test_what_cannot_be_used(moving):
         register_series(moving.images, np.full(8, 100.0), "molli3", "rigid")
 
 
+@pytest.mark.parametrize("how", ["rigid", "deformable"])
+@pytest.mark.parametrize("name", ["phantom_molli", "phantom_at_rest"])
+def test_what_stood_still_is_not_moved(how, name):
+    """Real and simulated vials and hearts at rest: moved towards their model they would fit better, and read noisier times."""
+    if name == "phantom_molli":
+        series = api.open_sample(name)
+        images, times = np.asarray(series.images), series.times_ms
+    else:
+        made, _ = api.make_phantom(api.phantom_request(kind="molli", matrix=(112, 96), coils=1, snr=30.0, seed=SEED))
+        images, times = np.abs(api.reference(made)), made.times_ms
+    maps = api.fit_maps(images, FitRequest(motion=how), times_ms=times)
+    assert not maps.displacement.any()
+    assert np.array_equal(maps.images, images)
+    assert any("was not kept" in note for note in maps.notes)
+    assert np.array_equal(maps.main.values, api.fit_maps(images, FitRequest(), times_ms=times).main.values)
+
+
 def test_a_rigid_move_that_is_not_worth_it_is_not_made():
     # Organs, spine and wall move apart: no single shift serves, unless one says for what.
     series = api.open_sample("kidney_molli")
