@@ -31,7 +31,7 @@ IN_LINE = 0.95
 BRIGHT_PERCENTILE = 80.0
 MOST_PIXELS, MOST_VALUES = 2000, 100_000
 # Values that integers of scanners and converters stand for zero with, when they have no sign of their own.
-ZEROS = tuple(2**power for power in range(7, 16))
+ZEROS: tuple[int, ...] = tuple(1 << power for power in range(7, 16))
 NEAR_ZERO = 0.02  # how far, as a share of it, the most frequent value may lie from such a zero
 BELOW_SHARE = 0.01  # share of the values that must lie clearly below it
 
@@ -159,7 +159,7 @@ def _fitted_both(
             believed = solve(np.ascontiguousarray(chosen[:, clear]), ascending, model, "signed", "cpu")
             signed_rss += float(np.sum(believed.rss))
             free_rss += float(np.sum(free.rss[clear]))
-    floor = np.finfo(np.float32).eps * signed_rss
+    floor = float(np.finfo(np.float32).eps) * signed_rss
     return below / max(1, total), (signed_rss + floor) / (free_rss + floor) if signed_rss > 0 else 1.0
 
 
