@@ -13,11 +13,12 @@ import sys
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, Signal
 
 import engine
+from engine.core.records.events import Event, from_table
 
 LOG = logging.getLogger(__name__)
 
@@ -32,13 +33,13 @@ class TrainingProcess(QObject):
 
     Signals
     -------
-    told(dict)
+    told(Event)
         An event of the run.
     ended(code)
         The process is gone: 0 when it came to its end, 2 when it refused (see :attr:`error_lines`), anything else is a crash.
     """
 
-    told = Signal(dict)
+    told = Signal(object)
     ended = Signal(int)
 
     def __init__(self, arguments: Sequence[str], parent: QObject | None = None, program: Sequence[str] = PROGRAM) -> None:
@@ -130,15 +131,15 @@ class TrainingProcess(QObject):
             self.ended.emit(code)
 
 
-def _event(line: bytes) -> dict[str, Any] | None:
+def _event(line: bytes) -> Event | None:
     """Return the event of a line, None for what a library printed between them."""
     try:
-        event = json.loads(line)
+        found = json.loads(line)
     except ValueError:
         if line.strip():
             LOG.info("training: %s", line[:200])
         return None
-    return event if isinstance(event, dict) and "event" in event else None
+    return from_table(found) if isinstance(found, dict) else None
 
 
 def _environment() -> QProcessEnvironment:

@@ -57,7 +57,7 @@ def main() -> None:
 
 def _validated(weights: str, masks: dict[str, Any], folder: Path) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
     """Return truth and image, float32 (y, x) of one frame in units of the truth's maximum, and the scores of some weights."""
-    values = preset("fine-tune-without-acs")["values"]
+    values = dict(preset("fine-tune-without-acs").values)
     values["model"]["start"] = weights
     values["validation_masks"] = masks
     values["data"] = {**values["data"], "validation_examples": 1, "validation_columns": 0}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -20,8 +20,10 @@ from app.train.form import write_toml
 from app.train.panel import TrainPanel
 from app.train.run import REASONS, RunRecord, event_words
 from app.train.runs_panel import TrainLogPanel
-from app.train.values import duration_text
+from app.train.values import at, duration_text, number_at
 from engine.core.errors import EngineError, InputError
+from engine.core.records.events import Event, Paused, Resumed, Started, Validation
+from engine.core.records.training import ConfigValues, RunInfo
 
 CONFIG: Final = "train-run.toml"
 REFUSED: Final = 2
@@ -86,7 +88,7 @@ class TrainController(QObject):
 
     # --- begin ---------------------------------------------------------------------------------------------------------
 
-    def start_run(self, values: Mapping[str, Any]) -> None:
+    def start_run(self, values: ConfigValues) -> None:
         """Start a run with a configuration."""
         if self.running:
             return
@@ -97,9 +99,9 @@ class TrainController(QObject):
         except (OSError, EngineError) as error:
             self._c.errors.report("Start training", error)
             return
-        self._minutes = float(values.get("run", {}).get("minutes") or 0.0)
-        run = RunRecord(title=str(values.get("name") or "run"), steps=int(values.get("run", {}).get("steps") or 0))
-        run.parent = str(values.get("model", {}).get("start") or "")
+        self._minutes = number_at(values, "run.minutes")
+        run = RunRecord(title=str(values.get("name") or "run"), steps=int(number_at(values, "run.steps")))
+        run.parent = str(at(values, "model.start") or "")
         self._begin(run, [str(path)])
 
     def resume(self, folder: str, record: RunRecord | None = None) -> None:
@@ -136,26 +138,25 @@ class TrainController(QObject):
         if runs:
             self._load_preview(runs[0])
 
-    def _on_event(self, event: dict[str, Any]) -> None:
+    def _on_event(self, event: Event) -> None:
         run = self.run
         if run is None:
             return
         run.take(event)
-        kind = event["event"]
-        if kind == "start":
+        if isinstance(event, Started):
             self._c.settings.set("train/active", run.folder)
             if self._wish:
                 self._tell(self._wish)
-        elif kind in ("paused", "resumed"):
-            self._held = kind == "paused"
-        elif kind == "validation":
+        elif isinstance(event, Paused | Resumed):
+            self._held = isinstance(event, Paused)
+        elif isinstance(event, Validation):
             self.validated.emit()
         words = event_words(event)
         if words:
             self._write(words)
         if run in self.shown:
             self._panel.curves.refresh()
-        if kind == "validation" and run in self.shown[:1]:
+        if isinstance(event, Validation) and run in self.shown[:1]:
             self._load_preview(run)
         if not self._state_timer.isActive():
             self._state_timer.start()
@@ -249,11 +250,11 @@ class TrainController(QObject):
             self._write(words)
         self._panel.crash.tell(words, lines, bool(run.folder) and run.step > 0)
 
-    def offer(self, record: Mapping[str, Any]) -> None:
+    def offer(self, info: RunInfo) -> None:
         """Offer a run that was on when the program ended."""
         if not self.running:
-            self._crashed, self._stderr = str(record["folder"]), ""
-            words = f"{record['name']} was being trained when the program ended, at step {record['step']} of {record['steps']}."
+            self._crashed, self._stderr = info.folder, ""
+            words = f"{info.name} was being trained when the program ended, at step {info.step} of {info.steps}."
             self._panel.crash.tell(words, "", True)
 
     def _show_errors(self) -> None:

@@ -24,13 +24,14 @@ from PySide6.QtWidgets import (
 from app.forms import NumberBox
 from app.panels.parts import TIGHT, drop_down
 from app.train.values import (
-    TrainSetting,
     numbers_text,
     options_text,
     parse_numbers,
     parse_options,
     parse_texts,
+    words_of,
 )
+from engine.core.records.training import TrainSetting
 
 _WIDEST: Final = 2**31 - 1
 ROW: Final = 21
@@ -52,7 +53,7 @@ class Field(QObject):
         self.setting, self.widget = setting, widget
         widget.setObjectName(f"train.{setting.name}")
         widget.setToolTip(f"{setting.help}\n{setting.name}")
-        widget.setAccessibleName(setting.words)
+        widget.setAccessibleName(words_of(setting))
         widget.setAccessibleDescription(setting.help)
 
     def value(self) -> Any:
@@ -159,7 +160,7 @@ class ChoiceField(Field):
     """One of several; with ``free`` any other text too (a file)."""
 
     def __init__(self, setting: TrainSetting, free: bool = False, parent: QObject | None = None) -> None:
-        self.box = drop_down(f"train.{setting.name}", setting.words)
+        self.box = drop_down(f"train.{setting.name}", words_of(setting))
         self.box.setEditable(free)
         self.box.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.box.setMinimumContentsLength(8)
@@ -211,7 +212,7 @@ class RangeField(Field):
         super().__init__(setting, between, parent)
         for box, end in zip(self.boxes, ("low", "high"), strict=True):
             box.setObjectName(f"train.{setting.name}.{end}")
-            box.setAccessibleName(f"{setting.words}, {end}")
+            box.setAccessibleName(f"{words_of(setting)}, {end}")
             box.valueChanged.connect(self._tell)
 
     def value(self) -> Any:

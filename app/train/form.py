@@ -17,11 +17,13 @@ from app.jobs import JobHandle
 from app.settings import folder
 from app.train.fields import ChoiceField
 from app.train.form_panel import TrainFormPanel
-from app.train.values import TrainSetting, Trouble, estimate_text, flat, nested
+from app.train.values import at, estimate_text, flat, nested, number_at
 from engine.core.errors import EngineError, FormatError
 from engine.core.files import replacing
 from engine.core.jobs import Reporter
 from engine.core.records.methods import MethodInfo
+from engine.core.records.plain import Plain
+from engine.core.records.training import ConfigValues, Problem, TrainEstimate, TrainPreset, TrainSetting
 
 LANE: Final = "io"
 PRIORITY: Final = 20
@@ -35,7 +37,7 @@ class _Known:
     """What the engine says about training."""
 
     settings: tuple[TrainSetting, ...]
-    presets: tuple[Mapping[str, Any], ...]
+    presets: tuple[TrainPreset, ...]
     networks: Mapping[str, MethodInfo]
     losses: Mapping[str, str]
     samples: tuple[tuple[str, str], ...]
@@ -60,7 +62,7 @@ class TrainFormController(QObject):
         self._c, self._panel = context, panel
         self._known: _Known | None = None
         self._network = ""
-        self._checked: dict[str, Any] | None = None
+        self._checked: ConfigValues | None = None
         self._busy = False
         self._wanted = False
         self._check_timer, self._estimate_timer = QTimer(self), QTimer(self)
@@ -99,7 +101,7 @@ class TrainFormController(QObject):
         api = self._c.api
         networks = {method.name: method for method in api.methods(costs=False) if method.trainable}
         return _Known(
-            tuple(setting(record) for record in api.train_config_schema()),
+            tuple(api.train_config_schema()),
             tuple(api.train_presets()),
             networks,
             {loss.name: f"{loss.title}\n{loss.source}".strip() for loss in api.losses()},
@@ -109,12 +111,12 @@ class TrainFormController(QObject):
     def _on_loaded(self, known: _Known) -> None:
         self._known = known
         self._panel.set_settings(known.settings, known.losses, known.samples)
-        self._panel.set_presets([(p["name"], p["title"], str(p.get("notes") or "")) for p in known.presets])
+        self._panel.set_presets(known.presets)
         self.set_values(self._kept())
         self._panel.set_able(not self._busy)
         self.ready.emit()
 
-    def _kept(self) -> dict[str, Any]:
+    def _kept(self) -> ConfigValues:
         try:
             return tomllib.loads((folder() / KEPT).read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -129,11 +131,11 @@ class TrainFormController(QObject):
 
     # --- values --------------------------------------------------------------------------------------------------------
 
-    def values(self) -> dict[str, Any]:
+    def values(self) -> dict[str, Plain]:
         """Return what the form says, as nested values."""
         return nested(self._panel.values())
 
-    def set_values(self, values: Mapping[str, Any]) -> None:
+    def set_values(self, values: ConfigValues) -> None:
         """Show a configuration; what it does not say is at its default."""
         if self._known is None:
             return
@@ -159,16 +161,16 @@ class TrainFormController(QObject):
     def use_preset(self, name: str) -> None:
         """Fill the form with a recipe; the data stay where it names none."""
         known = self._known
-        preset = next((p for p in known.presets if p["name"] == name), None) if known is not None else None
+        preset = next((p for p in known.presets if p.name == name), None) if known is not None else None
         if preset is None:
             return
-        values = dict(preset["values"])
-        data = dict(values.get("data") or {})
+        given = preset.values.get("data")
+        data = dict(given) if isinstance(given, Mapping) else {}
         for part in ("sources", "validation"):
             if not data.get(part):
-                data[part] = self.values().get("data", {}).get(part, [])
-        self.set_values({**values, "data": data})
-        self._c.say(str(preset.get("notes") or preset["title"]).split("\n", 1)[0])
+                data[part] = at(self.values(), f"data.{part}", [])
+        self.set_values({**preset.values, "data": data})
+        self._c.say((preset.notes or preset.title).split("\n", 1)[0])
 
     def set_busy(self, busy: bool) -> None:
         """Say whether a run is on: there is one at a time."""
@@ -243,15 +245,14 @@ class TrainFormController(QObject):
         handle.succeeded.connect(partial(self._on_checked, values))
         handle.failed.connect(partial(self._on_check_failed, values))
 
-    def _on_check_failed(self, values: dict[str, Any], error: BaseException, details: str) -> None:
+    def _on_check_failed(self, values: ConfigValues, error: BaseException, details: str) -> None:
         if isinstance(error, EngineError):
-            self._on_checked(values, [{"message": error.message, "hint": error.hint, "fields": ()}])
+            self._on_checked(values, [Problem((), error.message, error.hint)])
         else:
             self._c.errors.report("Check configuration", error, details)
 
-    def _on_checked(self, values: dict[str, Any], problems: Sequence[Mapping[str, Any]]) -> None:
-        found = [Trouble(str(p["message"]), str(p.get("hint") or ""), tuple(p.get("fields") or ())) for p in problems]
-        self._panel.set_problems([*self._panel.complaints_of_typing(), *found])
+    def _on_checked(self, values: ConfigValues, problems: Sequence[Problem]) -> None:
+        self._panel.set_problems([*self._panel.complaints_of_typing(), *problems])
         self._checked = values
         if self._panel.problems:
             self._panel.set_estimate("")
@@ -275,10 +276,9 @@ class TrainFormController(QObject):
         # What cannot be told before is no failure: the run will tell.
         handle.failed.connect(lambda *_: self._panel.set_estimate("Memory and time will be known after the first steps."))
 
-    def _on_estimate(self, values: Mapping[str, Any], found: Mapping[str, Any]) -> None:
-        run = values.get("run", {})
-        steps, minutes = int(run.get("steps") or 0), float(run.get("minutes") or 0.0)
-        self._panel.set_estimate(estimate_text(found.get("memory_mib"), found.get("seconds_per_step"), steps, minutes))
+    def _on_estimate(self, values: ConfigValues, found: TrainEstimate) -> None:
+        steps, minutes = int(number_at(values, "run.steps")), number_at(values, "run.minutes")
+        self._panel.set_estimate(estimate_text(found.memory_mib, found.seconds_per_step, steps, minutes))
 
     def request_start(self) -> None:
         """Begin a run, after the check of what is on screen now."""
@@ -326,22 +326,7 @@ class TrainFormController(QObject):
         self._c.say(f"The configuration was written: myoscope train {path}")
 
 
-def setting(record: Mapping[str, Any]) -> TrainSetting:
-    """Return a setting from its record in the engine's schema."""
-    limits = record.get("range") or (None, None)
-    return TrainSetting(
-        name=str(record["name"]),
-        kind=str(record["type"]),
-        default=record["default"],
-        help=str(record.get("help") or ""),
-        choices=tuple(str(choice) for choice in record.get("choices") or ()),
-        low=limits[0],
-        high=limits[1],
-        fields=tuple(setting(field) for field in record.get("fields") or ()),
-    )
-
-
-def write_toml(path: Path, values: Mapping[str, Any]) -> None:
+def write_toml(path: Path, values: ConfigValues) -> None:
     """Write nested values as TOML; what stood there before stays until the new file is whole."""
     import tomli_w
 

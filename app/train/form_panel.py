@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QFormLayout, QToolButton, QVBoxLayout, QWidget
@@ -21,7 +21,9 @@ from app.train.fields import (
     WeightsField,
 )
 from app.train.sources_panel import SourcesField
-from app.train.values import SECTIONS, TrainSetting, Trouble, named_by, section_of
+from app.train.values import SECTIONS, named_by, section_of, words_of
+from engine.core.records.plain import Plain
+from engine.core.records.training import Problem, TrainPreset, TrainSetting
 
 START: Final = "Start training"
 SHOWN_PROBLEMS: Final = 4
@@ -92,7 +94,7 @@ class TrainFormPanel(QWidget):
         self.setObjectName("train_form")
         self.fields: dict[str, Field] = {}
         self.folds: dict[str, Fold] = {}
-        self.problems: tuple[Trouble, ...] = ()
+        self.problems: tuple[Problem, ...] = ()
         self._able, self._why = False, "The settings are being loaded."
         self._make_head()
         self._make_foot()
@@ -154,12 +156,12 @@ class TrainFormPanel(QWidget):
             self.fields[setting.name] = field
             form = self.folds[section_of(setting.name)].form
             if field.wide:
-                head = label(setting.words, f"train.{setting.name}.title", "dim")
+                head = label(words_of(setting), f"train.{setting.name}.title", "dim")
                 head.setBuddy(field.widget)
                 form.addRow(head)
                 form.addRow(field.widget)
             else:
-                form.addRow(setting.words, field.widget)
+                form.addRow(words_of(setting), field.widget)
 
     def _make_field(self, setting: TrainSetting, titles: Mapping[str, str], samples: Sequence[tuple[str, str]]) -> Field:
         if setting.kind == "sources":
@@ -178,32 +180,32 @@ class TrainFormPanel(QWidget):
             return ChoiceField(setting, setting.name in FREE, self)
         return LineField(setting, self)
 
-    def set_presets(self, presets: Sequence[tuple[str, str, str]]) -> None:
-        """Offer recipes: name, title, notes."""
+    def set_presets(self, presets: Sequence[TrainPreset]) -> None:
+        """Offer recipes."""
         with QSignalBlocker(self.presets):
             self.presets.clear()
             self.presets.addItem("Preset…", "")
-            for name, title, notes in presets:
-                self.presets.addItem(title, name)
-                self.presets.setItemData(self.presets.count() - 1, notes, Qt.ItemDataRole.ToolTipRole)
+            for preset in presets:
+                self.presets.addItem(preset.title, preset.name)
+                self.presets.setItemData(self.presets.count() - 1, preset.notes, Qt.ItemDataRole.ToolTipRole)
 
-    def values(self) -> dict[str, Any]:
+    def values(self) -> dict[str, Plain]:
         """Return all values by dotted name; those that cannot be read are left out."""
         found = {name: field.value() for name, field in self.fields.items()}
         return {name: value for name, value in found.items() if value is not None}
 
-    def set_values(self, values: Mapping[str, Any]) -> None:
+    def set_values(self, values: Mapping[str, Plain]) -> None:
         """Show values, without telling."""
         for name, value in values.items():
             if name in self.fields:
                 self.fields[name].set_value(value)
 
-    def complaints_of_typing(self) -> list[Trouble]:
+    def complaints_of_typing(self) -> list[Problem]:
         """Return what is typed and cannot be read."""
         found = [(field.complaint(), name) for name, field in self.fields.items()]
-        return [Trouble(text, "", (name,)) for text, name in found if text]
+        return [Problem((name,), text) for text, name in found if text]
 
-    def set_problems(self, problems: Sequence[Trouble]) -> None:
+    def set_problems(self, problems: Sequence[Problem]) -> None:
         """Show contradictions, and mark the settings that they name."""
         self.problems = tuple(problems)
         named: dict[str, str] = {}

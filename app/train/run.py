@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.train.values import duration_text
+from engine.core.records.events import Ended, Event, Registered, Skipped, Started, Stepped, Validation
+from engine.core.records.training import RunInfo
 
 POINTS: Final = 1200
 """Most points of a curve on screen: about one for each pixel across."""
@@ -95,47 +97,42 @@ class RunRecord:
     skipped: list[tuple[str, str]] = field(default_factory=list)
     _recent: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=RECENT))
 
-    def take(self, event: Mapping[str, Any]) -> None:
-        """Take one event; unknown ones, and what is missing in known ones, are no matter."""
-        kind = event.get("event")
-        if kind == "start":
+    def take(self, event: Event) -> None:
+        """Take one event."""
+        if isinstance(event, Started):
             self._start(event)
-        elif kind == "step":
-            self.step, self.steps = int(event["step"]), int(event.get("steps") or self.steps)
-            self.seconds = float(event.get("seconds") or 0.0)
+        elif isinstance(event, Stepped):
+            self.step, self.steps, self.seconds = event.step, event.steps or self.steps, event.seconds
             self._recent.append((self.step, self.seconds))
-            self.loss.add(self.step, _number(event.get("loss")))
-        elif kind == "validation":
+            self.loss.add(self.step, event.loss)
+        elif isinstance(event, Validation):
             self._validation(event)
-        elif kind == "skipped":
-            self.skipped.append((str(event.get("file")), str(event.get("reason"))))
-        elif kind == "end":
-            self.reason = str(event.get("reason") or "end")
-            self.step, self.seconds = int(event.get("step") or self.step), float(event.get("seconds") or self.seconds)
-        elif kind == "weights":
-            self.weights = str(event.get("id") or "")
+        elif isinstance(event, Skipped):
+            self.skipped.append((event.file, event.reason))
+        elif isinstance(event, Ended):
+            self.reason = event.reason or "end"
+            self.step, self.seconds = event.step or self.step, event.seconds or self.seconds
+        elif isinstance(event, Registered):
+            self.weights = event.id
 
-    def _start(self, event: Mapping[str, Any]) -> None:
-        self.folder = str(event.get("folder") or self.folder)
+    def _start(self, event: Started) -> None:
+        self.folder = event.folder or self.folder
         # No other run has its folder's name.
         self.title = self.folder.replace("\\", "/").rstrip("/").rpartition("/")[2] or self.title
-        self.network, self.device = str(event.get("network") or ""), str(event.get("device") or "")
-        self.parameters = int(event.get("parameters") or 0)
-        self.step, self.steps = int(event.get("step") or 0), int(event.get("steps") or 0)
+        self.network, self.device = event.network, event.device
+        self.parameters, self.step, self.steps = event.parameters, event.step, event.steps
         self.reason, self.weights = "", ""
         self._recent.clear()
 
-    def _validation(self, event: Mapping[str, Any]) -> None:
-        step = int(event.get("step") or 0)
+    def _validation(self, event: Validation) -> None:
         for name in SCORES:
-            if event.get(name) is not None:
-                self.scores.setdefault(name, Growing()).add(step, _number(event[name]))
-        self.metric = str(event.get("metric") or next(iter(self.scores), self.metric))
-        found = event.get("score", event.get(self.metric))
-        if event.get("best") is True and found is not None:
-            self.best, self.best_step = float(found), step
-        if event.get("preview"):
-            self.last_preview, self.last_preview_step = str(event["preview"]), step
+            if name in event.scores:
+                self.scores.setdefault(name, Growing()).add(event.step, event.scores[name])
+        self.metric = event.metric or next(iter(self.scores), self.metric)
+        if event.best and math.isfinite(event.score):
+            self.best, self.best_step = event.score, event.step
+        if event.preview:
+            self.last_preview, self.last_preview_step = event.preview, event.step
             if not self.first_preview:
                 self.first_preview = self.last_preview
 
@@ -154,10 +151,6 @@ class RunRecord:
         return max(0.0, limit) if math.isfinite(limit) else None
 
 
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, (int, float)) else math.nan
-
-
 REASONS: Final = {
     "steps": "All steps are done",
     "minutes": "Its minutes are used up",
@@ -167,48 +160,47 @@ REASONS: Final = {
 }
 
 
-def score_words(name: str, value: Any) -> str:
+def score_words(name: str, value: float) -> str:
     """Return a score with digits that do not jump, and its unit."""
-    return f"{_number(value):.2f} dB" if SCORES.get(name, "").endswith("dB") else f"{_number(value):.4f}"
+    return f"{value:.2f} dB" if SCORES.get(name, "").endswith("dB") else f"{value:.4f}"
 
 
-def event_words(event: Mapping[str, Any]) -> str:
+def event_words(event: Event) -> str:
     """Return an event as a line of the log, "" for those that the curves tell better."""
-    kind = event.get("event")
-    if kind == "start":
-        again = f", goes on at step {event.get('step')}" if event.get("resumed") else ""
-        return f"{event.get('network')}, {event.get('parameters'):,} parameters, {event.get('device')}{again}"
-    if kind == "validation":
-        best = ", best so far" if event.get("best") is True else ""
+    if isinstance(event, Started):
+        again = f", goes on at step {event.step}" if event.resumed else ""
+        return f"{event.network}, {event.parameters:,} parameters, {event.device}{again}"
+    if isinstance(event, Validation):
+        best = ", best so far" if event.best else ""
         told = ", ".join(
-            f"{words.partition(',')[0]} {score_words(name, event[name])}" for name, words in SCORES.items() if name in event
+            f"{words.partition(',')[0]} {score_words(name, event.scores[name])}"
+            for name, words in SCORES.items()
+            if name in event.scores
         )
-        return f"step {event.get('step')}: {told}{best}"
-    if kind == "skipped":
-        return f"skipped {event.get('file')}: {event.get('reason')}"
-    if kind == "end":
-        reason = REASONS.get(str(event.get("reason")), str(event.get("reason")))
-        return f"{reason} at step {event.get('step')}, after {duration_text(float(event.get('seconds') or 0))}"
-    if kind == "weights":
-        return f"weights {event.get('id')} are in the library ({_number(event.get('score')):.2f} dB at step {event.get('step')})"
-    if kind in ("step", "paused", "resumed"):
-        return ""
-    return "  ".join(f"{key} {value}" for key, value in event.items() if key != "event")
+        return f"step {event.step}: {told}{best}"
+    if isinstance(event, Skipped):
+        return f"skipped {event.file}: {event.reason}"
+    if isinstance(event, Ended):
+        return f"{REASONS.get(event.reason, event.reason)} at step {event.step}, after {duration_text(event.seconds)}"
+    if isinstance(event, Registered):
+        score = "" if event.score is None else f" ({event.score:.2f} dB at step {event.step})"
+        return f"weights {event.id} are in the library{score}"
+    return ""
 
 
-def of_history(record: Mapping[str, Any], events: Iterable[Mapping[str, Any]] = ()) -> RunRecord:
+def of_history(info: RunInfo, events: Iterable[Event] = ()) -> RunRecord:
     """Return a run from the list of runs, with what its log holds."""
-    made = RunRecord(network=str(record.get("network") or ""), title=str(record["name"]))
-    made.take({"event": "start", "folder": record["folder"], "network": made.network})
+    made = RunRecord(network=info.network, title=info.name)
+    made.take(Started(info.folder, info.network))
     for event in events:
         made.take(event)
     if not made.scores:
-        for entry in record.get("history") or ():
-            made.take({"event": "validation", **entry})
-    made.step, made.steps = int(record.get("step") or 0), int(record.get("steps") or 0)
-    made.best, made.best_step = record.get("best"), int(record.get("best_step") or 0)
-    made.seconds = float(record.get("seconds") or 0.0)
-    made.weights, made.parent = str(record.get("weights") or ""), str(record.get("parent") or "")
+        for told in info.history:
+            made.take(told)
+    made.step, made.steps = info.step, info.steps
+    made.best, made.best_step = info.best, info.best_step
+    made.seconds = info.seconds
+    made.weights, made.parent = info.weights or "", info.parent or ""
     return made
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from app.train.form import LANE, PRIORITY, TrainFormController
 from app.train.run import RunRecord, of_history
 from app.train.runs_panel import TrainRunsPanel
 from engine.core.jobs import Reporter
+from engine.core.records.training import RunInfo
 
 PREVIEWS = "preview-*.npy"
 
@@ -52,7 +53,7 @@ class TrainRunsController(QObject):
     def _submit(self, title: str, work: Callable[[Reporter], Any], key: str = "") -> JobHandle:
         return self._c.runner.submit(LANE, title, work, key=key, quiet=True, priority=PRIORITY)
 
-    def _on_runs(self, records: Sequence[Mapping[str, Any]]) -> None:
+    def _on_runs(self, records: Sequence[RunInfo]) -> None:
         run = self._train.run
         live = run.folder if run is not None and self._train.running else ""
         self._panel.set_records(records, live)
@@ -60,12 +61,12 @@ class TrainRunsController(QObject):
         if not self._offered:
             self._offered = True
             left = self._c.settings.get("train/active")
-            record = next((r for r in records if r["folder"] == left), None)
-            if record is not None and record["step"] < record["steps"]:
+            record = next((r for r in records if r.folder == left), None)
+            if record is not None and record.step < record.steps:
                 self._train.offer(record)
 
-    def _record(self, folder: str) -> Mapping[str, Any] | None:
-        return next((record for record in self._panel.model.records if record["folder"] == folder), None)
+    def _record(self, folder: str) -> RunInfo | None:
+        return next((record for record in self._panel.model.records if record.folder == folder), None)
 
     # --- curves --------------------------------------------------------------------------------------------------------
 
@@ -83,7 +84,8 @@ class TrainRunsController(QObject):
         handle.failed.connect(partial(self._c.errors.report, "Read runs"))
 
     def _on_read(self, live: RunRecord | None, runs: Sequence[RunRecord | None]) -> None:
-        self._train.show_runs([run if run is not None else live for run in runs if run is not None or live is not None])  # type: ignore[misc]
+        there = (live if run is None else run for run in runs)
+        self._train.show_runs([run for run in there if run is not None])
 
     # --- what can be done with a run -----------------------------------------------------------------------------------
 
@@ -102,20 +104,19 @@ class TrainRunsController(QObject):
 
     def _on_review(self, folder: str) -> None:
         record = self._record(folder)
-        if record is not None and record.get("weights"):
-            parent = str(record.get("parent") or "")
-            self._review(str(record["network"]), [*([parent] if parent else []), str(record["weights"])])
+        if record is not None and record.weights:
+            self._review(record.network, [*([record.parent] if record.parent else []), record.weights])
 
 
-def _read_runs(api: Any, records: Sequence[Mapping[str, Any]], live: str) -> list[RunRecord | None]:
+def _read_runs(api: Any, records: Sequence[RunInfo], live: str) -> list[RunRecord | None]:
     """Return runs with their curves and previews; None in the place of the one that is on."""
     found: list[RunRecord | None] = []
     for record in records:
-        if record["folder"] == live:
+        if record.folder == live:
             found.append(None)
             continue
-        run = of_history(record, api.run_log(record["folder"]))
-        previews = sorted(Path(record["folder"]).glob(PREVIEWS))
+        run = of_history(record, api.run_log(record.folder))
+        previews = sorted(Path(record.folder).glob(PREVIEWS))
         if previews:
             run.first_preview, run.last_preview = str(previews[0]), str(previews[-1])
             run.last_preview_step = int(previews[-1].stem.rpartition("-")[2])

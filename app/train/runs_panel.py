@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
@@ -13,6 +13,7 @@ from app import theme
 from app.display.curves import style
 from app.panels.parts import NORMAL, TIGHT, button, row
 from app.train.values import duration_text
+from engine.core.records.training import RunInfo
 
 Index = QModelIndex | QPersistentModelIndex
 COLUMNS: Final = ("Run", "Best, dB", "Steps", "State")
@@ -20,13 +21,13 @@ MOST: Final = 6
 LOG_LINES: Final = 2000
 
 
-def state_of(record: Mapping[str, Any], live: str) -> str:
+def state_of(record: RunInfo, live: str) -> str:
     """Return what has become of a run in a word; ``live`` is the folder of the one that this window watches."""
-    if record["folder"] == live or record.get("state") == "running":
+    if record.folder == live or record.state == "running":
         return "running"
-    if record.get("state") == "interrupted":
+    if record.state == "interrupted":
         return "interrupted"
-    return "stopped" if record.get("ended") == "stop" else "finished"
+    return "stopped" if record.ended == "stop" else "finished"
 
 
 class RunsModel(QAbstractTableModel):
@@ -36,15 +37,15 @@ class RunsModel(QAbstractTableModel):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.records: tuple[Mapping[str, Any], ...] = ()
+        self.records: tuple[RunInfo, ...] = ()
         self.ticked: tuple[str, ...] = ()
         self._live = ""
 
-    def set_records(self, records: Sequence[Mapping[str, Any]], live: str) -> None:
+    def set_records(self, records: Sequence[RunInfo], live: str) -> None:
         """Show runs; ``live`` is the folder of the one that is on."""
         self.beginResetModel()
         self.records, self._live = tuple(records), live
-        there = {record["folder"] for record in records}
+        there = {record.folder for record in records}
         self.ticked = tuple(folder for folder in self.ticked if folder in there)
         self.endResetModel()
 
@@ -66,7 +67,7 @@ class RunsModel(QAbstractTableModel):
         if not index.isValid():
             return None
         record, column = self.records[index.row()], index.column()
-        folder = str(record["folder"])
+        folder = record.folder
         if role == Qt.ItemDataRole.CheckStateRole and column == 0:
             return Qt.CheckState.Checked if folder in self.ticked else Qt.CheckState.Unchecked
         if role == Qt.ItemDataRole.DisplayRole:
@@ -76,22 +77,22 @@ class RunsModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.TextAlignmentRole and column in (1, 2):
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         if role == Qt.ItemDataRole.ToolTipRole:
-            spent = duration_text(float(record.get("seconds") or 0))
-            weights = f"\nweights {record['weights']}" if record.get("weights") else ""
-            return f"{record['name']}: {record['network']}, {spent}{weights}\n{folder}"
+            spent = duration_text(record.seconds)
+            weights = f"\nweights {record.weights}" if record.weights else ""
+            return f"{record.name}: {record.network}, {spent}{weights}\n{folder}"
         return None
 
-    def _text(self, record: Mapping[str, Any], column: int) -> str:
+    def _text(self, record: RunInfo, column: int) -> str:
         if column == 0:
             return folder_name(record)
         if column == 1:
-            return "–" if record.get("best") is None else f"{record['best']:.2f}"
-        return f"{record['step']}/{record['steps']}" if column == 2 else state_of(record, self._live)
+            return "–" if record.best is None else f"{record.best:.2f}"
+        return f"{record.step}/{record.steps}" if column == 2 else state_of(record, self._live)
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
         if role != Qt.ItemDataRole.CheckStateRole or index.column() != 0:
             return False
-        folder = str(self.records[index.row()]["folder"])
+        folder = self.records[index.row()].folder
         on = Qt.CheckState(value) == Qt.CheckState.Checked
         if on and len(self.ticked) >= MOST:
             return False
@@ -101,9 +102,9 @@ class RunsModel(QAbstractTableModel):
         return True
 
 
-def folder_name(record: Mapping[str, Any]) -> str:
+def folder_name(record: RunInfo) -> str:
     """Return what a run is called: the name of its folder, which no other run has."""
-    return str(record["folder"]).replace("\\", "/").rstrip("/").rpartition("/")[2]
+    return record.folder.replace("\\", "/").rstrip("/").rpartition("/")[2]
 
 
 class TrainRunsPanel(QWidget):
@@ -170,14 +171,14 @@ class TrainRunsPanel(QWidget):
     def folder(self) -> str:
         """Return the folder of the selected run, "" for none."""
         record = self.record()
-        return "" if record is None else str(record["folder"])
+        return "" if record is None else record.folder
 
-    def record(self) -> Mapping[str, Any] | None:
+    def record(self) -> RunInfo | None:
         """Return the selected run."""
         at = self.table.currentIndex().row()
         return self.model.records[at] if 0 <= at < len(self.model.records) else None
 
-    def set_records(self, records: Sequence[Mapping[str, Any]], live: str) -> None:
+    def set_records(self, records: Sequence[RunInfo], live: str) -> None:
         """Show runs; the selection stays."""
         chosen = self.folder()
         self.model.set_records(records, live)
@@ -188,7 +189,7 @@ class TrainRunsPanel(QWidget):
     def select(self, folder: str) -> None:
         """Select a run."""
         for number, record in enumerate(self.model.records):
-            if record["folder"] == folder:
+            if record.folder == folder:
                 self.table.selectRow(number)
 
     def set_busy(self, busy: bool) -> None:
@@ -203,11 +204,11 @@ class TrainRunsPanel(QWidget):
 
     def _refresh(self) -> None:
         record = self.record()
-        over = record is None or record.get("state") == "running" or record["step"] >= record["steps"]
+        over = record is None or record.state == "running" or record.step >= record.steps
         self.resume.setEnabled(not over and not self._busy)
         self.settings.setEnabled(record is not None)
-        self.review.setEnabled(record is not None and bool(record.get("weights")))
-        parent = "" if record is None else str(record.get("parent") or "")
+        self.review.setEnabled(record is not None and bool(record.weights))
+        parent = "" if record is None else record.parent or ""
         words = "Compare with parent" if parent or record is None else "Show in Review"
         self.review.setText(words)
         self.review.setAccessibleName(words)

@@ -10,7 +10,8 @@ from PySide6.QtWidgets import QAbstractItemView, QFileDialog, QHeaderView, QMenu
 
 from app.panels.parts import TIGHT, row, tool_button
 from app.train.fields import Field
-from app.train.values import TrainSetting, numbers_text, parse_numbers
+from app.train.values import numbers_text, parse_numbers, words_of
+from engine.core.records.training import TrainSetting
 
 Index = QModelIndex | QPersistentModelIndex
 SAMPLE: Final = "sample:"
@@ -72,7 +73,7 @@ class SourcesModel(QAbstractTableModel):
             return None
         if role == Qt.ItemDataRole.ToolTipRole:
             return self.fields[section].help
-        return self.fields[section].words if role == Qt.ItemDataRole.DisplayRole else None
+        return words_of(self.fields[section]) if role == Qt.ItemDataRole.DisplayRole else None
 
     def flags(self, index: Index) -> Qt.ItemFlag:
         return super().flags(index) | Qt.ItemFlag.ItemIsEditable
@@ -92,7 +93,7 @@ class SourcesModel(QAbstractTableModel):
                 return "all"
             return _text(field, value)
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"{field.words}: {_text(field, value) or 'default'}"
+            return f"{words_of(field)}: {_text(field, value) or 'default'}"
         return None
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:

@@ -5,35 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-
-@dataclass(frozen=True, slots=True)
-class TrainSetting:
-    """One setting: what a control is made from.
-
-    ``kind`` is one of :data:`KINDS`; ``fields`` are the settings of one entry of a list of sources.
-    """
-
-    name: str
-    kind: str
-    default: Any
-    help: str = ""
-    choices: tuple[str, ...] = ()
-    low: float | None = None
-    high: float | None = None
-    fields: tuple[TrainSetting, ...] = ()
-
-    @property
-    def words(self) -> str:
-        """What stands before its control."""
-        last = self.name.rpartition(".")[2].replace("_", " ")
-        return WORDS.get(self.name, last[:1].upper() + last[1:])
-
-
-KINDS: Final = (
-    "text", "integer", "number", "flag", "texts", "integers", "integer_range", "number_range", "weights", "sources", "options",
-)  # fmt: skip
+from engine.core.records.plain import Plain
+from engine.core.records.training import ConfigValues, TrainSetting
 
 WORDS: Final = {
     "model.start": "Start from",
@@ -49,6 +24,12 @@ WORDS: Final = {
     "run.tensorboard": "TensorBoard",
     "data.acquisition.snr": "SNR",
 }
+
+
+def words_of(setting: TrainSetting) -> str:
+    """Return what stands before the control of a setting."""
+    last = setting.name.rpartition(".")[2].replace("_", " ")
+    return WORDS.get(setting.name, last[:1].upper() + last[1:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,28 +68,47 @@ def section_of(name: str) -> str:
     raise AssertionError("the last section takes everything")
 
 
-def flat(values: Mapping[str, Any], settings: Iterable[TrainSetting]) -> dict[str, Any]:
+def flat(values: ConfigValues, settings: Iterable[TrainSetting]) -> dict[str, Plain]:
     """Return nested values by dotted name; what they do not say is the default."""
-    found: dict[str, Any] = {}
+    found: dict[str, Plain] = {}
     for setting in settings:
-        place: Any = values
-        for part in setting.name.split("."):
-            place = place.get(part, _MISSING) if isinstance(place, Mapping) else _MISSING
-        found[setting.name] = setting.default if place is _MISSING else place
+        told = _look(values, setting.name)
+        found[setting.name] = told[0] if told else setting.default
     return found
 
 
-_MISSING: Final = object()
+def _look(values: ConfigValues, name: str) -> tuple[Plain, ...]:
+    """Return the value of a dotted name, alone; nothing when it is not there."""
+    place: Plain = values
+    for part in name.split("."):
+        if not isinstance(place, Mapping) or part not in place:
+            return ()
+        place = place[part]
+    return (place,)
 
 
-def nested(values: Mapping[str, Any]) -> dict[str, Any]:
+def at(values: ConfigValues, name: str, missing: Plain = None) -> Plain:
+    """Return the value of a dotted name in nested tables, ``missing`` when it is not there."""
+    told = _look(values, name)
+    return told[0] if told else missing
+
+
+def number_at(values: ConfigValues, name: str) -> float:
+    """Return the number of a dotted name, 0 when there is none."""
+    found = at(values, name)
+    return float(found) if isinstance(found, int | float) else 0.0
+
+
+def nested(values: Mapping[str, Plain]) -> dict[str, Plain]:
     """Return values by dotted name as nested tables, as a configuration is written."""
-    made: dict[str, Any] = {}
+    made: dict[str, Plain] = {}
     for name, value in values.items():
         *tables, last = name.split(".")
         place = made
         for table in tables:
-            place = place.setdefault(table, {})
+            below = place.setdefault(table, {})
+            assert isinstance(below, dict)
+            place = below
         place[last] = value
     return made
 
@@ -147,17 +147,18 @@ def parse_texts(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
-def parse_options(text: str) -> dict[str, Any] | None:
+def parse_options(text: str) -> dict[str, Plain] | None:
     """Return the settings of ``cascades = 5, share = true``, None when it is not written so."""
     import tomllib
 
     try:
-        return tomllib.loads(f"options = {{ {text} }}")["options"]  # type: ignore[no-any-return]
+        options: dict[str, Plain] = tomllib.loads(f"options = {{ {text} }}")["options"]
     except tomllib.TOMLDecodeError:
         return None
+    return options
 
 
-def options_text(options: Mapping[str, Any]) -> str:
+def options_text(options: Mapping[str, Plain]) -> str:
     """Return settings as :func:`parse_options` reads them."""
     import tomli_w
 
@@ -168,20 +169,6 @@ def named_by(fields: Iterable[str], known: Iterable[str]) -> list[str]:
     """Return the settings of the form that a problem names: itself, the table it is in, or an entry of it."""
     named = tuple(fields)
     return [name for name in known if any(name == one or name.startswith(f"{one}.") or one.startswith(f"{name}.") for one in named)]
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Why a run cannot be started: a sentence, what to do, and the settings that stand against each other."""
-
-    message: str
-    hint: str = ""
-    fields: tuple[str, ...] = ()
-
-    @property
-    def text(self) -> str:
-        """Sentence and hint."""
-        return f"{self.message}. {self.hint}".strip() if self.hint else self.message
 
 
 def duration_text(seconds: float) -> str:

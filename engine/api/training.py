@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from engine.core.jobs import Reporter
+from engine.core.records.events import Sink, Stepped, Validation
 from engine.core.records.registries import LossInfo
+from engine.core.records.training import ConfigValues, Problem, RunInfo, TrainEstimate, TrainPreset, TrainSetting
 
 
 def losses() -> list[LossInfo]:
@@ -17,38 +17,36 @@ def losses() -> list[LossInfo]:
     return [loss.info for _, loss in LOSSES.items()]
 
 
-def train_config_schema() -> list[dict[str, Any]]:
-    """Return every setting of a training configuration in order, for a form. See :func:`engine.training.schema.schema`."""
+def train_config_schema() -> list[TrainSetting]:
+    """Return every setting of a training configuration in order, for a form."""
     from engine.training.schema import schema
 
     return schema()
 
 
-def train_presets() -> list[dict[str, Any]]:
-    """Return the recipes that come with the program: name, title, notes, values (nested)."""
+def train_presets() -> list[TrainPreset]:
+    """Return the recipes that come with the program."""
     from engine.training.presets import presets
 
     return presets()
 
 
-def check_train_config(values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return what is wrong with a configuration (nested plain values): fields, message, hint. Empty when it can be trained."""
-    from engine.training.checks import as_plain, problems_of
+def check_train_config(values: ConfigValues) -> list[Problem]:
+    """Return what is wrong with a configuration; empty when it can be trained."""
+    from engine.training.checks import problems_of
 
-    return [as_plain(problem) for problem in problems_of(values)]
+    return problems_of(values)
 
 
-def estimate_training(values: Mapping[str, Any], report: Reporter | None = None) -> dict[str, Any]:
-    """Return memory_mib and seconds_per_step (None where they cannot be told) and the sizes they hold for."""
+def estimate_training(values: ConfigValues, report: Reporter | None = None) -> TrainEstimate:
+    """Return what a step of a run will take; raise ``InputError`` for a configuration that cannot be trained."""
     from engine.training.config import from_values
     from engine.training.estimate import estimate
 
     return estimate(from_values(values), report)
 
 
-def train(
-    values: Mapping[str, Any], folder: str | Path, sink: Callable[[dict[str, Any]], None], resume: bool = False
-) -> str | None:
+def train(values: ConfigValues, folder: str | Path, sink: Sink, resume: bool = False) -> str | None:
     """Train in this process and return the id of the new weights. See :func:`engine.training.run.run`."""
     from engine.training.config import from_values
     from engine.training.run import run
@@ -56,21 +54,21 @@ def train(
     return run(from_values(values), Path(folder), sink, resume)
 
 
-def runs() -> list[dict[str, Any]]:
-    """Return all training runs, newest first. See :func:`engine.training.run.runs`."""
+def runs() -> list[RunInfo]:
+    """Return all training runs, newest first."""
     from engine.training.run import runs as listing
 
     return listing()
 
 
-def run_log(folder: str | Path) -> list[dict[str, Any]]:
+def run_log(folder: str | Path) -> list[Stepped | Validation]:
     """Return the steps and validations that a run wrote down, as its events were; [] when it kept no log."""
     from engine.training.events import read_log
 
     return read_log(Path(folder))
 
 
-def run_config(folder: str | Path) -> dict[str, Any]:
+def run_config(folder: str | Path) -> ConfigValues:
     """Return the configuration of a run as nested plain values."""
     from engine.training.config import to_values
     from engine.training.run import read_run

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.cli.output import print_json
 from engine.core.errors import InputError
+from engine.core.records.events import Event, Skipped, Started, Stepped, Validation, as_table
 
 if TYPE_CHECKING:
     from engine.training.config import TrainConfig
@@ -47,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         raise InputError("nothing to train (expected CONFIG.toml or --resume RUN)", "See `myoscope train --help`.")
 
-    def sink(event: dict[str, Any]) -> None:
+    def sink(event: Event) -> None:
         if options.token.cancelled:
             from engine.training.events import tell
 
@@ -75,25 +76,24 @@ def _check(config: TrainConfig, options: argparse.Namespace) -> int:
     if options.json:
         print_json(found)
         return 0
-    memory = "unknown" if found["memory_mib"] is None else f"about {found['memory_mib']:.0f} MiB"
-    step = "unknown" if found["seconds_per_step"] is None else f"about {found['seconds_per_step']:.2g} s"
-    print(f"{config.model.network}: {found['parameters']} parameters, {found['device']}")
-    print(f"memory  {memory} for {found['frames']} frames of {found['lines']} x {found['columns']}")
+    memory = "unknown" if found.memory_mib is None else f"about {found.memory_mib:.0f} MiB"
+    step = "unknown" if found.seconds_per_step is None else f"about {found.seconds_per_step:.2g} s"
+    print(f"{config.model.network}: {found.parameters} parameters, {found.device}")
+    print(f"memory  {memory} for {found.frames} frames of {found.lines} x {found.columns}")
     print(f"a step  {step}, {config.run.steps} steps")
     return 0
 
 
-def _words(event: dict[str, Any]) -> str:
-    kind = event["event"]
-    if kind == "step":
-        return f"step {event['step']} of {event['steps']}  loss {event['loss']:.5f}  {event['seconds']:.0f} s"
-    if kind == "validation":
-        best = "  best so far" if event["best"] is True else ""
-        if "psnr" not in event:
-            return f"validation at {event['step']}: samples kept back predicted to {event['score']:.2f} dB{best}"
-        return f"validation at {event['step']}: PSNR {event['psnr']:.2f} dB, SSIM {event['ssim']:.4f}{best}"
-    if kind == "start":
-        return f"{event['network']}, {event['parameters']} parameters, {event['device']}, in {event['folder']}"
-    if kind == "skipped":
-        return f"skipped {event['file']}: {event['reason']}"
-    return "  ".join(f"{key} {value}" for key, value in event.items())
+def _words(event: Event) -> str:
+    if isinstance(event, Stepped):
+        return f"step {event.step} of {event.steps}  loss {event.loss:.5f}  {event.seconds:.0f} s"
+    if isinstance(event, Validation):
+        best = "  best so far" if event.best else ""
+        if "psnr" not in event.scores:
+            return f"validation at {event.step}: samples kept back predicted to {event.score:.2f} dB{best}"
+        return f"validation at {event.step}: PSNR {event.scores['psnr']:.2f} dB, SSIM {event.scores['ssim']:.4f}{best}"
+    if isinstance(event, Started):
+        return f"{event.network}, {event.parameters} parameters, {event.device}, in {event.folder}"
+    if isinstance(event, Skipped):
+        return f"skipped {event.file}: {event.reason}"
+    return "  ".join(f"{key} {value}" for key, value in as_table(event).items())

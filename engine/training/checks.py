@@ -15,6 +15,7 @@ from torch import nn
 
 from engine.core import device as devices
 from engine.core.errors import EngineError, InputError
+from engine.core.records.training import Problem
 from engine.core.types import Kind
 from engine.datasets.sources import MOVING, PHANTOM, SAMPLE
 from engine.io.samples import samples
@@ -24,7 +25,7 @@ from engine.models.contract import ModelSpec
 from engine.models.parts.mapping import MAPPING
 from engine.reconstruction.weights import card_of, spec_of
 from engine.sampling import MASKS
-from engine.training.config import ModelPart, Problem, SourcePart, TrainConfig, build, parse
+from engine.training.config import ModelPart, SourcePart, TrainConfig, build, parse
 
 MAPPING_LOSSES = ("l1_tissue",)  # what the mapping network, whose images are signals of its maps, can be trained with
 
@@ -289,8 +290,3 @@ def _machine(config: TrainConfig) -> Iterator[Problem]:
     if run.tensorboard and importlib.util.find_spec("tensorboard") is None:
         message = "run.tensorboard = true needs the package tensorboard (found none)"
         yield Problem(("run.tensorboard",), message, "Install it: `pip install tensorboard`, or set run.tensorboard = false.")
-
-
-def as_plain(problem: Problem) -> dict[str, Any]:
-    """Return a problem as plain values."""
-    return {**dataclasses.asdict(problem), "fields": list(problem.fields)}

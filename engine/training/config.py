@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.core.errors import FormatError, InputError
+from engine.core.records.training import Problem
 from engine.datasets.acquisition import Acquisition
 from engine.datasets.augment import Augmentation
 from engine.datasets.masks import Masks
@@ -181,19 +182,6 @@ def read_config(path: str | Path) -> TrainConfig:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise FormatError(f"{file.name} is not a configuration in TOML ({error})", "See the ones in resources/presets.") from error
     return from_values(values)
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why a configuration cannot be used: the settings that stand against each other, what is wrong, what to do."""
-
-    fields: tuple[str, ...]
-    message: str
-    hint: str
-
-    def error(self) -> InputError:
-        """Return the problem as an error."""
-        return InputError(self.message, self.hint)
 
 
 def from_values(values: Mapping[str, Any]) -> TrainConfig:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine.core.errors import InputError
+from engine.core.records.events import Sink, Skipped
 from engine.core.types import Kind
 from engine.datasets.acquisition import acquire
 from engine.datasets.examples import Example, Stream, make_example
@@ -17,7 +18,6 @@ from engine.losses import LOSSES
 from engine.models.contract import ModelSpec
 from engine.training.checks import wrong_kind
 from engine.training.config import SourcePart, TrainConfig
-from engine.training.events import Sink
 
 
 def open_data(config: TrainConfig, spec: ModelSpec, sink: Sink, network_config: Any = None) -> tuple[Stream, list[Example]]:
@@ -36,7 +36,7 @@ def open_data(config: TrainConfig, spec: ModelSpec, sink: Sink, network_config: 
     chosen = [(part, _open(part, frames)) for part in config.data.validation]
     for _, source in (*opened, *chosen):
         for name, reason in source.skipped:
-            sink({"event": "skipped", "file": name, "reason": reason})
+            sink(Skipped(name, reason))
         _check_source(config, spec, source)
     if config.data.mode == "supervised":
         _refuse_shared([source for part, source in opened if part.weight > 0], [source for _, source in chosen])

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from engine.core import device as devices
 from engine.core.device import MIB
 from engine.core.jobs import Reporter, silent
+from engine.core.records.training import TrainEstimate
 from engine.core.types import Kind
 from engine.datasets.examples import Example
 from engine.evaluation.dry_run import Unforeseeable, without_memory
@@ -35,11 +36,8 @@ PATIENCE_PARAMETERS = 30_000_000  # networks larger than that take too long to m
 COPIES = 3  # moving average and two moments, beside the weights and their gradients, which the walk sees
 
 
-def estimate(config: TrainConfig, report: Reporter | None = None) -> dict[str, Any]:
-    """Return ``memory_mib`` beside what the program has, ``seconds_per_step``, ``parameters``, ``frames``, ``lines``, ``columns``.
-
-    Memory and sizes are of the largest example that the configuration allows, time is of a medium one. Either number is None where
-    it cannot be told.
+def estimate(config: TrainConfig, report: Reporter | None = None) -> TrainEstimate:
+    """Return what a step will take: memory and sizes of the largest example, time of a medium one.
 
     Raises
     ------
@@ -57,15 +55,15 @@ def estimate(config: TrainConfig, report: Reporter | None = None) -> dict[str, A
     assert isinstance(module, nn.Module)
     parameters = sum(p.numel() for p in module.parameters())
     device = devices.choose(config.run.device)
-    return {
-        "memory_mib": memory(config, spec, network_config, (frames, coils, lines, columns), device, report),
-        "seconds_per_step": seconds(config, spec, network_config, (frames, coils, lines, columns), device, parameters, report),
-        "parameters": parameters,
-        "frames": frames,
-        "lines": lines,
-        "columns": columns,
-        "device": devices.label(device),
-    }
+    return TrainEstimate(
+        memory_mib=memory(config, spec, network_config, (frames, coils, lines, columns), device, report),
+        seconds_per_step=seconds(config, spec, network_config, (frames, coils, lines, columns), device, parameters, report),
+        parameters=parameters,
+        frames=frames,
+        lines=lines,
+        columns=columns,
+        device=devices.label(device),
+    )
 
 
 def sizes(config: TrainConfig, spec: ModelSpec, network_config: Any) -> tuple[int, int, int]:

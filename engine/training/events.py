@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import csv
 import json
-import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from engine.core.errors import InputError
 from engine.core.files import replacing, translate
+from engine.core.records.events import Event, Stepped, Validation, as_table, from_table
+from engine.core.records.plain import Json
 
-Sink = Callable[[dict[str, Any]], None]
 CONTROL = "control"
 COMMANDS = ("pause", "go", "stop", "discard")
 
 
-def line(event: dict[str, Any]) -> str:
+def line(event: Event) -> str:
     """Return an event as one line of JSON; numbers that are not finite become null."""
-    return json.dumps(
-        {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in event.items()}
-    )
+    return json.dumps(as_table(event))
 
 
 def command(folder: Path) -> str:
@@ -60,9 +57,9 @@ class CsvLog:
     def __init__(self, folder: Path) -> None:
         self._path = folder / "log.csv"
 
-    def __call__(self, event: dict[str, Any]) -> None:
+    def __call__(self, event: Event) -> None:
         """Take an event."""
-        if event["event"] not in ("step", "validation"):
+        if not isinstance(event, Stepped | Validation):
             return
         try:
             new = not self._path.exists()
@@ -70,7 +67,7 @@ class CsvLog:
                 writer = csv.DictWriter(stream, self.COLUMNS, extrasaction="ignore")
                 if new:
                     writer.writeheader()
-                writer.writerow(event)
+                writer.writerow(as_table(event))
         except OSError as error:
             raise translate(error, self._path) from error
 
@@ -78,8 +75,8 @@ class CsvLog:
         """Leave nothing open."""
 
 
-def read_log(folder: Path) -> list[dict[str, Any]]:
-    """Return the events that a run wrote into ``log.csv``: steps and validations, numbers as numbers; [] when it kept none.
+def read_log(folder: Path) -> list[Stepped | Validation]:
+    """Return the events that a run wrote into ``log.csv``: steps and validations; [] when it kept none.
 
     What was told after the checkpoint that a run was resumed from stands there twice; the later one counts.
     """
@@ -88,15 +85,16 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
             rows = list(csv.DictReader(stream))
     except OSError:
         return []
-    found: dict[tuple[str, int], dict[str, Any]] = {}
+    found: dict[tuple[int, str], Stepped | Validation] = {}
     for row in rows:
         try:
-            numbers = {key: float(value) for key, value in row.items() if key not in ("event", "step", None) and value}
-            place = (row["event"], int(row["step"]))
-        except (TypeError, ValueError, KeyError):  # a line that a kill cut short
+            numbers: dict[str, Json] = {key: float(value) for key, value in row.items() if key not in ("event", None) and value}
+        except (TypeError, ValueError):  # a line that a kill cut short
             continue
-        found[place] = {"event": place[0], "step": place[1], **numbers}
-    return sorted(found.values(), key=lambda event: (event["step"], event["event"]))
+        event = from_table({"event": row["event"], **numbers}) if "step" in numbers else None
+        if isinstance(event, Stepped | Validation):
+            found[event.step, event.event] = event
+    return [event for _, event in sorted(found.items())]
 
 
 class TensorBoardLog:
@@ -112,13 +110,13 @@ class TensorBoardLog:
             ) from error
         self._writer: Any = SummaryWriter(str(folder / "tensorboard"))
 
-    def __call__(self, event: dict[str, Any]) -> None:
+    def __call__(self, event: Event) -> None:
         """Take an event."""
-        if event["event"] not in ("step", "validation"):
+        if not isinstance(event, Stepped | Validation):
             return
-        for key, value in event.items():
+        for key, value in as_table(event).items():
             if key not in ("event", "step") and isinstance(value, (int, float)) and not isinstance(value, bool):
-                self._writer.add_scalar(f"{event['event']}/{key}", value, event.get("step", 0))
+                self._writer.add_scalar(f"{event.event}/{key}", value, event.step)
         self._writer.flush()
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from engine.core.errors import InputError
 from engine.core.files import replacing
 from engine.core.jobs import CancelToken, Reporter, silent
+from engine.core.records.events import Ended, Paused, Resumed, Sink, Stepped, Validation
 from engine.core.types import Kind
 from engine.datasets.examples import Example
 from engine.evaluation.score import score
@@ -25,7 +27,7 @@ from engine.losses import LOSSES, LossInput
 from engine.losses.kspace import predicted
 from engine.models.parts.checkpointing import recomputing
 from engine.training.config import OptimiserPart, TrainConfig
-from engine.training.events import Sink, command
+from engine.training.events import command
 from engine.training.selfsupervised import split_lines
 from engine.training.state import State, save_best, save_checkpoint
 from engine.training.steps import predict, total
@@ -77,8 +79,7 @@ def fit(state: State, sink: Sink) -> str:
         state.ended = ended
         if ended != "discard":
             checkpoint(state)
-    sink({"event": "end", "step": state.step, "reason": ended, "best": state.best, "best_step": state.best_step,
-          "seconds": round(state.spent_seconds, 2)})  # fmt: skip
+    sink(Ended(state.step, ended, state.best, state.best_step, round(state.spent_seconds, 2)))
     return ended
 
 
@@ -117,8 +118,7 @@ def train_epoch(state: State, sink: Sink, spent_before: float = 0.0, began: floa
             if now - told >= REPORT_SECONDS or state.step == last:
                 told = now
                 seconds = spent_before + now - began
-                sink({"event": "step", "step": state.step, "steps": run.steps, "loss": loss, "learning_rate": rate,
-                      "seconds": round(seconds, 2), **{f"loss_{name}": value for name, value in terms.items()}})  # fmt: skip
+                sink(Stepped(state.step, run.steps, loss, rate, round(seconds, 2), terms))
             if state.step % run.checkpoint_steps == 0 and state.step < last:
                 state.spent_seconds = spent_before + now - began
                 checkpoint(state)
@@ -253,10 +253,10 @@ def _listen(state: State, seconds: float, sink: Sink) -> bool:
     if state.rank == 0:
         word = command(state.folder)
         if word == "pause":
-            sink({"event": "paused", "step": state.step})
+            sink(Paused(state.step))
             while (word := command(state.folder)) == "pause":
                 time.sleep(PAUSE_SECONDS)
-            sink({"event": "resumed", "step": state.step})
+            sink(Resumed(state.step))
         if word == "go" and minutes > 0 and seconds >= 60 * minutes:
             word = "minutes"
     word = state.agree(word)
@@ -322,12 +322,9 @@ def _note(state: State, sink: Sink, means: dict[str, float], metric: str, previe
     if improved:
         state.best, state.best_step = found, state.step
         save_best(state)
-    record = {"event": "validation", "step": state.step, **means, "score": found, "metric": metric, "best": improved,
-              "seconds": round(seconds, 2)}  # fmt: skip
-    state.history.append({key: value for key, value in record.items() if key != "event"})
-    if preview is not None:
-        record["preview"] = str(save_preview(state, preview))
-    sink(record)
+    told = Validation(state.step, means, found, metric, improved, round(seconds, 2))
+    state.history.append(told)
+    sink(told if preview is None else replace(told, preview=str(save_preview(state, preview))))
 
 
 def _numpy(image: Tensor) -> Any:

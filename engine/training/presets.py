@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any
 
 from engine.core.errors import UnknownNameError
+from engine.core.records.training import TrainPreset
 from engine.weights.recipes import folder
 
 
-def presets() -> list[dict[str, Any]]:
-    """Return every preset: ``name`` (of its file), ``title`` and ``notes`` (from the comment it begins with), ``values``."""
+def presets() -> list[TrainPreset]:
+    """Return every preset; title and notes are the comment that its file begins with."""
     return [_read(path) for path in sorted(folder().glob("*.toml"))]
 
 
-def preset(name: str) -> dict[str, Any]:
+def preset(name: str) -> TrainPreset:
     """Return one preset; raise ``UnknownNameError`` when there is none of this name."""
     found = {path.stem: path for path in folder().glob("*.toml")}
     if name not in found:
@@ -24,7 +24,7 @@ def preset(name: str) -> dict[str, Any]:
     return _read(found[name])
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> TrainPreset:
     text = path.read_text(encoding="utf-8")
     comment: list[str] = []
     for line in text.splitlines():
@@ -32,4 +32,4 @@ def _read(path: Path) -> dict[str, Any]:
             break
         comment.append(line.removeprefix("#").strip())
     title, *notes = comment
-    return {"name": path.stem, "title": title, "notes": " ".join(notes).strip(), "values": tomllib.loads(text)}
+    return TrainPreset(path.stem, title, " ".join(notes).strip(), tomllib.loads(text))

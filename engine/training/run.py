@@ -10,23 +10,25 @@ import os
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from engine.core import device as devices
 from engine.core.errors import DeviceMemoryError, FormatError, InputError
 from engine.core.files import replacing, translate
+from engine.core.records.events import Event, Registered, Sink, Started
+from engine.core.records.training import RunInfo
 from engine.core.records.weights import ModelCard
 from engine.datasets.sources import SAMPLE
 from engine.io.samples import samples
 from engine.reconstruction.weights import preset_of
 from engine.training import distributed
 from engine.training.config import SourcePart, TrainConfig, from_values
-from engine.training.events import CONTROL, CsvLog, Sink, TensorBoardLog, tell
+from engine.training.events import CONTROL, CsvLog, TensorBoardLog, tell
 from engine.training.loop import HELD, METRICS, fit
 from engine.training.setup import CONFIG, set_up
-from engine.training.state import BEST, LAST, State, read_checkpoint, read_notes
+from engine.training.state import BEST, LAST, State, read_checkpoint, read_notes, validations
 from engine.weights import library
 
 PROCESS, RESULT = "process", "result.json"
@@ -47,30 +49,33 @@ def new_folder(name: str) -> Path:
     return folder
 
 
-def runs() -> list[dict[str, Any]]:
-    """Return all runs, newest first.
-
-    Each is a record of ``folder``, ``name``, ``network``, ``step``, ``steps``, ``best`` score and ``best_step``, ``seconds``,
-    ``history`` (validations), ``weights`` (id, None before the end), ``parent`` (what it started from, None), ``ended`` (why, ""
-    before) and ``state``: ``running``, ``interrupted`` (it can be resumed) or ``ended``. What holds no readable run is left out.
-    """
+def runs() -> list[RunInfo]:
+    """Return all runs, newest first; what holds no readable run is left out."""
     found = []
     for folder in runs_folder().glob("*"):
         # One may be discarded by its process while it is looked at, and what somebody else put there is no run.
         with contextlib.suppress(OSError, FormatError, KeyError, TypeError):
-            found.append(((folder / LAST).stat().st_mtime, _record(folder, read_notes(folder / LAST))))
-    return [record for _, record in sorted(found, key=lambda one: one[0], reverse=True)]
+            found.append(((folder / LAST).stat().st_mtime, _info(folder, read_notes(folder / LAST))))
+    return [info for _, info in sorted(found, key=lambda one: one[0], reverse=True)]
 
 
-def _record(folder: Path, about: dict[str, Any]) -> dict[str, Any]:
+def _info(folder: Path, about: Mapping[str, Any]) -> RunInfo:
     config, ended = about["config"], about.get("ended", "")
-    return {
-        "folder": str(folder), "name": config["name"], "network": config["model"]["network"], "step": about["step"],
-        "steps": config["run"]["steps"], "best": about["best"], "best_step": about["best_step"],
-        "seconds": about["spent_seconds"], "history": about["history"], "weights": _result(folder), "ended": ended,
-        "parent": config["model"]["start"] or None,
-        "state": "running" if is_running(folder) else "ended" if ended else "interrupted",
-    }  # fmt: skip
+    return RunInfo(
+        folder=str(folder),
+        name=config["name"],
+        network=config["model"]["network"],
+        step=about["step"],
+        steps=config["run"]["steps"],
+        best=about["best"],
+        best_step=about["best_step"],
+        seconds=about["spent_seconds"],
+        history=validations(about),
+        weights=_result(folder),
+        parent=config["model"]["start"] or None,
+        ended=ended,
+        state="running" if is_running(folder) else "ended" if ended else "interrupted",
+    )
 
 
 def _result(folder: Path) -> str | None:
@@ -151,7 +156,7 @@ def run(config: TrainConfig, folder: Path, sink: Sink, resume: bool = False) -> 
     with distributed.processes(config) as (rank, world, words), contextlib.ExitStack() as afterwards:
         sinks: list[Sink] = [sink] if rank == 0 else []
 
-        def everyone(event: dict[str, Any]) -> None:
+        def everyone(event: Event) -> None:
             for one in sinks:
                 one(event)
 
@@ -167,11 +172,18 @@ def run(config: TrainConfig, folder: Path, sink: Sink, resume: bool = False) -> 
             for made in logs(config, folder):
                 afterwards.callback(made.close)
                 sinks.append(made)
-        everyone({
-            "event": "start", "folder": str(folder), "network": state.spec.name, "step": state.step, "steps": config.run.steps,
-            "parameters": sum(p.numel() for p in state.module.parameters()), "device": devices.label(state.device),
-            "validation_examples": len(state.validation), "resumed": resume,
-        })  # fmt: skip
+        everyone(
+            Started(
+                folder=str(folder),
+                network=state.spec.name,
+                step=state.step,
+                steps=config.run.steps,
+                parameters=sum(p.numel() for p in state.module.parameters()),
+                device=devices.label(state.device),
+                validation_examples=len(state.validation),
+                resumed=resume,
+            )
+        )
         with _memory_hint(state):
             ended = fit(state, everyone)
     # Its files are closed now: on some systems open ones cannot be removed.
@@ -181,7 +193,7 @@ def run(config: TrainConfig, folder: Path, sink: Sink, resume: bool = False) -> 
         shutil.rmtree(folder)
         return None
     identifier = register(state)
-    sink({"event": "weights", "id": identifier, "score": state.best, "step": state.best_step})
+    sink(Registered(identifier, state.best, state.best_step))
     return identifier
 
 
@@ -221,7 +233,7 @@ def register(state: State) -> str:
     identifier, number = base, 2
     while identifier in taken:
         identifier, number = f"{base}-{number}", number + 1
-    scores = next((record for record in state.history if record["step"] == about["step"]), {})
+    scores = next((told.scores for told in state.history if told.step == about["step"]), {})
     card = ModelCard(
         id=identifier,
         network=state.spec.name,

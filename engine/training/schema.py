@@ -7,6 +7,7 @@ import typing
 from collections.abc import Iterator
 from typing import Any
 
+from engine.core.records.training import TrainSetting
 from engine.core.types import Kind
 from engine.losses import LOSSES
 from engine.models.contract import KINDS
@@ -17,38 +18,32 @@ from engine.training.config import SourcePart, TrainConfig, plain
 SIMPLE = {str: "text", int: "integer", float: "number", bool: "flag"}
 
 
-def schema() -> list[dict[str, Any]]:
-    """Return a record for each setting, in order: name, type, default, help, choices, range (None where there are none).
-
-    ``type`` is ``text``, ``integer``, ``number``, ``flag``; ``texts``, ``integers`` (lists); ``integer_range``, ``number_range``
-    (low and high); ``weights`` (choices with a number each); ``options`` (settings of the network, whatever they are); ``sources``
-    (a list of entries, whose settings are in ``fields``).
-    """
-    return list(_records(TrainConfig, TrainConfig(), ""))
+def schema() -> list[TrainSetting]:
+    """Return every setting, in order."""
+    return list(_settings(TrainConfig, TrainConfig(), ""))
 
 
-def _records(cls: type[Any], defaults: Any, where: str) -> Iterator[dict[str, Any]]:
+def _settings(cls: type[Any], defaults: Any, where: str) -> Iterator[TrainSetting]:
     hints = typing.get_type_hints(cls)
     for one in dataclasses.fields(cls):
-        name, kind = f"{where}{one.name}", hints[one.name]
+        name, hint = f"{where}{one.name}", hints[one.name]
         default = getattr(defaults, one.name)
-        if dataclasses.is_dataclass(kind):
-            yield from _records(typing.cast("type[Any]", kind), default, f"{name}.")
+        if dataclasses.is_dataclass(hint):
+            yield from _settings(typing.cast("type[Any]", hint), default, f"{name}.")
             continue
-        limits = one.metadata.get("range")
-        choices = _choices(name) or one.metadata.get("choices")
-        record = {
-            "name": name,
-            "type": _kind(kind),
-            "default": plain(default),
-            "help": one.metadata["help"],
-            "choices": None if choices is None else list(choices),
-            "range": None if limits is None else list(limits),
-        }
-        if record["type"] == "sources":
-            record["default"] = [plain(dataclasses.asdict(entry)) for entry in default]
-            record["fields"] = list(_records(SourcePart, SourcePart(), ""))
-        yield record
+        low, high = one.metadata.get("range", (None, None))
+        kind = _kind(hint)
+        sources = kind == "sources"
+        yield TrainSetting(
+            name=name,
+            kind=kind,
+            default=[plain(dataclasses.asdict(entry)) for entry in default] if sources else plain(default),
+            help=one.metadata["help"],
+            choices=tuple(_choices(name) or one.metadata.get("choices") or ()),
+            low=low,
+            high=high,
+            fields=tuple(_settings(SourcePart, SourcePart(), "")) if sources else (),
+        )
 
 
 def _kind(hint: Any) -> str:

@@ -16,6 +16,7 @@ from engine.core import device as devices
 from engine.core.device import MIB
 from engine.core.errors import InputError, OutputError
 from engine.core.files import check_folder_writable, replacing
+from engine.core.records.events import Sink
 from engine.models.contract import ModelSpec
 from engine.models.parts.mapping import MAPPING
 from engine.reconstruction.weights import load
@@ -23,7 +24,6 @@ from engine.training.checks import check
 from engine.training.config import OptimiserPart, TrainConfig, to_values
 from engine.training.data import open_data
 from engine.training.distributed import device_name
-from engine.training.events import Sink
 from engine.training.state import LAST, State, restore
 
 CONFIG = "config.json"

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from engine.core.errors import CheckpointMismatch, FormatError, OutputError
 from engine.core.files import replacing
+from engine.core.records.events import Validation, as_table, from_table
 from engine.datasets.examples import Example, Stream
 from engine.models.contract import ModelSpec
 from engine.training.config import TrainConfig, to_values
@@ -30,7 +31,7 @@ class State:
     """Everything a run needs to go on.
 
     ``step`` counts finished optimiser steps; ``ema`` the moving average of the weights (None without); ``best`` the best validation
-    score so far and ``best_step`` its step; ``waited`` validations since then; ``history`` one record for each validation;
+    score so far and ``best_step`` its step; ``waited`` validations since then; ``history`` all validations;
     ``spent_seconds`` of all sessions; ``ended`` why it came to its end, "" before; ``mapping`` the frozen mapping network that
     terms of the loss ask; ``scaler`` what keeps gradients in float16's range; ``parallel`` the network wrapped for several
     processes, and ``words`` what the first of them says.
@@ -50,7 +51,7 @@ class State:
     best: float | None = None
     best_step: int = 0
     waited: int = 0
-    history: list[dict[str, Any]] = field(default_factory=list)
+    history: list[Validation] = field(default_factory=list)
     spent_seconds: float = 0.0
     ended: str = ""
     mapping: nn.Module | None = None
@@ -96,7 +97,7 @@ def save_checkpoint(state: State, name: str = LAST) -> Path:
         "best": state.best,
         "best_step": state.best_step,
         "waited": state.waited,
-        "history": state.history,
+        "history": [as_table(told) for told in state.history],
         "spent_seconds": state.spent_seconds,
         "ended": state.ended,
         "scaler": None if state.scaler is None else state.scaler.state_dict(),
@@ -154,6 +155,12 @@ def _opened(path: Path) -> Iterator[Any]:
         raise FormatError(f"{path.name} is damaged ({error})", "Resume from another run.") from error
 
 
+def validations(about: Mapping[str, Any]) -> tuple[Validation, ...]:
+    """Return the validations that the notes of a checkpoint hold."""
+    told = (from_table({"event": Validation.event, **entry}) for entry in about["history"])
+    return tuple(one for one in told if isinstance(one, Validation))
+
+
 def restore(state: State, path: Path) -> None:
     """Put a checkpoint into a state that was set up from the same configuration.
 
@@ -175,7 +182,7 @@ def restore(state: State, path: Path) -> None:
         state.ema = {key: tensors.get(f"ema.{key}", model[key]).to(state.device) for key in state.ema}
     _restore_optimiser(state, tensors)
     state.step, state.best, state.best_step = about["step"], about["best"], about["best_step"]
-    state.waited, state.history, state.spent_seconds = about["waited"], about["history"], about["spent_seconds"]
+    state.waited, state.history, state.spent_seconds = about["waited"], list(validations(about)), about["spent_seconds"]
     if state.scaler is not None and about.get("scaler"):
         state.scaler.load_state_dict(about["scaler"])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 
@@ -9,6 +10,7 @@ import psutil
 import pytest
 
 from app.processes import NICENESS, TrainingProcess
+from engine.core.records.events import Started, Stepped
 
 
 @pytest.fixture
@@ -34,13 +36,15 @@ def test_lines_become_events_even_when_they_come_in_pieces(make, qtbot):
     code = """
 import sys, time
 out = sys.stdout
-out.write('{"event": "start", "st'); out.flush(); time.sleep(0.2)
+out.write('{"event": "start", "folder": "/runs/a", "st'); out.flush(); time.sleep(0.2)
 out.write('eps": 3}\\nnoise of a library\\n{"event": "step", "step": 1, "loss": null}\\n[1]\\n{"event": "end"}'); out.flush()
 """
     process, events, codes = make(code)
     qtbot.waitUntil(lambda: bool(codes), timeout=20_000)
     # The last line has no end: it was cut short.
-    assert events == [{"event": "start", "steps": 3}, {"event": "step", "step": 1, "loss": None}]
+    assert events[0] == Started("/runs/a", steps=3)
+    assert [type(event) for event in events] == [Started, Stepped]
+    assert math.isnan(events[1].loss)
     assert codes == [0]
     assert not process.running
 
@@ -61,7 +65,7 @@ def test_a_refusal_is_read_back(make, qtbot):
 
 
 def test_killing_is_told_once_and_the_process_had_low_priority(make, qtbot):
-    process, events, codes = make('import time\nprint(\'{"event": "start"}\')\ntime.sleep(60)')
+    process, events, codes = make('import time\nprint(\'{"event": "paused", "step": 1}\')\ntime.sleep(60)')
     qtbot.waitUntil(lambda: bool(events), timeout=20_000)
     running = psutil.Process(process.pid)
     if sys.platform != "win32":

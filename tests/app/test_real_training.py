@@ -75,7 +75,7 @@ def test_a_run_of_the_window_and_one_of_the_same_file_give_the_same_weights(page
     assert here.keys() == there.keys()
     for name, values in here.items():
         np.testing.assert_array_equal(values, there[name], err_msg=name)
-    qtbot.waitUntil(lambda: [r["state"] for r in page.runs_panel.model.records] == ["ended"], timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: [info.state for info in page.runs_panel.model.records] == ["ended"], timeout=PATIENCE_MS)
 
 
 def test_the_window_stays_quick_and_stop_is_answered_at_once(page, qtbot, record_property):

@@ -5,60 +5,59 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 
 from PySide6.QtCore import QObject, Signal
 
+from engine.core.records.events import Stepped, Validation, from_table
 from engine.core.records.registries import LossInfo
+from engine.core.records.training import Problem, RunInfo, TrainEstimate, TrainPreset, TrainSetting
 
 
-def record(name, kind, default, **more):
-    return {"name": name, "type": kind, "default": default, "help": f"What {name} is", "choices": None, "range": None, **more}
+def setting(name, kind, default, low=None, high=None, choices=(), fields=()):
+    return TrainSetting(name, kind, default, f"What {name} is", choices, low, high, fields)
 
 
-FIELDS = [
-    record("location", "text", "sample:pig"),
-    record("slices", "integers", []),
-    record("leave_out", "integers", []),
-    record("weight", "number", 1.0, range=[0, 1e6]),
-]
+FIELDS = (
+    setting("location", "text", "sample:pig"),
+    setting("slices", "integers", []),
+    setting("leave_out", "integers", []),
+    setting("weight", "number", 1.0, 0, 1e6),
+)
 SCHEMA = [
-    record("name", "text", "net"),
-    record("model.network", "text", "net", choices=["net", "bare_net"]),
-    record("model.preset", "text", ""),
-    record("model.options", "options", {}),
-    record("model.start", "text", ""),
-    record("model.freeze", "texts", []),
-    record("data.sources", "sources", [{"location": "sample:pig"}], fields=FIELDS),
-    record("data.validation", "sources", [], fields=FIELDS),
-    record("data.mode", "text", "supervised", choices=["supervised", "self"]),
-    record("data.acquisition.coils", "integer_range", [1, 16]),
-    record("masks.patterns", "texts", ["equispaced"], choices=["equispaced", "kt_uniform"]),
-    record("masks.acceleration", "number_range", [4.0, 12.0]),
-    record("losses", "weights", {"l1": 1.0}, choices=["l1", "mse", "ssim"]),
-    record("optimiser.learning_rate", "number", 0.001, range=[0, 1]),
-    record("optimiser.warm_up", "integer", 50, range=[0, 10**6]),
-    record("run.steps", "integer", 2000, range=[1, 10**8]),
-    record("run.minutes", "number", 0.0, range=[0, 1e6]),
-    record("run.device", "text", "auto"),
-    record("run.checkpointing", "flag", False),
+    setting("name", "text", "net"),
+    setting("model.network", "text", "net", choices=("net", "bare_net")),
+    setting("model.preset", "text", ""),
+    setting("model.options", "options", {}),
+    setting("model.start", "text", ""),
+    setting("model.freeze", "texts", []),
+    setting("data.sources", "sources", [{"location": "sample:pig"}], fields=FIELDS),
+    setting("data.validation", "sources", [], fields=FIELDS),
+    setting("data.mode", "text", "supervised", choices=("supervised", "self")),
+    setting("data.acquisition.coils", "integer_range", [1, 16]),
+    setting("masks.patterns", "texts", ["equispaced"], choices=("equispaced", "kt_uniform")),
+    setting("masks.acceleration", "number_range", [4.0, 12.0]),
+    setting("losses", "weights", {"l1": 1.0}, choices=("l1", "mse", "ssim")),
+    setting("optimiser.learning_rate", "number", 0.001, 0, 1),
+    setting("optimiser.warm_up", "integer", 50, 0, 10**6),
+    setting("run.steps", "integer", 2000, 1, 10**8),
+    setting("run.minutes", "number", 0.0, 0, 1e6),
+    setting("run.device", "text", "auto"),
+    setting("run.checkpointing", "flag", False),
 ]
-PRESETS = [
-    {"name": "quick", "title": "Quick", "notes": "For a try.", "values": {"run": {"steps": 7}, "losses": {"mse": 2.0, "ssim": 0.5}}}
-]
+PRESETS = [TrainPreset("quick", "Quick", "For a try.", {"run": {"steps": 7}, "losses": {"mse": 2.0, "ssim": 0.5}})]
 
 
-def run_record(folder, step=40, steps=60, **more):
-    history = [{"step": n, "psnr": 30.0 + n / 10, "ssim": 0.9} for n in range(0, step + 1, 20)]
-    return {
-        "folder": folder, "name": "net-tuned", "network": "net", "step": step, "steps": steps, "best": 34.0, "best_step": 40,
-        "seconds": 80.0, "history": history, "weights": None, "parent": "net-a", "ended": "", "state": "interrupted", **more,
-    }  # fmt: skip
+def run_record(folder, step=40, steps=60, **more) -> RunInfo:
+    history = tuple(Validation(n, {"psnr": 30.0 + n / 10, "ssim": 0.9}) for n in range(0, step + 1, 20))
+    made = RunInfo(folder, "net-tuned", "net", step, steps, 34.0, 40, 80.0, history, None, "net-a", "", "interrupted")
+    return replace(made, **more)
 
 
 class FakeProcess(QObject):
     """A process that does what the test says."""
 
-    told = Signal(dict)
+    told = Signal(object)
     ended = Signal(int)
 
     def __init__(self, arguments, parent=None):
@@ -83,7 +82,7 @@ class FakeProcess(QObject):
         return found.get("error", ""), found.get("hint", "")
 
     def tell(self, event, **values):
-        self.told.emit({"event": event, **values})
+        self.told.emit(from_table({"event": event, **values}))
 
 
 class TrainStandIn:
@@ -91,7 +90,7 @@ class TrainStandIn:
 
     def __init__(self) -> None:
         super().__init__()
-        self.run_records: list[dict] = []
+        self.run_records: list[RunInfo] = []
         self.told: list[tuple[str, str]] = []
 
     def train_config_schema(self):
@@ -107,18 +106,17 @@ class TrainStandIn:
         warm_up, steps = values["optimiser"]["warm_up"], values["run"]["steps"]
         if warm_up <= steps:
             return []
-        fields = ["optimiser.warm_up", "run.steps"]
         message = f"optimiser.warm_up = {warm_up} is longer than run.steps = {steps}"
-        return [{"fields": fields, "message": message, "hint": "Shorten it."}]
+        return [Problem(("optimiser.warm_up", "run.steps"), message, "Shorten it.")]
 
     def estimate_training(self, values, report=None):
-        return {"memory_mib": 2048.0, "seconds_per_step": 0.5}
+        return TrainEstimate(2048.0, 0.5, 31_000, 12, 192, 48, "CPU")
 
     def runs(self):
         return list(self.run_records)
 
     def run_log(self, folder):
-        return [{"event": "step", "step": n, "loss": 1.0 / n} for n in range(1, 41)]
+        return [Stepped(n, loss=1.0 / n) for n in range(1, 41)]
 
     def run_config(self, folder):
         return {"name": "again", "run": {"steps": 123}}

@@ -61,7 +61,7 @@ def press(words):
 
 
 def test_the_form_has_a_control_for_every_setting_and_gives_its_defaults(page, engine):
-    schema = {record["name"]: record["default"] for record in engine.train_config_schema()}
+    schema = {setting.name: setting.default for setting in engine.train_config_schema()}
     assert page.form_panel.values() == schema
     for name, one in page.form_panel.fields.items():
         assert one.widget.objectName() == f"train.{name}"

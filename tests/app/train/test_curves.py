@@ -8,16 +8,17 @@ import pytest
 from app.train.curves import LossAxis, TrainCurves
 from app.train.preview import PreviewPair
 from app.train.run import RunRecord
+from engine.core.records.events import Started, Stepped, Validation
 
 
 def run_of(name, steps, best=20):
     run = RunRecord()
-    run.take({"event": "start", "folder": f"/runs/{name}", "steps": 1000})
+    run.take(Started(f"/runs/{name}", steps=1000))
     for step in range(1, steps + 1):
-        run.take({"event": "step", "step": step, "steps": 1000, "loss": 1.0 / step, "seconds": step})
+        run.take(Stepped(step, 1000, 1.0 / step, seconds=step))
         if step % 10 == 0:
             psnr = 40.0 - abs(step - best) / 10
-            run.take({"event": "validation", "step": step, "psnr": psnr, "score": psnr, "metric": "psnr", "best": step <= best})
+            run.take(Validation(step, {"psnr": psnr}, psnr, "psnr", step <= best))
     return run
 
 
@@ -52,7 +53,7 @@ def test_growing_shows_what_drawing_anew_shows(view, qtbot):
     run = run_of("a", 41)
     view.set_runs([run])
     for step in range(42, 49):
-        run.take({"event": "step", "step": step, "steps": 1000, "loss": 1.0 / step, "seconds": step})
+        run.take(Stepped(step, 1000, 1.0 / step, seconds=step))
     view.refresh()
     grown = drawn(view.loss)
     assert grown[0].shape == (2, 48)
@@ -71,7 +72,7 @@ def test_several_runs_are_told_apart_by_line_and_name(view):
 
 def test_another_score_is_shown_where_there_is_one(view):
     run = RunRecord()
-    run.take({"event": "validation", "step": 5, "held_db": 11.0, "score": 11.0, "metric": "held_db", "best": True})
+    run.take(Validation(5, {"held_db": 11.0}, 11.0, "held_db", best=True))
     view.set_runs([run])
     assert "Samples kept aside" in view.score.getAxis("left").labelText
     view.set_metric("psnr")

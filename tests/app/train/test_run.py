@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from app.train.run import Growing, RunRecord, event_words, of_history, same_levels, smoothed, thinned
+from engine.core.records.events import Ended, Paused, Registered, Skipped, Started, Stepped, Validation
+from tests.app.train.stand_in import run_record
 
 
 def told(*events):
@@ -49,43 +53,43 @@ def test_smoothing_keeps_a_straight_line_inside_and_lowers_noise():
 
 
 def test_time_left_follows_the_speed_of_late_and_the_limit_in_minutes():
-    run = told({"event": "start", "steps": 100})
+    run = told(Started("/runs/a", steps=100))
     assert run.seconds_left() is None
     for step in range(1, 11):
-        run.take({"event": "step", "step": step, "steps": 100, "loss": 1.0, "seconds": 100 + 2.0 * step})
+        run.take(Stepped(step, 100, 1.0, seconds=100 + 2.0 * step))
     assert run.seconds_left() == pytest.approx(180)
     assert run.seconds_left(minutes=3) == pytest.approx(60)
     assert run.fraction == pytest.approx(0.1)
 
 
 def test_the_best_is_what_the_engine_says_whatever_it_is_measured_in():
-    shared = {"event": "validation", "metric": "psnr"}
     run = told(
-        {**shared, "step": 0, "psnr": 30.0, "ssim": 0.8, "score": 30.0, "best": True, "preview": "a"},
-        {**shared, "step": 5, "psnr": 29.0, "ssim": 0.9, "score": 29.0, "best": False, "preview": "b"},
+        Validation(0, {"psnr": 30.0, "ssim": 0.8}, 30.0, "psnr", best=True, preview="a"),
+        Validation(5, {"psnr": 29.0, "ssim": 0.9}, 29.0, "psnr", preview="b"),
     )
     assert (run.best, run.best_step, run.metric) == (30.0, 0, "psnr")
     assert (run.first_preview, run.last_preview, run.last_preview_step) == ("a", "b", 5)
-    blind = told({"event": "validation", "step": 3, "held_db": 11.5, "score": 11.5, "metric": "held_db", "best": True})
+    blind = told(Validation(3, {"held_db": 11.5}, 11.5, "held_db", best=True))
     assert (blind.best, blind.metric) == (11.5, "held_db")
     assert blind.scores["held_db"].curve()[1][0] == 11.5
 
 
 def test_words_of_events():
-    assert "440,941 parameters" in event_words({"event": "start", "network": "net", "parameters": 440941, "device": "CPU"})
-    assert event_words({"event": "validation", "step": 3, "psnr": 31.234, "best": True}) == "step 3: PSNR 31.23 dB, best so far"
-    assert event_words({"event": "step", "step": 1}) == ""
-    assert event_words({"event": "skipped", "file": "a.h5", "reason": "damaged"}) == "skipped a.h5: damaged"
-    assert "Stopped at step 7" in event_words({"event": "end", "step": 7, "reason": "stop", "seconds": 9})
+    assert "440,941 parameters" in event_words(Started("/runs/a", "net", parameters=440941, device="CPU"))
+    assert event_words(Validation(3, {"psnr": 31.234}, 31.234, "psnr", best=True)) == "step 3: PSNR 31.23 dB, best so far"
+    assert event_words(Stepped(1)) == event_words(Paused(1)) == ""
+    assert event_words(Skipped("a.h5", "damaged")) == "skipped a.h5: damaged"
+    assert "Stopped at step 7" in event_words(Ended(7, "stop", seconds=9))
+    assert event_words(Registered("net-b", 31.0, 40)) == "weights net-b are in the library (31.00 dB at step 40)"
+    assert event_words(Registered("net-b")) == "weights net-b are in the library"
 
 
 def test_a_run_of_the_list_has_its_log_or_at_least_its_history():
-    record = {"folder": "/r/a", "name": "a", "network": "net", "step": 20, "steps": 50, "best": 31.0, "best_step": 20,
-              "seconds": 5.0, "history": [{"step": 0, "psnr": 30.0}, {"step": 20, "psnr": 31.0}], "weights": None}  # fmt: skip
-    run = of_history(record)
-    assert run.scores["psnr"].curve()[1].tolist() == [30.0, 31.0]
+    info = replace(run_record("/r/a", 20, 50), best=31.0, best_step=20)
+    run = of_history(info)
+    assert run.scores["psnr"].curve()[1].tolist() == [30.0, 32.0]
     assert (run.best, run.steps, run.weights) == (31.0, 50, "")
-    full = of_history(record, [{"event": "step", "step": 1, "loss": 0.5}, {"event": "validation", "step": 9, "psnr": 28.0}])
+    full = of_history(info, [Stepped(1, loss=0.5), Validation(9, {"psnr": 28.0})])
     assert full.loss.curve()[1].tolist() == [0.5]
     assert full.scores["psnr"].curve()[0].tolist() == [9.0]
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from engine.core.errors import EngineError, InputError
+from engine.core.records.training import TrainSetting
 from engine.core.records.weights import ModelCard
 from engine.training.checks import check, problems_of
 from engine.training.config import from_values, read_config
@@ -139,34 +141,32 @@ def test_weights_of_another_network_or_preset(weights):
     assert mapping.message == "model.mapping = mine are weights of myonet (expected mapping_network)"
 
 
-@pytest.mark.parametrize("name", [record["name"] for record in presets()])
+@pytest.mark.parametrize("name", [record.name for record in presets()])
 def test_every_preset_can_be_trained(name, library):
-    values = preset(name)["values"]
+    values = preset(name).values
     assert problems_of(values) == []
     check(from_values(values))
 
 
 def test_presets_say_what_they_are():
-    names = {record["name"] for record in presets()}
+    names = {record.name for record in presets()}
     papers = {"egla-varnet", "ima", "vn-unet", "vn-unet-relax", "rvn", "jotlasnet", "crunet-mr", "mapping-t1", "mapping-t2"}
     assert papers | {"myonet-cine", "fine-tune", "self-supervised"} <= names
-    assert all(record["title"] and record["notes"] for record in presets())
+    assert all(record.title and record.notes for record in presets())
     with pytest.raises(InputError, match="unknown training preset 'nothing'"):
         preset("nothing")
 
 
 def test_schema_has_a_control_for_every_setting(library):
-    records = {record["name"]: record for record in schema()}
-    assert records["run.steps"] | {"help": ""} == {
-        "name": "run.steps", "type": "integer", "default": 2000, "help": "", "choices": None, "range": [1, 100000000]
-    }  # fmt: skip
-    assert records["masks.acs"]["type"] == "integer_range"
-    assert "equispaced" in records["masks.patterns"]["choices"]
-    assert records["losses"]["type"] == "weights"
-    assert "kspace_nmae" in records["losses"]["choices"]
-    assert "mapping_network" in records["model.network"]["choices"]
-    assert next(field["name"] for field in records["data.sources"]["fields"]) == "location"
-    assert records["data.sources"]["default"][0]["location"] == "phantom:cine"
+    records = {record.name: record for record in schema()}
+    assert replace(records["run.steps"], help="") == TrainSetting("run.steps", "integer", 2000, low=1, high=100_000_000)
+    assert records["masks.acs"].kind == "integer_range"
+    assert "equispaced" in records["masks.patterns"].choices
+    assert records["losses"].kind == "weights"
+    assert "kspace_nmae" in records["losses"].choices
+    assert "mapping_network" in records["model.network"].choices
+    assert records["data.sources"].fields[0].name == "location"
+    assert records["data.sources"].default[0]["location"] == "phantom:cine"
     kinds = {
         "text",
         "integer",
@@ -180,15 +180,15 @@ def test_schema_has_a_control_for_every_setting(library):
         "options",
         "sources",
     }
-    assert {record["type"] for record in records.values()} <= kinds
-    assert all(record["help"] for record in records.values())
+    assert {record.kind for record in records.values()} <= kinds
+    assert all(record.help for record in records.values())
     values = {}
     for name, record in records.items():
         *tables, last = name.split(".")
         place = values
         for table in tables:
             place = place.setdefault(table, {})
-        place[last] = record["default"]
+        place[last] = record.default
     assert from_values(values) == from_values({})
 
 

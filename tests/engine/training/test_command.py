@@ -9,6 +9,8 @@ import tomli_w
 
 from engine import api
 from engine.cli.commands import run as myoscope
+from engine.core.records.events import Validation
+from engine.core.records.plain import plain
 from engine.training.config import from_values, read_config
 
 
@@ -46,17 +48,17 @@ def test_events_are_lines_of_json_and_the_run_can_be_looked_up(toml, library, ca
         "start", "validation", "validation", "validation", "end", "weights"
     ]  # fmt: skip
     (record,) = api.runs()
-    assert record["weights"] == events[-1]["id"]
-    assert [event["step"] for event in api.run_log(record["folder"]) if event["event"] == "validation"] == [0, 3, 6]
+    assert record.weights == events[-1]["id"]
+    assert [event.step for event in api.run_log(record.folder) if isinstance(event, Validation)] == [0, 3, 6]
     # The run's own configuration is the file's, with the defaults filled in.
-    assert from_values(api.run_config(record["folder"])) == read_config(toml)
+    assert from_values(api.run_config(record.folder)) == read_config(toml)
     assert myoscope(["weights", "note", "tiny", "works"]) == 0
     assert api.weights_card("tiny").card.notes == "works"
     assert myoscope(["weights", "export", "tiny", str(toml.parent)]) == 0
     assert myoscope(["weights", "remove", "tiny"]) == 0
     assert myoscope(["weights", "restore", "tiny"]) == 0
     assert myoscope(["weights", "import", str(toml.parent / "tiny.safetensors"), "--name", "again"]) == 0
-    assert {card["id"] for card in api.weights()} >= {"tiny", "again"}
+    assert {one.card.id for one in api.weights()} >= {"tiny", "again"}
 
 
 def test_losses_are_listed(capsys):
@@ -68,10 +70,10 @@ def test_losses_are_listed(capsys):
 
 
 def test_the_window_s_functions_speak_plainly(values, library):
-    assert json.dumps(api.train_config_schema())
-    assert json.dumps(api.train_presets())
+    assert json.dumps(plain(api.train_config_schema()))
+    assert json.dumps(plain(api.train_presets()))
     assert api.check_train_config(values) == []
     (problem,) = api.check_train_config({**values, "losses": {"nothing": 1.0}})
-    assert problem["fields"] == ["losses.nothing"]
-    assert api.estimate_training(values)["seconds_per_step"] > 0
+    assert problem.fields == ("losses.nothing",)
+    assert api.estimate_training(values).seconds_per_step > 0
     assert api.new_run_folder("tiny").endswith("tiny")

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from engine.core.errors import DeviceMemoryError, EngineError, InputError, OutputError
+from engine.core.records.events import Skipped
 from engine.core.types import ArrayReader, Kind, KSpaceSeries, SamplingMask
 from engine.datasets.acquisition import Scene
 from engine.datasets.examples import make_example
@@ -70,9 +71,9 @@ def test_one_unreadable_file_among_many_is_skipped_and_listed(values, folder):
     (folder / "broken.npy").write_bytes(b"no array")
     events = []
     stream, validation = opened(values, events)
-    assert [event["event"] for event in events] == ["skipped"]
-    assert events[0]["file"].endswith("broken.npy")
-    assert events[0]["reason"]
+    assert [type(event) for event in events] == [Skipped]
+    assert events[0].file.endswith("broken.npy")
+    assert events[0].reason
     assert stream[0].target is not None
     assert len(validation) == 1
 
@@ -92,7 +93,7 @@ def test_a_network_for_nine_frames_skips_other_series(values, folder):
     values["data"]["acquisition"]["frames"] = [9, 9]
     events = []
     stream, _ = opened(values, events)
-    assert sorted(event["reason"] for event in events) == ["5 frames (expected 9)"] * 3
+    assert sorted(event.reason for event in events) == ["5 frames (expected 9)"] * 3
     assert stream[0].kspace.shape[1] == 9
     (folder / "nine.npy").unlink()
     (folder / "nine2.npy").unlink()
@@ -248,11 +249,11 @@ def test_a_run_is_known_and_can_be_removed(config, tmp_path, library):
     folder = runs.new_folder("tiny")
     runs.run(short, folder, nobody)
     (record,) = runs.runs()
-    assert record["folder"] == str(folder)
-    assert (record["state"], record["ended"], record["weights"], record["step"]) == ("ended", "steps", "tiny", 2)
+    assert record.folder == str(folder)
+    assert (record.state, record.ended, record.weights, record.step) == ("ended", "steps", "tiny", 2)
     assert runs.new_folder("tiny") != folder
     (folder / "process").write_text("1")
-    assert runs.runs()[0]["state"] == "running"
+    assert runs.runs()[0].state == "running"
     with pytest.raises(InputError, match="is still on"):
         runs.remove_run(folder)
     (folder / "process").write_text("999999999")

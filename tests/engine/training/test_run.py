@@ -17,6 +17,7 @@ import torch
 from safetensors.torch import load_file
 
 from engine.core.errors import FormatError, InputError
+from engine.core.records.events import Registered, Started, Stepped, Validation
 from engine.training import run as runs
 from engine.training.config import from_values, to_values
 from engine.training.events import tell
@@ -39,14 +40,14 @@ def test_a_run_lowers_the_loss_and_leaves_weights_with_a_card(config, tmp_path, 
         optimiser=dataclasses.replace(config.optimiser, learning_rate=1e-2),
     )
     identifier = train(longer, tmp_path / "run", events=events)
-    validations = [event for event in events if event["event"] == "validation"]
-    assert [event["step"] for event in validations] == [0, 10, 20, 30, 40]
-    assert validations[-1]["psnr"] > validations[0]["psnr"] + 0.2
-    assert events[0]["event"] == "start"
-    assert events[-1] == {"event": "weights", "id": "tiny", "score": pytest.approx(validations[-1]["psnr"]), "step": 40}
+    validations = [event for event in events if isinstance(event, Validation)]
+    assert [event.step for event in validations] == [0, 10, 20, 30, 40]
+    assert validations[-1].scores["psnr"] > validations[0].scores["psnr"] + 0.2
+    assert isinstance(events[0], Started)
+    assert events[-1] == Registered("tiny", pytest.approx(validations[-1].scores["psnr"]), 40)
     card = weights_library.card(identifier).card
     assert card.network == "myonet"
-    assert card.scores["psnr"] == pytest.approx(validations[-1]["psnr"])
+    assert card.scores["psnr"] == pytest.approx(validations[-1].scores["psnr"])
     assert card.accelerations == (2.0, 3.0)
     assert card.config["channels"] == 4
     with (tmp_path / "run" / "log.csv").open() as stream:
@@ -86,7 +87,7 @@ def test_resume_equals_uninterrupted(config, tmp_path, library):
 
     def stop_after_four(event):
         events.append(event)
-        if event["event"] == "step" and event["step"] == 4:
+        if isinstance(event, Stepped) and event.step == 4:
             raise KeyboardInterrupt
 
     interrupted = dataclasses.replace(config, run=dataclasses.replace(config.run, steps=6))
@@ -115,7 +116,7 @@ def test_stop_keeps_the_best_and_discard_removes_the_run(config, tmp_path, libra
 
     def teller(word):
         def sink(event):
-            if event["event"] == "step":
+            if isinstance(event, Stepped):
                 tell(tmp_path / word, word)
 
         return sink
@@ -247,7 +248,7 @@ def test_what_holds_no_run_is_left_out_of_the_list(config, tmp_path, library):
         if content:
             (runs.runs_folder() / name / LAST).write_bytes(content)
     (runs.runs_folder() / "file").write_text("x")
-    assert [record["name"] for record in runs.runs()] == ["tiny"]
+    assert [info.name for info in runs.runs()] == ["tiny"]
     (runs.runs_folder() / "strange" / "config.json").write_text("[1]")
     with pytest.raises(FormatError, match="holds no table"):
         runs.read_run(runs.runs_folder() / "strange")

@@ -165,10 +165,10 @@ def test_estimate_speaks_of_the_largest_example(library):
         "run": {"device": "cpu"},
     }
     found = estimate(from_values(values))
-    assert (found["frames"], found["lines"], found["columns"]) == (4, 32, 16)
-    assert found["parameters"] == MODELS.get("myonet").parameters("small")
-    assert found["memory_mib"] > 4 * 4 * found["parameters"] / 2**20
-    assert found["seconds_per_step"] > 0
+    assert (found.frames, found.lines, found.columns) == (4, 32, 16)
+    assert found.parameters == MODELS.get("myonet").parameters("small")
+    assert found.memory_mib > 4 * 4 * found.parameters / 2**20
+    assert found.seconds_per_step > 0
 
 
 @pytest.mark.parametrize("part", [memory, seconds])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import sys
 import threading
 import time
@@ -13,6 +14,7 @@ import pytest
 import torch
 
 from engine.core.errors import InputError, OutputError
+from engine.core.records.events import Ended, Paused, Resumed, Started, Stepped, Validation
 from engine.relaxometry.contract import MODELS as FITS
 from engine.training import run as runs
 from engine.training.config import from_values
@@ -35,13 +37,13 @@ def test_pause_waits_and_go_goes_on(config, tmp_path, library):
     folder, events = tmp_path / "run", []
 
     def sink(event):
-        events.append(event["event"])
-        if event["event"] == "start":
+        events.append(event.event)
+        if isinstance(event, Started):
             tell(folder, "pause")
-        if event["event"] == "paused":
+        if isinstance(event, Paused):
             threading.Timer(0.4, tell, (folder, "go")).start()
             sink.began = time.monotonic()
-        if event["event"] == "resumed":
+        if isinstance(event, Resumed):
             sink.waited = time.monotonic() - sink.began
 
     assert runs.run(config, folder, sink) == "tiny"
@@ -54,11 +56,11 @@ def test_stop_before_the_first_validation_scores_what_was_learned(config, tmp_pa
 
     def sink(event):
         events.append(event)
-        if event["event"] == "step":
+        if isinstance(event, Stepped):
             tell(folder, "stop")
 
     runs.run(longer(config, steps=1000, epoch=1000), folder, sink)
-    scored = [event["step"] for event in events if event["event"] == "validation"]
+    scored = [event.step for event in events if isinstance(event, Validation)]
     assert len(scored) == 2
     assert scored[1] > 0
     assert read_notes(folder / "last.safetensors")["ended"] == "stop"
@@ -88,32 +90,33 @@ def test_minutes_and_patience_end_a_run(config, tmp_path, library):
         learning = 1e-9 if name == "patience" else 1e-3
         optimiser = dataclasses.replace(config.optimiser, learning_rate=learning, ema=0.0)
         runs.run(dataclasses.replace(longer(config, **run), optimiser=optimiser), tmp_path / name, events.append)
-        (end,) = (event for event in events if event["event"] == "end")
-        assert end["reason"] == reason
-        assert end["step"] < run["steps"]
+        (end,) = (event for event in events if isinstance(event, Ended))
+        assert end.reason == reason
+        assert end.step < run["steps"]
 
 
 def test_csv_log_is_read_back_with_the_later_of_two(tmp_path):
     log = CsvLog(tmp_path)
-    log({"event": "start"})
-    log({"event": "step", "step": 1, "loss": 0.5})
-    log({"event": "step", "step": 2, "loss": 0.4})
-    log({"event": "validation", "step": 2, "psnr": 30.0})
-    log({"event": "step", "step": 2, "loss": 0.3})
+    log(Started("somewhere"))
+    log(Stepped(1, 9, 0.5, 1e-3, 1.5, {"l1": 0.5}))
+    log(Stepped(2, 9, 0.4, 1e-3, 2.5))
+    log(Validation(2, {"psnr": 30.0, "ssim": 0.9}, 30.0, "psnr", best=True, seconds=0.5, preview="a.npy"))
+    log(Stepped(2, 9, 0.3, 1e-3, 3.5))
     with (tmp_path / "log.csv").open("a") as stream:
         stream.write("step,")
     assert read_log(tmp_path) == [
-        {"event": "step", "step": 1, "loss": 0.5},
-        {"event": "step", "step": 2, "loss": 0.3},
-        {"event": "validation", "step": 2, "psnr": 30.0},
+        Stepped(1, loss=0.5, learning_rate=1e-3, seconds=1.5),
+        Stepped(2, loss=0.3, learning_rate=1e-3, seconds=3.5),
+        Validation(2, {"psnr": 30.0, "ssim": 0.9}, 30.0, "psnr", seconds=0.5),
     ]
     assert read_log(tmp_path / "nowhere") == []
     with pytest.raises(OutputError, match=r"cannot write .*log\.csv"):
-        CsvLog(tmp_path / "nowhere")({"event": "step", "step": 1})
+        CsvLog(tmp_path / "nowhere")(Stepped(1))
 
 
 def test_events_are_json_with_null_for_what_is_no_number():
-    assert line({"event": "step", "loss": float("nan"), "step": 3}) == '{"event": "step", "loss": null, "step": 3}'
+    told = json.loads(line(Stepped(3, 9, float("nan"), 1e-3, 1.5, {"l1": 0.5})))
+    assert told == {"event": "step", "step": 3, "steps": 9, "loss": None, "learning_rate": 1e-3, "seconds": 1.5, "loss_l1": 0.5}
 
 
 def test_tensorboard_gets_losses_and_scores(tmp_path, monkeypatch):
@@ -134,11 +137,14 @@ def test_tensorboard_gets_losses_and_scores(tmp_path, monkeypatch):
 
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", types.SimpleNamespace(SummaryWriter=Writer))
     log = TensorBoardLog(tmp_path)
-    log({"event": "start", "parameters": 3})
-    log({"event": "step", "step": 4, "loss": 0.5})
-    log({"event": "validation", "step": 4, "psnr": 31.0, "best": True, "preview": "x"})
+    log(Started("somewhere", parameters=3))
+    log(Stepped(4, 9, loss=0.5, terms={"l1": 0.5}))
+    log(Validation(4, {"psnr": 31.0}, 31.0, "psnr", best=True, preview="x"))
     log.close()
-    assert written == [str(tmp_path / "tensorboard"), ("step/loss", 0.5, 4), ("validation/psnr", 31.0, 4), "closed"]
+    assert written[0] == str(tmp_path / "tensorboard")
+    assert written[-1] == "closed"
+    assert {("step/loss", 0.5, 4), ("step/loss_l1", 0.5, 4), ("validation/psnr", 31.0, 4)} <= set(written[1:-1])
+    assert not any(name.endswith(("best", "metric", "preview")) for name, *_ in written[1:-1])
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(InputError, match="a TensorBoard log needs the package tensorboard"):
         TensorBoardLog(tmp_path)
@@ -170,8 +176,8 @@ def test_it_learns_from_undersampled_data_only(values, tmp_path, library):
     events = []
     config = from_values(values)
     identifier = runs.run(config, tmp_path / "run", events.append)
-    scores = [event["score"] for event in events if event["event"] == "validation"]
-    assert all(event["metric"] == HELD and "psnr" not in event for event in events if event["event"] == "validation")
+    scores = [event.score for event in events if isinstance(event, Validation)]
+    assert all(event.metric == HELD and "psnr" not in event.scores for event in events if isinstance(event, Validation))
     assert scores[-1] > scores[0] + 1.0
     assert weights_library.card(identifier).card.scores == {HELD: pytest.approx(max(scores))}
     state = set_up(config, tmp_path / "again", nobody)
@@ -206,7 +212,7 @@ def test_mapping_network_learns_from_the_signal_model_and_guides_a_reconstructio
     values["data"]["reuse"] = 30
     events = []
     mapping = runs.run(from_values(values), tmp_path / "m", events.append)
-    found = [event["psnr"] for event in events if event["event"] == "validation"]
+    found = [event.scores["psnr"] for event in events if isinstance(event, Validation)]
     assert found[-1] > found[0] + 1.0
     assert weights_library.card(mapping).card.network in {model.network for _, model in FITS.items()}
     values |= {"name": "guided", "losses": {"l1_magnitude": 0.2, "ssim": 0.8, "relax_signal": 0.01, "relax_maps": 0.1}}
@@ -216,8 +222,8 @@ def test_mapping_network_learns_from_the_signal_model_and_guides_a_reconstructio
     assert not any(parameter.requires_grad for parameter in state.mapping.parameters())
     events.clear()
     runs.run(from_values(values), tmp_path / "guided2", events.append)
-    step = next(event for event in events if event["event"] == "step")
-    assert all(np.isfinite(step[f"loss_{name}"]) and step[f"loss_{name}"] > 0 for name in values["losses"])
+    step = next(event for event in events if isinstance(event, Stepped))
+    assert all(np.isfinite(step.terms[name]) and step.terms[name] > 0 for name in values["losses"])
 
 
 def test_validation_leaves_the_weights_in_training(config, tmp_path, library):
