@@ -56,6 +56,9 @@ ZOOM: Final = 1.25
 ACTIONS: Final[tuple[ActionSpec, ...]] = (
     # files
     ActionSpec("file.open", "&Open…", "files.open_dialog", ("Ctrl+O",), "mdi6.folder-open-outline", "Open k-space or images"),
+    ActionSpec(
+        "file.open_folder", "Open fol&der…", "files.open_folder_dialog", ("Ctrl+Shift+O",), "", "Open the series of a folder"
+    ),
     ActionSpec("file.phantom", "Make a &phantom…", "files.phantom_dialog", (), "", "A numerical beating heart, with its truth"),
     ActionSpec("file.simulate", "S&imulate coils", "files.simulate_dialog", (), "", "Multi-coil k-space from the images on screen"),
     ActionSpec(
@@ -71,8 +74,8 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec("file.close_series", "&Close series", "files.close_current", ("Ctrl+W",), "", "Take the series off the list"),
     ActionSpec("file.quit", "&Quit", "close", ("Ctrl+Q",), "", "Cancel what runs and close the window"),
     # edit
-    ActionSpec("edit.undo", "&Undo", "session.undo", ("Ctrl+Z",), "", "Take the last edit back"),
-    ActionSpec("edit.redo", "&Redo", "session.redo", ("Ctrl+Y", "Ctrl+Shift+Z"), "", "Make it again"),
+    ActionSpec("edit.undo", "&Undo", "undo_stack.undo", ("Ctrl+Z",), "", "Take the last edit back"),
+    ActionSpec("edit.redo", "&Redo", "undo_stack.redo", ("Ctrl+Y", "Ctrl+Shift+Z"), "", "Make it again"),
     ActionSpec(
         "edit.remove_result",
         "Re&move result",
@@ -342,7 +345,7 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
 #: Menus by title; None is a separator, a name in brackets a place that the window fills.
 MENUS: Final[dict[str, tuple[str | None, ...]]] = {
     "&File": (
-        "file.open", "[recent]", "[samples]", "file.phantom", "file.simulate", None,
+        "file.open", "file.open_folder", "[recent]", "[samples]", "file.phantom", "file.simulate", None,
         "file.save_result", "file.screenshot", None, "file.close_series", "file.quit",
     ),
     "&Edit": (

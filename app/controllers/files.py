@@ -14,12 +14,14 @@ from PySide6.QtWidgets import QFileDialog
 
 from app.controllers import saved
 from app.controllers.context import Context
-from app.document.case import Case, Result
-from app.document.state import Topic
+from app.controllers.outputs import ask_output
 from app.jobs import JobHandle
 from app.panels.series import SeriesPanel
+from app.session import Case, Result
+from app.undo import RemoveCase, ReplaceCase
 from engine.core.errors import EngineError, InputError
 from engine.core.jobs import Reporter
+from engine.core.records.entries import Content
 from engine.core.types import ImageSeries, KSpaceSeries, Reconstruction
 
 # What a hint of a reader names when the file does not say enough by itself.
@@ -34,9 +36,10 @@ class FilesController(QObject):
         self._c = context
         self._panel = panel
         session = context.session
-        session.listen(self._show, Topic.CASES, Topic.CURRENT, Topic.TITLE)
-        panel.selected.connect(session.select)
-        panel.closed.connect(session.remove)
+        session.case_changed.connect(self._show)
+        session.cases_changed.connect(self._show)
+        panel.selected.connect(lambda key: session.select(session.find(key)))
+        panel.closed.connect(self._close)
         panel.simulate_requested.connect(self.simulate_current)
         panel.set_simulation(context.settings.get("simulate/coils"), context.settings.get("simulate/snr"))
 
@@ -54,8 +57,14 @@ class FilesController(QObject):
         )
         self.open(paths)
 
+    def open_folder_dialog(self) -> None:
+        """Ask for a folder and open the series in it."""
+        path = QFileDialog.getExistingDirectory(self._c.window, "Open the series of a folder", self._c.settings.get("files/folder"))
+        if path:
+            self.open([path])
+
     def open(self, paths: Sequence[str | Path], options: Mapping[str, Any] | None = None) -> None:
-        """Open files in the background, each as a case."""
+        """Open files, or folders with one series, in the background, each as a case."""
         for path in paths:
             file = Path(path).expanduser()
             file = file if file.is_absolute() else Path.cwd() / file
@@ -68,8 +77,8 @@ class FilesController(QObject):
         self._c.settings.add_recent(str(file))
         self._c.settings.set("files/folder", str(file.parent))
         if isinstance(data, Reconstruction):
-            title = saved.show(self._c.session, data, file)
-            self._c.say(f"{file.name} is open: {title}")
+            case = saved.show(self._c.session, data, file)
+            self._c.say(f"{file.name} is open: {case.results[-1].title}")
             return
         self._add(data, data.name or file.name, str(file), reading=reading_words(told))
 
@@ -122,7 +131,9 @@ class FilesController(QObject):
         reading: tuple[str, ...] = (),
     ) -> None:
         session = self._c.session
-        session.insert(replace(session.new_case(data, title, path, commands), reading=reading))
+        case = session.new_case(data, title, path, commands)
+        case.reading = reading
+        session.insert_case(case)
         self._c.say(f"{title} is open")
 
     # --- simulated coils -----------------------------------------------------------------------------------------------
@@ -150,18 +161,23 @@ class FilesController(QObject):
         path, commands = simulated(case.path, coils, snr, case.reading)
         session = self._c.session
         made = session.new_case(data, case.title, path, (*case.commands, *commands))
-        if session.find(case.key) is not None:
+        if case in session.cases:
             # The k-space takes the images' place on the list: one series, not two of the same name. Undo shows the images again.
-            session.put_in_place(case.key, made, "simulate coils")
+            self._c.undo.push(ReplaceCase(session, "simulate coils", case, made))
         else:
-            session.insert(made)
+            session.insert_case(made)
 
     # --- close and save ------------------------------------------------------------------------------------------------
 
     def close_current(self) -> None:
         """Take the series on screen off the list; undo brings it back."""
         if self._c.session.current is not None:
-            self._c.session.remove(self._c.session.current.key)
+            self._close(self._c.session.current.key)
+
+    def _close(self, key: str) -> None:
+        case = self._c.session.find(key)
+        if case is not None:
+            self._c.undo.push(RemoveCase(self._c.session, case))
 
     def save_result(self, case: Case, result: Result, path: str) -> None:
         """Write a result, with its reference, in the background."""
@@ -184,11 +200,11 @@ class FilesController(QObject):
         if case is None or not case.results:
             self._c.errors.report("Save result", InputError("there is no result to save", "Reconstruct first (Ctrl+Return)."))
             return
-        result = case.result(case.selected) or case.results[-1]
-        start = Path(self._c.settings.get("files/folder") or ".") / f"{result.method}.h5"
-        path, _ = QFileDialog.getSaveFileName(self._c.window, f"Save {result.title}", str(start), "HDF5 (*.h5)")
+        key = self._c.session.selected
+        result = next((r for r in case.results if r.key == key), case.results[-1])
+        path = ask_output(self._c, f"Save {result.title}", result.method, Content.RECONSTRUCTION)
         if path:
-            self.save_result(case, result, path if Path(path).suffix else path + ".h5")
+            self.save_result(case, result, path)
 
 
 def _open(api: Any, file: Path, options: dict[str, Any], report: Reporter) -> KSpaceSeries | ImageSeries | Reconstruction:
@@ -196,7 +212,7 @@ def _open(api: Any, file: Path, options: dict[str, Any], report: Reporter) -> KS
     data: KSpaceSeries | ImageSeries = api.open_series(file, api.open_options(**options) if options else None)
     if isinstance(data, ImageSeries) and not options and "acceleration" in data.attributes:
         # Images with a sampling mask are a result: shown beside the reference of their file, with scores.
-        made: Reconstruction = api.open_reconstruction(file)
+        made: Reconstruction = api.open_reconstruction(data.source or file)
         return made
     return data
 

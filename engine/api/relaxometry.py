@@ -74,10 +74,10 @@ def fit_pixel(maps: MapSet, slice_index: int, y: int, x: int) -> PixelFit:
 
 
 def save_maps(maps: MapSet, path: str | Path) -> None:
-    """Write maps: HDF5 (``.h5``), NIfTI of the asked quantity (``.nii.gz``), or a folder of NIfTI files; BIDS, in seconds."""
-    from engine.io.maps import save_maps as write
+    """Write maps as the ending says: HDF5 (``.h5``), the asked map as NIfTI (``.nii.gz``), or all as a BIDS folder, in seconds."""
+    from engine.io import save
 
-    write(maps, path)
+    save(maps, path)
 
 
 def open_maps(path: str | Path) -> MapSet:

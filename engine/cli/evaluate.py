@@ -89,9 +89,8 @@ def _check_used(options: argparse.Namespace) -> None:
 
 
 def _is_ours(path: str) -> bool:
-    from engine.io.myoscope_h5 import sniff
-
-    return sniff(Path(path)) >= 1.0
+    """Whether a file is one of our own layouts, which tell their axes."""
+    return any(entry.format == "myoscope_h5" and not entry.problem for entry in api.list_entries(path))
 
 
 def _open(path: str, options: argparse.Namespace) -> KSpaceSeries | ImageSeries:

@@ -1,13 +1,15 @@
-"""Commands that look: info, models, masks, metrics, formats, doctor."""
+"""Commands that look: info, list, models, masks, metrics, formats, doctor."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from engine import api
 from engine.cli import parse
 from engine.cli.output import add_common, print_json, print_table, reporter
+from engine.core.records.entries import Entry
 from engine.core.records.methods import MethodInfo
 from engine.core.records.plain import table
 
@@ -21,6 +23,10 @@ def add(commands: Commands) -> None:
     add_reading(info)
     add_common(info, quiet=False)
     info.set_defaults(run=run_info)
+    listing = commands.add_parser("list", help="what is in a file or folder, and what cannot be read and why")
+    listing.add_argument("path", metavar="FOLDER|FILE")
+    add_common(listing, quiet=False)
+    listing.set_defaults(run=run_list)
     for name, run, text in (
         ("models", run_models, "reconstruction methods"),
         ("masks", run_masks, "sampling patterns"),
@@ -63,6 +69,41 @@ def run_info(options: argparse.Namespace) -> int:
     for key, value in table(found).items():
         print(f"{key:16} {_words(value)}")
     return 0
+
+
+def run_list(options: argparse.Namespace) -> int:
+    """Print what is in a file or folder."""
+    found = api.list_entries(options.path)
+    if options.json:
+        print_json(list(found))
+        return 0
+    top = Path(options.path)
+    rows: list[tuple[object, ...]] = []
+    strangers = 0
+    for entry in found:
+        strangers += not entry.format
+        if entry.format:
+            rows.append(_row(entry, top))
+    print_table(("file", "key", "what", "kind", "axes", "R", "MiB", "problem"), rows)
+    if strangers:
+        print(f"{strangers} other file{'s' if strangers > 1 else ''} of no format that can be read (--json names them)")
+    return 0
+
+
+def _row(entry: Entry, top: Path) -> tuple[object, ...]:
+    name = entry.path.name if entry.path == top else str(entry.path.relative_to(top))
+    sizes = entry.axes.values() or entry.shape
+    axes = " x ".join(map(str, sizes)) if sizes else "-"
+    return (
+        name,
+        entry.key or "-",
+        entry.content,
+        entry.kind,
+        axes,
+        "-" if entry.acceleration is None else f"{entry.acceleration:g}",
+        f"{entry.size_bytes / 2**20:.1f}" if entry.size_bytes else "-",
+        entry.problem or "-",
+    )
 
 
 def _words(value: Any) -> str:
@@ -161,7 +202,7 @@ def run_losses(options: argparse.Namespace) -> int:
 
 
 def run_formats(options: argparse.Namespace) -> int:
-    """Print the formats that can be read."""
+    """Print the formats that are read and written."""
     found = api.formats()
     if options.json:
         print_json(found)

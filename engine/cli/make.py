@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from engine import api
@@ -11,11 +10,13 @@ from engine.cli import parse
 from engine.cli.inspect import add_reading, open_file
 from engine.cli.output import add_common, print_json, reporter
 from engine.core.errors import InputError
-from engine.core.files import check_folder_writable, check_writable
+from engine.core.records.entries import Content
 from engine.core.records.plain import table
 from engine.core.types import ImageSeries, Kind, KSpaceSeries
 
 Commands = Any
+# Word of --layout -> the format that is asked for by name, None where the ending tells.
+LAYOUTS = {"myoscope": None, "cmrxrecon2023": "cmrxrecon"}
 
 
 def add(commands: Commands) -> None:
@@ -38,7 +39,7 @@ def add(commands: Commands) -> None:
     phantom.add_argument(
         "--ordering", choices=("linear", "centric"), default=None, help="order of the lines in a shot (default linear)"
     )
-    phantom.add_argument("--layout", choices=("myoscope", "cmrxrecon2023"), default="myoscope")
+    phantom.add_argument("--layout", choices=tuple(LAYOUTS), default="myoscope")
     add_common(phantom)
     phantom.set_defaults(run=run_phantom)
 
@@ -55,12 +56,9 @@ def add(commands: Commands) -> None:
 
 def run_phantom(options: argparse.Namespace) -> int:
     """Make a phantom and write it."""
-    from engine.io.cmrxrecon_write import write_cmrxrecon2023
-    from engine.io.myoscope_h5 import write_kspace
-
     _check_kind(options)
-    as_file = options.layout == "myoscope"
-    (check_writable if as_file else check_folder_writable)(options.out)
+    layout = LAYOUTS[options.layout]
+    api.check_output(Content.KSPACE, options.out, format_name=layout)
     given = {
         "scheme": options.scheme,
         "frames": options.frames,
@@ -82,10 +80,7 @@ def run_phantom(options: argparse.Namespace) -> int:
     )
     report = reporter(options)
     series, truth = api.make_phantom(request, report.part(0, 0.7))
-    if as_file:
-        write_kspace(options.out, series, truth=truth, report=report.part(0.7, 0.3))
-    else:
-        write_cmrxrecon2023(Path(options.out), series, truth, report=report.part(0.7, 0.3))
+    api.save_series(series, options.out, report.part(0.7, 0.3), truth, layout)
     return _written(options, series)
 
 
@@ -105,7 +100,7 @@ def run_simulate(options: argparse.Namespace) -> int:
     images = open_file(options)
     if not isinstance(images, ImageSeries):
         raise InputError(f"{options.file} holds k-space (expected images)", "`myoscope reconstruct` takes it as it is.")
-    check_writable(options.out, options.file)
+    api.check_output(Content.KSPACE, options.out, (options.file,))
     report = reporter(options)
     series = api.simulate(images, options.coils, options.snr, options.seed, report.part(0, 0.2))
     api.save_series(series, options.out, report.part(0.2, 0.8))

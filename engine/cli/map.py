@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,9 @@ from engine.cli import parse
 from engine.cli.inspect import add_reading, open_file
 from engine.cli.output import add_common, print_json, print_table, reporter
 from engine.core.errors import InputError
-from engine.core.files import check_folder_writable, check_writable
 from engine.core.jobs import Reporter
 from engine.core.maps import FitRequest, MapSet
+from engine.core.records.entries import Content
 from engine.core.types import ImageSeries, Kind, KSpaceSeries
 
 Commands = Any
@@ -45,7 +44,7 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Fit and write; print what was found."""
     report = reporter(options)
-    _check_output(options)
+    api.check_output(Content.MAPS, options.out, (options.file,))
     series = open_file(options)
     request = FitRequest(
         model=options.model or _default_model(series.kind, options.file),
@@ -61,22 +60,6 @@ def run(options: argparse.Namespace) -> int:
     api.save_maps(maps, options.out)
     _print(maps, options)
     return 0
-
-
-def _check_output(options: argparse.Namespace) -> None:
-    from engine.io import nifti
-    from engine.io.maps import HDF5_ENDINGS, NIFTI_ENDINGS, check_ending
-
-    check_ending(options.out)
-    name, file = options.out.lower(), Path(options.file)
-    inputs = nifti.collection(file) if file.is_file() else [file]
-    if name.endswith(NIFTI_ENDINGS):
-        check_writable(options.out, *inputs)
-        check_writable(nifti.beside(Path(options.out)), *map(nifti.beside, inputs))  # it holds the times of the input
-    elif name.endswith(HDF5_ENDINGS):
-        check_writable(options.out, *inputs)
-    else:
-        check_folder_writable(options.out)
 
 
 def _check_used(request: FitRequest) -> None:

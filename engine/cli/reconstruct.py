@@ -11,7 +11,7 @@ from engine.cli import parse
 from engine.cli.inspect import add_reading, open_file
 from engine.cli.output import add_common, print_json, reporter
 from engine.core.errors import InputError
-from engine.core.files import check_writable
+from engine.core.records.entries import Content
 from engine.core.requests import MaskRequest, ReconRequest, ReferenceSequence
 from engine.core.types import KSpaceSeries, SamplingMask
 
@@ -123,7 +123,8 @@ def run(options: argparse.Namespace) -> int:
             f"{options.file} holds images (expected k-space)",
             "Make k-space from them first: `myoscope simulate IMAGES --out F.h5`.",
         )
-    check_writable(options.out, options.file, *([options.mask_file] if options.mask_file else []))
+    inputs = (options.file, *([options.mask_file] if options.mask_file else []))
+    api.check_output(Content.RECONSTRUCTION, options.out, inputs)
     request = ReconRequest(
         series=series,
         method=options.method,

@@ -61,15 +61,31 @@ def check_writable(path: str | Path, *inputs: str | Path) -> None:
     """
     target = Path(path)
     _check_target(path)
-    for source in inputs:
-        if target.exists() and Path(source).exists() and target.samefile(source):
-            raise OutputError(f"the output {target} is the input file itself", "Choose another name; inputs are never overwritten.")
+    refuse(path, *inputs)
     try:
         handle, name = tempfile.mkstemp(dir=target.parent)
         os.close(handle)
         Path(name).unlink()
     except OSError as error:
         raise translate(error, target) from error
+
+
+def is_folder(path: str | Path) -> bool:
+    """Whether ``path`` is a folder; no name makes this raise."""
+    try:
+        return Path(path).is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def refuse(path: str | Path, *inputs: str | Path) -> None:
+    """Raise ``OutputError`` for a name that nothing may be written to: a device, a name that is too long, one of ``inputs``."""
+    target = Path(path)
+    if not is_folder(target):
+        _check_target(path)
+    for source in inputs:
+        if target.exists() and Path(source).exists() and target.samefile(source):
+            raise OutputError(f"the output {target} is the input file itself", "Choose another name; inputs are never overwritten.")
 
 
 def check_folder_writable(path: str | Path) -> None:

@@ -1,5 +1,7 @@
-"""Readers and writers: one file per format, each reader registers itself."""
+"""Readers and writers: one file per format, each registers itself."""
 
-from engine.io.contract import FORMATS, FormatSpec, OpenOptions, open_series
+from engine.io.contract import FORMATS, Format, OpenOptions, WriteOptions
+from engine.io.opening import entries, open_series
+from engine.io.saving import save
 
-__all__ = ["FORMATS", "FormatSpec", "OpenOptions", "open_series"]
+__all__ = ["FORMATS", "Format", "OpenOptions", "WriteOptions", "entries", "open_series", "save"]

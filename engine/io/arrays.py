@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import FormatError, InputError, ShapeError
+from engine.core.axes import IMAGE_AXES, KSPACE_AXES
+from engine.core.errors import EngineError, FormatError, InputError, ShapeError
+from engine.core.records.entries import Content, Entry
 from engine.core.types import Complex, ImageSeries, Kind, KSpaceReader, KSpaceSeries
 from engine.io.acquired import acquired_mask
 from engine.io.contract import OpenOptions
@@ -30,6 +33,7 @@ TIME_NAMES: Mapping[str, Kind] = {
 }
 UNITLESS_TIME_NAMES = ("ti", "te", "tis", "tes", "times", "inversion_times", "echo_times")
 TRUTH_PREFIX = "truth_"
+MASK_NAMES = ("mask", "usmask", "lines", "sampling")
 # int16 storage of uint16 magnitudes: a few values are past the end, and the others reach it.
 WRAPPED_SHARE = 0.01
 WRAPPED_REACH = 0.95
@@ -89,12 +93,9 @@ def choose(path: Path, variables: Sequence[Variable], key: str | None) -> Variab
     if key is not None:
         return named(path, variables, key)
     listing = listed(variables)
-    # A vector is none, however many axes of length 1 it has.
-    fitting = [v for v in variables if sum(n > 1 for n in v.shape) >= 2 and not v.name.startswith(TRUTH_PREFIX)]
-    deep = [v for v in fitting if len(v.shape) >= 3] or fitting
-    known = [v for name in SERIES_NAMES for v in deep if v.name.lower() == name]
-    if len(deep) == 1 or known:
-        return (known or deep)[0]
+    deep = series_like(variables)
+    if len(deep) == 1 or (deep and deep[0].name.lower() in SERIES_NAMES):
+        return deep[0]
     if not deep:
         raise FormatError(
             f"{path.name} holds no images or k-space (expected an array with at least 2 axes / found {listing})",
@@ -103,6 +104,70 @@ def choose(path: Path, variables: Sequence[Variable], key: str | None) -> Variab
     raise FormatError(
         f"{path.name} holds several arrays (found {listing})", f"Choose one with --key, for example --key {deep[0].name}."
     )
+
+
+def series_like(variables: Sequence[Variable]) -> list[Variable]:
+    """Return the arrays that can be a series: those of three axes and more where there are any; known names go first."""
+    # A vector is none, however many axes of length 1 it has.
+    fitting = [v for v in variables if sum(n > 1 for n in v.shape) >= 2 and not v.name.startswith(TRUTH_PREFIX)]
+    deep = [v for v in fitting if len(v.shape) >= 3] or fitting
+    order = {name: place for place, name in enumerate(SERIES_NAMES)}
+    return sorted(deep, key=lambda v: order.get(v.name.lower(), len(order)))
+
+
+def entries(path: Path, format_name: str, variables: Sequence[Variable], facts: Facts) -> Iterator[Entry]:
+    """Yield the arrays of a file that can be a series: the ones with a known name alone where there are any."""
+    deep = series_like(variables)
+    known = [v for v in deep if v.name.lower() in SERIES_NAMES]
+    if not deep:
+        raise FormatError(
+            f"{path.name} holds no images or k-space (expected an array with at least 2 axes / found {listed(variables)})",
+            "Export the series as one array.",
+        )
+    for variable in known or deep:
+        yield entry_of(path, format_name, variable, facts, alone=len(known or deep) == 1)
+
+
+def entry_of(path: Path, format_name: str, variable: Variable, facts: Facts, *, alone: bool) -> Entry:
+    """Return the entry of an array: with its axes where the file tells them, as a bare array with a hint otherwise."""
+    common: dict[str, Any] = {
+        "format": format_name,
+        "key": None if alone else variable.name,
+        "title": path.stem if alone else f"{path.stem}: {variable.name}",
+        "kind": facts.kind,
+        "shape": variable.shape,
+        "dtype": variable.dtype,
+        "size_bytes": value_bytes(variable),
+        "files": (path,),
+    }
+    if is_mask_name(variable.name):
+        return Entry(path, content=Content.MASK, **common)
+    try:
+        letters = resolve_axes(variable, None, facts, facts.times_ms)
+    except EngineError as error:
+        return Entry(path, content=Content.ARRAY, notes=(error.hint,), **common)
+    content = Content.KSPACE if "c" in letters else Content.IMAGES
+    return Entry(path, content=content, axes=named_sizes(variable.shape, letters), **common)
+
+
+def named_sizes(shape: Sequence[int], letters: str) -> dict[str, int]:
+    """Return axis -> size in our order for a stored shape and its letters; an absent axis has length 1."""
+    sizes = dict(zip(letters, shape, strict=True))
+    names, wanted = (KSPACE_AXES, LETTERS) if "c" in letters else (IMAGE_AXES, "sfyx")
+    return {name: int(sizes.get(letter, 1)) for name, letter in zip(names, wanted, strict=True)}
+
+
+def value_bytes(variable: Variable) -> int:
+    """Return how many bytes the values take, 0 where their type does not tell."""
+    try:
+        return math.prod(variable.shape) * np.dtype(variable.dtype).itemsize
+    except TypeError:
+        return 0
+
+
+def is_mask_name(name: str) -> bool:
+    """Whether an array is called like a sampling mask."""
+    return name.lower().split("/")[-1].startswith(MASK_NAMES)
 
 
 def resolve_axes(variable: Variable, told: str | None, facts: Facts, times: NDArray[np.float32] | None) -> str:

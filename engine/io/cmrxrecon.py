@@ -10,19 +10,21 @@ Source: ChallengeDataFormat and loadFun.py of CMRxRecon, CMRxRecon2024, CMRxReco
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from engine.core.axes import COIL, KSPACE_FRAME, KX, KY
-from engine.core.errors import FormatError, ShapeError
+from engine.core.errors import EngineError, FormatError, ShapeError
+from engine.core.records.entries import Content, Entry
 from engine.core.types import Complex, Kind, KSpaceReader, KSpaceSeries, SamplingMask
 from engine.io import cmrxrecon_names as names
 from engine.io import cmrxrecon_tables as tables
 from engine.io import matlab
 from engine.io.acquired import acquired_mask, nonzero
-from engine.io.arrays import Variable, check_not_empty, listed, named, resolve_letters
-from engine.io.contract import FORMATS, FormatSpec, OpenOptions
+from engine.io.arrays import Variable, check_not_empty, listed, named, named_sizes, resolve_letters, value_bytes
+from engine.io.contract import FORMATS, Format, OpenOptions, Writable, WriteOptions
 from engine.io.masks import read_mask
 from engine.io.overrides import checked_kind, series_times
 from engine.io.probe import Container, container
@@ -51,56 +53,6 @@ class FirstFrames:
     def read_frame(self, slice_index: int, frame: int) -> Complex:
         """Return one frame of one slice, complex64 (coil, ky, kx)."""
         return self._inner.read_frame(slice_index, range(self._frames)[frame])
-
-
-def read(path: Path, options: OpenOptions) -> KSpaceSeries:
-    """Open a k-space file lazily, with the mask, times and voxel size that the files beside it tell.
-
-    Raises
-    ------
-    FormatError
-        The file is damaged, or holds no k-space.
-    ShapeError
-        k-space has another number of axes, or the mask beside it does not fit.
-    """
-    kind_of_file, variables, _ = matlab.contents(path)
-    variable = _kspace(path, variables, options.key)
-    told = names.parse(path, variable.name)
-    letters = _letters(path, variable, told, options)
-    check_not_empty(path, variable)
-    if variable.open is None or "complex" not in variable.dtype:
-        raise FormatError(
-            f"{variable.name} in {path.name} is not k-space (expected complex numbers / found {variable.dtype})",
-            "Choose the complex variable with --key.",
-        )
-    reader = variable.open(letters)
-    notes: list[str] = []
-    unknown = ["orientation"]
-    kind = checked_kind(options, told.kind)
-    stored = reader.shape[KSPACE_FRAME]
-    reader, times = _times(path, reader, kind, told, options, notes, unknown)
-    voxel, attributes = _info(path, told, reader, notes, unknown)
-    acquired = _acquired(path, reader, stored, told, notes)
-    if told.single_coil or reader.shape[COIL] == 1:
-        notes.append("single-coil data")
-    if reader.shape[0] > 1 and reader.shape[0] % 2:
-        notes.append(
-            "odd number of slices: CMRxRecon often stores such stacks rolled by one, the most basal slice last; not undone"
-        )
-    container_name = "7.3" if kind_of_file is Container.HDF5 else "5"
-    return KSpaceSeries(
-        reader=reader,
-        kind=kind,
-        times_ms=times,
-        voxel_mm=voxel,
-        acquired=acquired,
-        name=path.stem,
-        source=str(path),
-        format=SPEC.name,
-        notes=tuple(dict.fromkeys(notes)),
-        unknown=tuple(unknown),
-        attributes={**attributes, "variable": variable.name, "matlab_version": container_name, "modality": told.base},
-    )
 
 
 def _kspace(path: Path, variables: list[Variable], key: str | None) -> Variable:
@@ -202,35 +154,124 @@ def _acquired(path: Path, reader: KSpaceReader, stored: int, told: names.Names, 
     return mask
 
 
-def sniff(path: Path) -> float:
-    """Return 0.9 for a MATLAB file with a variable of a known name, 0.6 with one complex array that must be k-space, else 0.
+class CMRxRecon(Format):
+    """k-space, with the mask, times and voxel size that the files beside it tell."""
 
-    Five axes include a coil. Four may be complex images, unless the file's name or folder is that of such k-space.
-    """
-    if path.suffix.lower() != ".mat" or container(path) not in (Container.HDF5, Container.MATLAB5):
-        return 0.0
-    try:
+    name = "cmrxrecon"
+    title = "CMRxRecon"
+    suffixes = ("*.mat",)
+    precedence = 70
+    description = "k-space of CMRxRecon 2023, 2024 and 2025; masks, T1map.csv, T2map.csv and *_info.csv beside it are used."
+    # A whole tree of folders: written only when asked for by name.
+    writes: ClassVar[Mapping[Content, tuple[str, ...]]] = {Content.KSPACE: ()}
+
+    def sniff(self, path: Path) -> float:
+        """Return 0.9 for a MATLAB file with a variable of a known name, 0.6 with one complex array that must be k-space, else 0.
+
+        Five axes include a coil. Four may be complex images, unless the file's name or folder is that of such k-space.
+        """
+        if path.suffix.lower() != ".mat" or container(path) not in (Container.HDF5, Container.MATLAB5):
+            return 0.0
+        try:
+            _, variables, _ = matlab.contents(path)
+        except FormatError:
+            return 0.0
+        if any(names.KEYS.fullmatch(v.name) for v in variables):
+            return 0.9
+        deep = [v for v in variables if "complex" in v.dtype and len(v.shape) in (4, 5)]
+        if len(deep) != 1:
+            return 0.0
+        told = names.parse(path, deep[0].name)
+        return 0.6 if len(deep[0].shape) == 5 or told.single_coil or told.static else 0.0
+
+    def list(self, path: Path) -> Iterator[Entry]:
+        """Yield the k-space of a file."""
         _, variables, _ = matlab.contents(path)
-    except FormatError:
-        return 0.0
-    if any(names.KEYS.fullmatch(v.name) for v in variables):
-        return 0.9
-    deep = [v for v in variables if "complex" in v.dtype and len(v.shape) in (4, 5)]
-    if len(deep) != 1:
-        return 0.0
-    told = names.parse(path, deep[0].name)
-    return 0.6 if len(deep[0].shape) == 5 or told.single_coil or told.static else 0.0
+        variable = _kspace(path, variables, None)
+        told = names.parse(path, variable.name)
+        entry = Entry(
+            path,
+            self.name,
+            title=path.stem,
+            content=Content.ARRAY,
+            kind=told.kind,
+            shape=variable.shape,
+            dtype=variable.dtype,
+            size_bytes=value_bytes(variable),
+            acceleration=told.nominal,
+            files=tuple(file for file in (path, *_beside(path, told)) if file.is_file()),
+        )
+        try:
+            letters = _letters(path, variable, told, OpenOptions())
+        except EngineError as error:
+            yield replace(entry, notes=(error.hint,))
+            return
+        sizes = named_sizes(variable.shape, letters if "c" in letters else letters + "c")
+        yield replace(entry, content=Content.KSPACE, axes=sizes)
+
+    def read(self, entry: Entry, options: OpenOptions) -> KSpaceSeries:
+        """Open a k-space file lazily.
+
+        Raises
+        ------
+        FormatError
+            The file is damaged, or holds no k-space.
+        ShapeError
+            k-space has another number of axes, or the mask beside it does not fit.
+        """
+        path = entry.path
+        kind_of_file, variables, _ = matlab.contents(path)
+        variable = _kspace(path, variables, entry.key)
+        told = names.parse(path, variable.name)
+        letters = _letters(path, variable, told, options)
+        check_not_empty(path, variable)
+        if variable.open is None or "complex" not in variable.dtype:
+            raise FormatError(
+                f"{variable.name} in {path.name} is not k-space (expected complex numbers / found {variable.dtype})",
+                "Choose the complex variable with --key.",
+            )
+        reader = variable.open(letters)
+        notes: list[str] = []
+        unknown = ["orientation"]
+        kind = checked_kind(options, told.kind)
+        stored = reader.shape[KSPACE_FRAME]
+        reader, times = _times(path, reader, kind, told, options, notes, unknown)
+        voxel, attributes = _info(path, told, reader, notes, unknown)
+        acquired = _acquired(path, reader, stored, told, notes)
+        if told.single_coil or reader.shape[COIL] == 1:
+            notes.append("single-coil data")
+        if reader.shape[0] > 1 and reader.shape[0] % 2:
+            notes.append(
+                "odd number of slices: CMRxRecon often stores such stacks rolled by one, the most basal slice last; not undone"
+            )
+        container_name = "7.3" if kind_of_file is Container.HDF5 else "5"
+        return KSpaceSeries(
+            reader=reader,
+            kind=kind,
+            times_ms=times,
+            voxel_mm=voxel,
+            acquired=acquired,
+            name=path.stem,
+            source=str(path),
+            format=self.name,
+            notes=tuple(dict.fromkeys(notes)),
+            unknown=tuple(unknown),
+            attributes={**attributes, "variable": variable.name, "matlab_version": container_name, "modality": told.base},
+        )
+
+    def write(self, what: Writable, path: Path, options: WriteOptions) -> Path:
+        """Write the folders of the 2023 challenge; see :func:`engine.io.cmrxrecon_write.write_cmrxrecon2023`."""
+        from engine.io.cmrxrecon_write import write_cmrxrecon2023
+
+        assert isinstance(what, KSpaceSeries)
+        return write_cmrxrecon2023(path, what, options.truth, options.mask, options.report)
 
 
-SPEC = FORMATS.register(
-    "cmrxrecon",
-    FormatSpec(
-        name="cmrxrecon",
-        title="CMRxRecon",
-        suffixes=("*.mat",),
-        sniff=sniff,
-        read=read,
-        description="k-space of CMRxRecon 2023, 2024 and 2025; masks, T1map.csv, T2map.csv and *_info.csv beside it are used.",
-        writes=("kspace",),
-    ),
-)
+def _beside(path: Path, told: names.Names) -> Iterator[Path]:
+    """Yield where the files that belong to a k-space file may be."""
+    yield from names.mask_files(path)
+    for ending in (".csv", "_info.csv"):
+        yield from names.table_files(path, told.base, ending)
+
+
+FORMATS.register(CMRxRecon.name, CMRxRecon())

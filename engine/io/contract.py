@@ -1,16 +1,24 @@
-"""What a reader is, and how a file finds its reader."""
+"""What a format is: one object that recognises, lists, reads and writes. Each file of this package registers its own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, ClassVar
 
-from engine.core.errors import FormatError
+from engine.core.errors import OutputError
+from engine.core.jobs import Reporter, silent
+from engine.core.maps import MapSet
+from engine.core.records.entries import Content, Entry
 from engine.core.records.registries import FormatInfo
 from engine.core.registry import Registry
-from engine.core.types import ImageSeries, KSpaceSeries
-from engine.io.probe import check_there
+from engine.core.types import ImageSeries, KSpaceSeries, Reconstruction, SamplingMask
+
+Writable = KSpaceSeries | ImageSeries | Reconstruction | MapSet
+# The ending of an output that is a folder.
+FOLDER = "/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,45 +45,73 @@ class OpenOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class FormatSpec:
-    """A format.
+class WriteOptions:
+    """What goes with an output: truth maps of a phantom, a mask to write masked data as well, and who is told of the progress."""
 
-    ``sniff(path)`` gives 0..1 from the header or the extension and never raises on a damaged file; ``read(path, options)`` opens
-    it lazily; ``suffixes`` are for the file dialog ("*.h5"); ``writes`` says what of ours it can hold.
+    truth: Mapping[str, Any] | None = None
+    mask: SamplingMask | None = None
+    report: Reporter = field(default_factory=silent)
+
+
+class Format(ABC):
+    """A file format: one subclass and one registered object in one file of this package.
+
+    Attributes
+    ----------
+    name, title, description
+        Registry name, name on screen, one sentence on what is understood.
+    suffixes
+        Patterns for a file dialog ("*.h5").
+    precedence
+        Who goes first when two formats recognise a file equally well: the larger number. No two formats have the same.
+    writes
+        Content -> endings of the outputs (".h5"; :data:`FOLDER` for a folder), the usual one first. Without an ending, the
+        format writes it into a folder only when it is asked for by name.
     """
 
-    name: str
-    title: str
-    suffixes: tuple[str, ...]
-    sniff: Callable[[Path], float]
-    read: Callable[[Path, OpenOptions], KSpaceSeries | ImageSeries]
-    description: str = ""
-    writes: tuple[str, ...] = ()
+    name: ClassVar[str]
+    title: ClassVar[str]
+    suffixes: ClassVar[tuple[str, ...]]
+    precedence: ClassVar[int]
+    description: ClassVar[str] = ""
+    writes: ClassVar[Mapping[Content, tuple[str, ...]]] = {}
 
     @property
     def info(self) -> FormatInfo:
         """What a person is told of it."""
-        return FormatInfo(self.name, self.title, self.suffixes, writes=self.writes, description=self.description)
+        written = tuple(str(content) for content in self.writes)
+        return FormatInfo(self.name, self.title, self.suffixes, writes=written, description=self.description)
+
+    @abstractmethod
+    def sniff(self, path: Path) -> float:
+        """Return 0..1: how sure it is that this is its own, from the first bytes, never from the sizes.
+
+        A format of single files returns 0 for a folder; one whose series are folders may claim it whole.
+        """
+
+    @abstractmethod
+    def list(self, path: Path) -> Iterator[Entry]:
+        """Yield what is inside, from headers alone; raise ``EngineError`` for what is damaged."""
+
+    @abstractmethod
+    def read(self, entry: Entry, options: OpenOptions) -> KSpaceSeries | ImageSeries:
+        """Open an entry lazily. ``entry.key`` None is what the file is about; ``options`` go before what the file says.
+
+        Raises
+        ------
+        EngineError
+            With a hint, for whatever is wrong with the file: nothing else leaves a reader.
+        """
+
+    def write(self, what: Writable, path: Path, options: WriteOptions) -> Path:
+        """Write ``what`` so that a kill leaves the old file or the new one; return the file that is opened to have it back."""
+        del what, options
+        raise OutputError(f"{self.title} is not written (asked for {path.name})", "`myoscope formats` lists what can be.")
+
+    def outputs(self, content: Content, path: Path) -> tuple[Path, ...]:
+        """Return the files (or the folder) that :meth:`write` would replace: asked before hours of work are spent."""
+        del content
+        return (path,)
 
 
-FORMATS: Registry[FormatSpec] = Registry("format", "engine.io", "formats")
-
-
-def open_series(path: str | Path, options: OpenOptions | None = None) -> KSpaceSeries | ImageSeries:
-    """Open ``path`` with the reader that recognises it best.
-
-    Raises
-    ------
-    FormatError
-        The file is missing, damaged or of no known format.
-    """
-    file = Path(path)
-    check_there(file)
-    marks = sorted(((spec.sniff(file), name) for name, spec in FORMATS.items()), reverse=True)
-    mark, name = marks[0]
-    if mark <= 0:
-        raise FormatError(
-            f"{file.name} is of no format that can be read (tried {', '.join(sorted(name for _, name in marks))})",
-            "`myoscope formats` lists what can be read and what each format needs.",
-        )
-    return FORMATS.get(name).read(file, options or OpenOptions())
+FORMATS: Registry[Format] = Registry("format", "engine.io", "formats")

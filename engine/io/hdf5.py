@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from engine.core.errors import FormatError
 from engine.core.types import Complex
+from engine.io import hdf5_inside
 from engine.io.probe import check_there, check_unchanged, stamp
 
 COMPLEX_FIELDS = (("real", "imag"), ("r", "i"), ("re", "im"))
@@ -40,6 +41,14 @@ def opened(path: Path) -> Iterator[h5py.File]:
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         # The library has an error type of its own for nothing; all that happens in these blocks is reading the file.
         raise _damaged(path, str(error)) from error
+
+
+@contextlib.contextmanager
+def opened_ours(path: Path) -> Iterator[h5py.File]:
+    """Open one of our own files: nothing in it may lead elsewhere or claim more than is there."""
+    with opened(path) as file:
+        hdf5_inside.check_all(path, file)
+        yield file
 
 
 def is_hdf5_error(error: RuntimeError) -> bool:
@@ -199,8 +208,8 @@ class HDF5Reader:
 
 
 def _dataset(path: Path, file: h5py.File, key: str) -> h5py.Dataset:
-    found = file.get(key)
-    if not isinstance(found, h5py.Dataset):
+    found = hdf5_inside.dataset(path, file, key)
+    if found is None:
         raise FormatError(
             f"{path.name} has no dataset {key!r} (found {', '.join(datasets(file)) or 'none'})", "Choose one of them with --key."
         )
@@ -208,14 +217,22 @@ def _dataset(path: Path, file: h5py.File, key: str) -> h5py.Dataset:
 
 
 def datasets(file: h5py.File) -> dict[str, h5py.Dataset]:
-    """Return the datasets of the file by path, MATLAB's and our own bookkeeping left out."""
+    """Return the datasets of the file by path, MATLAB's and our own bookkeeping left out, links inside the file followed."""
     found: dict[str, h5py.Dataset] = {}
+    links: list[str] = []
 
     def visit(name: str, item: object) -> None:
         if isinstance(item, h5py.Dataset) and not name.startswith("#"):
             found[name] = item
 
+    def visit_link(name: str, link: object) -> None:
+        if isinstance(link, h5py.SoftLink) and not name.startswith("#"):
+            links.append(name)
+
     file.visititems(visit)
+    file.visititems_links(visit_link)
+    for name in links:
+        visit(name, hdf5_inside.get(file, name))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.errors import FormatError
+from engine.core.records.entries import Entry
 from engine.core.types import ImageSeries, KSpaceReader, KSpaceSeries
-from engine.io.arrays import LETTERS, Variable, build, choose, facts_from
-from engine.io.contract import FORMATS, FormatSpec, OpenOptions
+from engine.io import hdf5_inside
+from engine.io.arrays import LETTERS, Variable, build, choose, entries, facts_from
+from engine.io.contract import FORMATS, Format, OpenOptions
 from engine.io.hdf5 import HDF5Reader, complex_dtype, datasets, opened
 from engine.io.probe import Container, container, expect
 
@@ -37,7 +40,7 @@ def contents(path: Path, matlab: bool) -> tuple[list[Variable], dict[str, Any]]:
             word = _class(dataset)
             if word in NOT_ARRAYS or "MATLAB_empty" in dataset.attrs:
                 continue
-            if word == "char":
+            if word == "char" and (dataset.size or 0) <= SMALL and hdf5_inside.is_inside(dataset):
                 values[name] = "".join(chr(code) for code in np.asarray(dataset[()]).reshape(-1))
                 continue
             if dataset.dtype.kind == "O" and h5py.check_string_dtype(dataset.dtype) is None:
@@ -56,7 +59,12 @@ def contents(path: Path, matlab: bool) -> tuple[list[Variable], dict[str, Any]]:
                     open=lambda letters, name=name: _open(path, name, letters, matlab),  # type: ignore[misc]
                 )
             )
-            if dataset.size is not None and dataset.size <= SMALL and dataset.dtype.kind in "uifb":
+            if (
+                dataset.size is not None
+                and dataset.size <= SMALL
+                and dataset.dtype.kind in "uifb"
+                and hdf5_inside.is_inside(dataset)
+            ):
                 values[name] = dataset[()]
     return variables, values
 
@@ -70,26 +78,16 @@ def positions(letters: str, matlab: bool) -> tuple[int | None, int | None, int |
     return s, f, c, y, x
 
 
-def read(path: Path, options: OpenOptions) -> KSpaceSeries | ImageSeries:
-    """Open an array of an HDF5 file; k-space lazily."""
-    expect(path, Container.HDF5)
-    variables, values = contents(path, matlab=False)
-    if {"dataset/data", "dataset/xml"} <= {v.name for v in variables} | set(values):
-        raise FormatError(
-            f"{path.name} is an ISMRMRD raw data file (expected arrays of images or k-space / found acquisitions)",
-            "Sort its acquisitions into k-space (slice, frame, coil, ky, kx) with another program first.",
-        )
-    variable = choose(path, variables, options.key)
-    return build(path, SPEC.name, variable, facts_from(values), options)
-
-
 def _open(path: Path, name: str, letters: str, matlab: bool) -> KSpaceReader:
     return HDF5Reader(path, name, positions(letters, matlab))
 
 
 def _load(path: Path, name: str, matlab: bool) -> NDArray[Any]:
     with opened(path) as file:
-        array: NDArray[Any] = np.asarray(file[name][()])
+        dataset = hdf5_inside.dataset(path, file, name)
+        if dataset is None:
+            raise FormatError(f"{path.name} has no dataset {name!r} any more", "Open it again.")
+        array: NDArray[Any] = np.asarray(dataset[()])
     value = complex_dtype(array.dtype)
     if value is not None and array.dtype.kind != "c":
         array = array.view(value.newbyteorder(array.dtype[0].byteorder))
@@ -101,19 +99,39 @@ def _class(dataset: h5py.Dataset) -> str:
     return word.decode("ascii", "replace") if isinstance(word, bytes) else str(word)
 
 
-def sniff(path: Path) -> float:
-    """Return 0.2 for an HDF5 file of any name but .mat, else 0: any reader that knows its layout goes first."""
-    return 0.2 if path.suffix.lower() != ".mat" and container(path) is Container.HDF5 else 0.0
+class HDF5Arrays(Format):
+    """Arrays of any name; whoever knows the layout of a file goes first."""
+
+    name = "hdf5"
+    title = "HDF5 array"
+    suffixes = ("*.h5", "*.hdf5")
+    precedence = 10
+    description = "Images or k-space of other programs; say the axes with --axes and the dataset with --key."
+
+    def sniff(self, path: Path) -> float:
+        """Return 0.2 for an HDF5 file of any name but .mat, else 0."""
+        return 0.2 if path.suffix.lower() != ".mat" and container(path) is Container.HDF5 else 0.0
+
+    def list(self, path: Path) -> Iterator[Entry]:
+        """Yield the arrays that can be a series."""
+        variables, values = _contents(path)
+        yield from entries(path, self.name, variables, facts_from(values))
+
+    def read(self, entry: Entry, options: OpenOptions) -> KSpaceSeries | ImageSeries:
+        """Open an array; k-space lazily."""
+        variables, values = _contents(entry.path)
+        return build(entry.path, self.name, choose(entry.path, variables, entry.key), facts_from(values), options)
 
 
-SPEC = FORMATS.register(
-    "hdf5",
-    FormatSpec(
-        name="hdf5",
-        title="HDF5 array",
-        suffixes=("*.h5", "*.hdf5"),
-        sniff=sniff,
-        read=read,
-        description="Images or k-space of other programs; say the axes with --axes and the dataset with --key.",
-    ),
-)
+def _contents(path: Path) -> tuple[list[Variable], dict[str, Any]]:
+    expect(path, Container.HDF5)
+    variables, values = contents(path, matlab=False)
+    if {"dataset/data", "dataset/xml"} <= {v.name for v in variables} | set(values):
+        raise FormatError(
+            f"{path.name} is an ISMRMRD raw data file (expected arrays of images or k-space / found acquisitions)",
+            "Sort its acquisitions into k-space (slice, frame, coil, ky, kx) with another program first.",
+        )
+    return variables, values
+
+
+HDF5_ARRAYS = FORMATS.register(HDF5Arrays.name, HDF5Arrays())

@@ -1,6 +1,6 @@
-"""Files of maps: our HDF5 layout, read and written; NIfTI, written.
+"""Files of maps in our HDF5 layout.
 
-HDF5: group ``maps`` with ``t1_ms`` (or ``t2_ms``) first, the further parameters by name (``t1_star_ms``, ``a``, ``b``, ``c``),
+Group ``maps`` with ``t1_ms`` (or ``t2_ms``) first, the further parameters by name (``t1_star_ms``, ``a``, ``b``, ``c``),
 ``sd_ms`` and for the others ``NAME_sd``, ``r2``, ``residual``, ``valid`` (bool), ``polarity`` and ``reason`` (uint8;
 :class:`engine.core.maps.Reason`), each (slice, y, x); ``images`` (slice, frame, y, x), what was fitted, and ``displacement``
 (slice, frame, 2, y, x) after motion correction. Attributes as in the files of :mod:`engine.io.myoscope_h5`, and ``model``.
@@ -8,21 +8,24 @@ HDF5: group ``maps`` with ``t1_ms`` (or ``t2_ms``) first, the further parameters
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import h5py
 import numpy as np
 
 from engine.core import axes
-from engine.core.errors import FormatError, OutputError
+from engine.core.errors import FormatError
 from engine.core.maps import MapSet
+from engine.core.records.entries import Content, Entry
 from engine.core.records.series import MapsInfo, MapSummary
 from engine.core.types import ImageSeries, KSpaceSeries, ParameterMap
-from engine.io import hdf5_arrays
-from engine.io.contract import FORMATS, FormatSpec, OpenOptions
+from engine.io import hdf5_inside
+from engine.io.contract import FORMATS, Format, OpenOptions, Writable, WriteOptions
 from engine.io.h5_fields import get_json, get_kind, get_voxel, get_words, put_common, put_json
-from engine.io.hdf5 import opened
+from engine.io.hdf5 import opened_ours
+from engine.io.hdf5_arrays import HDF5_ARRAYS
 from engine.io.myoscope_h5 import MARKER, VERSION, writing
 from engine.io.overrides import checked_kind, series_times
 from engine.io.probe import Container, check_there, container, expect
@@ -31,41 +34,6 @@ CONTENT = "maps"
 GROUP = "maps"
 IMAGES = "images"
 DISPLACEMENT = "displacement"
-HDF5_ENDINGS = (".h5", ".hdf5")
-NIFTI_ENDINGS = (".nii.gz", ".nii")
-
-
-def save_maps(maps: MapSet, path: str | Path) -> None:
-    """Write maps as the name asks: HDF5 (``.h5``), the asked map as NIfTI (``.nii.gz``, ``.nii``), or a BIDS folder of all.
-
-    Raises
-    ------
-    OutputError
-        The ending is another one, or the place cannot be written to.
-    DependencyError
-        NIfTI is asked for and nibabel is not installed.
-    """
-    check_ending(path)
-    name = str(path).lower()
-    if name.endswith(HDF5_ENDINGS):
-        write_maps(path, maps)
-        return
-    from engine.io import nifti
-
-    if name.endswith(NIFTI_ENDINGS):
-        nifti.write_map(path, maps)
-    else:
-        nifti.write_folder(path, maps)
-
-
-def check_ending(path: str | Path) -> None:
-    """Raise ``OutputError`` when the name of a file says another format than those written here; a folder has no ending."""
-    name, suffix = str(path).lower(), Path(path).suffix
-    if suffix and not name.endswith((*HDF5_ENDINGS, *NIFTI_ENDINGS)) and not Path(path).is_dir():
-        raise OutputError(
-            f"maps cannot be written as {suffix} (expected .h5, .nii.gz, .nii, or a folder)",
-            "Name the output for example maps.h5 or maps.nii.gz.",
-        )
 
 
 def write_maps(path: str | Path, maps: MapSet) -> None:
@@ -121,7 +89,7 @@ def read_maps(path: str | Path) -> MapSet:
     place = Path(path)
     check_there(place)
     expect(place, Container.HDF5)
-    with opened(place) as file:
+    with opened_ours(place) as file:
         if not _is_maps(file):
             raise FormatError(
                 f"{place.name} holds no maps (expected a group maps / found {', '.join(file) or 'nothing'})",
@@ -164,13 +132,13 @@ def read_maps(path: str | Path) -> MapSet:
 def describe(path: str | Path) -> MapsInfo | None:
     """Return what a file of maps holds, None when it is no such file."""
     place = Path(path)
-    if not place.is_file() or sniff(place) < 1.0:
+    if not place.is_file() or MAPS.sniff(place) < 1.0:
         return None
     maps = read_maps(place)
     rows = tuple(tuple(round(float(t), 4) for t in row) for row in maps.times_ms)
     return MapsInfo(
         name=place.stem,
-        format=SPEC.name,
+        format=Maps.name,
         content=CONTENT,
         kind=str(maps.kind),
         axes=dict(zip(axes.MAP_AXES, (int(n) for n in maps.valid.shape), strict=True)),
@@ -190,50 +158,75 @@ def _summary(one: ParameterMap) -> MapSummary:
     return MapSummary(one.unit, float(np.median(values)) if values.size else None, one.sd is not None)
 
 
-def sniff(path: Path) -> float:
-    """Return 1 for an HDF5 file of maps, else 0."""
-    if container(path) is not Container.HDF5:
-        return 0.0
-    try:
-        with h5py.File(path, "r", locking=False) as file:
-            return 1.0 if _is_maps(file) else 0.0
-    except (OSError, RuntimeError, KeyError, ValueError):
-        return 0.0
-
-
 def _is_maps(file: h5py.File) -> bool:
-    group = file.get(GROUP)
+    group = hdf5_inside.get(file, GROUP)
     names = ("r2", "residual", "valid", "polarity", "reason")
     return isinstance(group, h5py.Group) and all(name in group for name in names) and IMAGES in file and "times_ms" in file.attrs
 
 
-def read(path: Path, options: OpenOptions) -> KSpaceSeries | ImageSeries:
-    """Open the images that the maps were fitted to."""
-    if options.key is not None and options.key != IMAGES:
-        return hdf5_arrays.read(path, options)  # one of the maps, for example maps/t1_ms
-    maps = read_maps(path)
-    return ImageSeries(
-        images=maps.images,
-        kind=checked_kind(options, maps.kind),
-        times_ms=series_times(options, maps.times_ms, maps.images.shape[:2]),
-        voxel_mm=maps.voxel_mm,
-        name=path.stem,
-        source=str(path),
-        format=SPEC.name,
-        notes=("the images that maps were fitted to",),
-        unknown=("orientation", *(["voxel size"] if maps.voxel_mm is None else [])),
-    )
+class Maps(Format):
+    """Our own files of maps; opened as a series they give the images that were fitted."""
+
+    name = "myoscope_maps"
+    title = "Myoscope maps"
+    suffixes = ("*.h5",)
+    precedence = 90
+    description = "Our own files of T1 and T2 maps; opened as a series they give the images that were fitted."
+    writes: ClassVar[Mapping[Content, tuple[str, ...]]] = {Content.MAPS: (".h5", ".hdf5")}
+
+    def sniff(self, path: Path) -> float:
+        """Return 1 for an HDF5 file of maps, else 0."""
+        if container(path) is not Container.HDF5:
+            return 0.0
+        try:
+            with h5py.File(path, "r", locking=False) as file:
+                return 1.0 if _is_maps(file) else 0.0
+        except (OSError, RuntimeError, KeyError, ValueError):
+            return 0.0
+
+    def list(self, path: Path) -> Iterator[Entry]:
+        """Yield the maps of a file as one entry."""
+        with opened_ours(path) as file:
+            shape = tuple(int(n) for n in file[GROUP]["valid"].shape)
+            names = [name for name in file[GROUP] if "quantity" in file[GROUP][name].attrs]
+            yield Entry(
+                path,
+                self.name,
+                title=path.stem,
+                content=Content.MAPS,
+                kind=get_kind(file.attrs),
+                axes=dict(zip(axes.MAP_AXES, shape, strict=False)),
+                shape=shape,
+                dtype="float32",
+                size_bytes=sum(int(file[GROUP][name].nbytes) for name in names),
+                files=(path,),
+                notes=(", ".join(names), *get_words(file.attrs, "notes")),
+            )
+
+    def read(self, entry: Entry, options: OpenOptions) -> KSpaceSeries | ImageSeries:
+        """Open the images that the maps were fitted to."""
+        path = entry.path
+        if entry.key not in (None, IMAGES):
+            return HDF5_ARRAYS.read(entry, options)  # one of the maps, for example maps/t1_ms
+        maps = read_maps(path)
+        return ImageSeries(
+            images=maps.images,
+            kind=checked_kind(options, maps.kind),
+            times_ms=series_times(options, maps.times_ms, maps.images.shape[:2]),
+            voxel_mm=maps.voxel_mm,
+            name=path.stem,
+            source=str(path),
+            format=self.name,
+            notes=("the images that maps were fitted to",),
+            unknown=("orientation", *(["voxel size"] if maps.voxel_mm is None else [])),
+        )
+
+    def write(self, what: Writable, path: Path, options: WriteOptions) -> Path:
+        """Write maps."""
+        del options
+        assert isinstance(what, MapSet)
+        write_maps(path, what)
+        return path
 
 
-SPEC = FORMATS.register(
-    "myoscope_maps",
-    FormatSpec(
-        name="myoscope_maps",
-        title="Myoscope maps",
-        suffixes=("*.h5",),
-        sniff=sniff,
-        read=read,
-        description="Our own files of T1 and T2 maps; opened as a series they give the images that were fitted.",
-        writes=("maps",),
-    ),
-)
+MAPS = FORMATS.register(Maps.name, Maps())

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from engine.core.axes import KSPACE_FRAME, KX, KY
 from engine.core.errors import FormatError, ShapeError
 from engine.core.types import Bool, SamplingMask
+from engine.io import hdf5_inside
 from engine.io.acquired import from_lines
-from engine.io.arrays import Variable, listed
+from engine.io.arrays import Variable, is_mask_name, listed
 from engine.io.cmrxrecon_names import nominal_of
 from engine.io.h5_fields import get_mask
 from engine.io.hdf5 import opened
@@ -46,7 +47,8 @@ def read_mask(path: str | Path, shape: tuple[int, ...] | None = None) -> Samplin
     check_there(file)
     if container(file) is Container.HDF5:
         with opened(file) as h5:
-            if "pattern" in getattr(h5.get("mask"), "attrs", ()):
+            if "pattern" in getattr(hdf5_inside.get(h5, "mask"), "attrs", ()):
+                hdf5_inside.dataset(file, h5, "mask")
                 return get_mask(h5["mask"])
     found, matlab_order = variables(file)
     variable = _choose(file, found)
@@ -72,7 +74,7 @@ def _by_frame(lines: Bool, shape: tuple[int, ...] | None) -> Bool:
 
 def _choose(path: Path, arrays: list[Variable]) -> Variable:
     """Return the array named like a mask, or the only real one."""
-    named = [v for v in arrays if v.name.lower().split("/")[-1].startswith(("mask", "usmask", "lines", "sampling"))]
+    named = [v for v in arrays if is_mask_name(v.name)]
     real = named or [v for v in arrays if "complex" not in v.dtype]
     if len(real) == 1:
         return real[0]

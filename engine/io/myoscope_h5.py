@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import h5py
 import numpy as np
@@ -22,9 +22,10 @@ from engine.core import axes, provenance
 from engine.core.errors import FormatError, InputError, ShapeError
 from engine.core.files import replacing
 from engine.core.jobs import Reporter, silent
+from engine.core.records.entries import Content, Entry
 from engine.core.types import ImageSeries, KSpaceSeries, Reconstruction
-from engine.io import hdf5_arrays
-from engine.io.contract import FORMATS, FormatSpec, OpenOptions
+from engine.io import hdf5_inside
+from engine.io.contract import FORMATS, Format, OpenOptions, Writable, WriteOptions
 from engine.io.h5_fields import (
     get_json,
     get_kind,
@@ -39,7 +40,8 @@ from engine.io.h5_fields import (
     put_words,
     truth_bytes,
 )
-from engine.io.hdf5 import HDF5Reader, complex_dtype, is_hdf5_error, opened
+from engine.io.hdf5 import HDF5Reader, complex_dtype, is_hdf5_error, opened_ours
+from engine.io.hdf5_arrays import HDF5_ARRAYS
 from engine.io.overrides import checked_kind, series_times
 from engine.io.probe import Container, check_there, container, expect
 from engine.io.space import check_space
@@ -161,7 +163,7 @@ def read_reconstruction(path: str | Path) -> Reconstruction:
     file_path = Path(path)
     check_there(file_path)
     expect(file_path, Container.HDF5)
-    with opened(file_path) as file:
+    with opened_ours(file_path) as file:
         if _content(file) != "reconstruction":
             raise FormatError(
                 f"{file_path.name} is not a reconstruction (expected a complex dataset image and one called mask / found "
@@ -196,84 +198,26 @@ def read_reconstruction(path: str | Path) -> Reconstruction:
 
 def read_truth(path: str | Path) -> dict[str, Any]:
     """Return the truth maps of a phantom's file, nested as they were written; empty when there are none."""
-    with opened(Path(path)) as file:
+    with opened_ours(Path(path)) as file:
         return get_truth(file["truth"]) if "truth" in file else {}
-
-
-def read(path: Path, options: OpenOptions) -> KSpaceSeries | ImageSeries:
-    """Open a file of our own: k-space lazily, a reconstruction as complex images."""
-    expect(path, Container.HDF5)
-    with opened(path) as file:
-        content = _content(file)
-    if options.key is not None and options.key != (KSPACE if content == KSPACE else IMAGE):
-        return hdf5_arrays.read(path, options)  # another array of the file, a truth map for example
-    with opened(path) as file:
-        if options.axes is not None:
-            raise InputError(f"{path.name} tells its axes itself (expected no --axes / found {options.axes})", "Leave out --axes.")
-        if content is None:
-            raise FormatError(
-                f"{path.name} is not a Myoscope file (expected a dataset kspace or image / found {', '.join(file) or 'none'})",
-                "Say what its arrays are with --key and --axes.",
-            )
-        attributes = get_json(file, "attributes")
-        record = get_json(file, "provenance")
-        if record:
-            attributes["provenance"] = record
-        kind = checked_kind(options, get_kind(file.attrs))
-        times = file.attrs.get("times_ms")
-        common: dict[str, Any] = {
-            "kind": kind,
-            "voxel_mm": get_voxel(file.attrs),
-            "name": path.stem,
-            "source": str(path),
-            "format": SPEC.name,
-            "notes": get_words(file.attrs, "notes"),
-            "unknown": get_words(file.attrs, "unknown"),
-            "attributes": attributes,
-        }
-        if content == "reconstruction":
-            images = _images(path, file, IMAGE)
-            attributes["method"] = str(file.attrs.get("method", ""))
-            mask = get_mask(file["mask"])
-            attributes["acceleration"] = {
-                "nominal": mask.nominal_acceleration,
-                "effective": mask.effective_acceleration,
-                "pattern": mask.pattern,
-            }
-            return ImageSeries(images, times_ms=series_times(options, times, images.shape[:2]), **common)
-        axes_found = file[KSPACE].shape
-        acquired = get_mask(file["mask"]) if "mask" in file else None
-    if len(axes_found) != len(axes.KSPACE_AXES):
-        raise ShapeError(
-            f"kspace in {path.name} has the wrong number of axes (expected 5: {', '.join(axes.KSPACE_AXES)} / found "
-            f"{len(axes_found)}: {axes_found})",
-            "Store k-space with all five axes; a length-1 axis is enough for a missing one.",
-        )
-    reader = HDF5Reader(path, KSPACE, (0, 1, 2, 3, 4))
-    return KSpaceSeries(reader, times_ms=series_times(options, times, reader.shape[:2]), acquired=acquired, **common)
-
-
-def sniff(path: Path) -> float:
-    """Return 1 for a file with our marker, 0.05 for another or a damaged HDF5 file named .h5, else 0."""
-    named = path.suffix.lower() in (".h5", ".hdf5")
-    if container(path) is not Container.HDF5:
-        return 0.05 if named else 0.0
-    try:
-        with h5py.File(path, "r", locking=False) as file:
-            return 1.0 if _content(file) is not None else (0.05 if named else 0.0)
-    except (OSError, RuntimeError, KeyError, ValueError):
-        return 0.3 if named else 0.0
 
 
 def _content(file: h5py.File) -> str | None:
     """Return ``kspace`` or ``reconstruction``; files made by hand with the same names and complex numbers are taken too."""
-    if isinstance(file.get(KSPACE), h5py.Dataset) and (MARKER in file.attrs or "kind" in file.attrs):
+    if isinstance(hdf5_inside.get(file, KSPACE), h5py.Dataset) and (MARKER in file.attrs or "kind" in file.attrs):
         return KSPACE
-    image = file.get(IMAGE)
-    if isinstance(image, h5py.Dataset) and isinstance(file.get("mask"), h5py.Dataset):
+    image = hdf5_inside.get(file, IMAGE)
+    if isinstance(image, h5py.Dataset) and isinstance(hdf5_inside.get(file, "mask"), h5py.Dataset):
         # Others call their magnitude images so as well; theirs are arrays that need --axes.
         return "reconstruction" if MARKER in file.attrs or complex_dtype(image.dtype) is not None else None
     return None
+
+
+def _not_ours(path: Path, file: h5py.File) -> FormatError:
+    return FormatError(
+        f"{path.name} is not a Myoscope file (expected a dataset kspace or image / found {', '.join(file) or 'none'})",
+        "Say what its arrays are with --key and --axes.",
+    )
 
 
 def _images(path: Path, file: h5py.File, name: str) -> NDArray[np.complex64]:
@@ -289,15 +233,116 @@ def _images(path: Path, file: h5py.File, name: str) -> NDArray[np.complex64]:
     return found
 
 
-SPEC = FORMATS.register(
-    "myoscope_h5",
-    FormatSpec(
-        name="myoscope_h5",
-        title="Myoscope HDF5",
-        suffixes=("*.h5", "*.hdf5"),
-        sniff=sniff,
-        read=read,
-        description="Our own k-space and reconstruction files.",
-        writes=("kspace", "reconstruction"),
-    ),
-)
+class MyoscopeH5(Format):
+    """Our own k-space and reconstruction files; further arrays in them are opened by their key."""
+
+    name = "myoscope_h5"
+    title = "Myoscope HDF5"
+    suffixes = ("*.h5", "*.hdf5")
+    precedence = 80
+    description = "Our own k-space and reconstruction files."
+    writes: ClassVar[Mapping[Content, tuple[str, ...]]] = {
+        Content.KSPACE: (".h5", ".hdf5"),
+        Content.RECONSTRUCTION: (".h5", ".hdf5"),
+    }
+
+    def sniff(self, path: Path) -> float:
+        """Return 1 for a file with our marker, 0.05 for another or a damaged HDF5 file named .h5, else 0."""
+        named = path.suffix.lower() in (".h5", ".hdf5") and path.is_file()
+        if container(path) is not Container.HDF5:
+            return 0.05 if named else 0.0
+        try:
+            with h5py.File(path, "r", locking=False) as file:
+                return 1.0 if _content(file) is not None else (0.05 if named else 0.0)
+        except (OSError, RuntimeError, KeyError, ValueError):
+            return 0.3 if named else 0.0
+
+    def list(self, path: Path) -> Iterator[Entry]:
+        """Yield the k-space or the reconstruction of a file."""
+        expect(path, Container.HDF5)
+        with opened_ours(path) as file:
+            content = _content(file)
+            if content is None:
+                raise _not_ours(path, file)
+            data = file[KSPACE if content == KSPACE else IMAGE]
+            names = axes.KSPACE_AXES if content == KSPACE else axes.IMAGE_AXES
+            mask = get_mask(file["mask"]) if "mask" in file else None
+            entry = Entry(
+                path,
+                self.name,
+                title=path.stem,
+                content=Content(content),
+                kind=get_kind(file.attrs),
+                axes=dict(zip(names, (int(n) for n in data.shape), strict=False)),
+                shape=tuple(int(n) for n in data.shape),
+                dtype=str(complex_dtype(data.dtype) or data.dtype),
+                size_bytes=int(data.size) * data.dtype.itemsize,
+                acceleration=None if mask is None else mask.nominal_acceleration,
+                files=(path,),
+                notes=get_words(file.attrs, "notes"),
+            )
+        yield entry
+
+    def read(self, entry: Entry, options: OpenOptions) -> KSpaceSeries | ImageSeries:
+        """Open a file of our own: k-space lazily, a reconstruction as complex images."""
+        path = entry.path
+        expect(path, Container.HDF5)
+        with opened_ours(path) as file:
+            content = _content(file)
+        if entry.key not in (None, KSPACE if content == KSPACE else IMAGE):
+            return HDF5_ARRAYS.read(entry, options)  # another array of the file, a truth map for example
+        with opened_ours(path) as file:
+            if options.axes is not None:
+                raise InputError(
+                    f"{path.name} tells its axes itself (expected no --axes / found {options.axes})", "Leave out --axes."
+                )
+            if content is None:
+                raise _not_ours(path, file)
+            attributes = get_json(file, "attributes")
+            record = get_json(file, "provenance")
+            if record:
+                attributes["provenance"] = record
+            kind = checked_kind(options, get_kind(file.attrs))
+            times = file.attrs.get("times_ms")
+            common: dict[str, Any] = {
+                "kind": kind,
+                "voxel_mm": get_voxel(file.attrs),
+                "name": path.stem,
+                "source": str(path),
+                "format": self.name,
+                "notes": get_words(file.attrs, "notes"),
+                "unknown": get_words(file.attrs, "unknown"),
+                "attributes": attributes,
+            }
+            if content == "reconstruction":
+                images = _images(path, file, IMAGE)
+                attributes["method"] = str(file.attrs.get("method", ""))
+                mask = get_mask(file["mask"])
+                attributes["acceleration"] = {
+                    "nominal": mask.nominal_acceleration,
+                    "effective": mask.effective_acceleration,
+                    "pattern": mask.pattern,
+                }
+                return ImageSeries(images, times_ms=series_times(options, times, images.shape[:2]), **common)
+            axes_found = file[KSPACE].shape
+            acquired = get_mask(file["mask"]) if "mask" in file else None
+        if len(axes_found) != len(axes.KSPACE_AXES):
+            raise ShapeError(
+                f"kspace in {path.name} has the wrong number of axes (expected 5: {', '.join(axes.KSPACE_AXES)} / found "
+                f"{len(axes_found)}: {axes_found})",
+                "Store k-space with all five axes; a length-1 axis is enough for a missing one.",
+            )
+        reader = HDF5Reader(path, KSPACE, (0, 1, 2, 3, 4))
+        return KSpaceSeries(reader, times_ms=series_times(options, times, reader.shape[:2]), acquired=acquired, **common)
+
+    def write(self, what: Writable, path: Path, options: WriteOptions) -> Path:
+        """Write k-space with the truth of a phantom, or a reconstruction."""
+        if isinstance(what, Reconstruction):
+            write_reconstruction(path, what)
+        else:
+            assert isinstance(what, KSpaceSeries)
+            write_kspace(path, what, options.truth, options.report)
+        return path
+
+
+FORMATS.register(MyoscopeH5.name, MyoscopeH5())

@@ -9,31 +9,36 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine import __version__
+from engine.core.axes import IMAGE_AXES
 from engine.core.errors import DependencyError, FormatError, InputError, ShapeError
 from engine.core.files import replacing, translate
 from engine.core.maps import MapSet
 from engine.core.provenance import RESEARCH_USE
-from engine.core.types import Float, ImageSeries, Kind, KSpaceSeries
-from engine.io.contract import FORMATS, FormatSpec, OpenOptions
+from engine.core.records.entries import Content, Entry
+from engine.core.types import Float, ImageSeries, Kind
+from engine.io.contract import FOLDER, FORMATS, Format, OpenOptions, Writable, WriteOptions
 from engine.io.overrides import checked_kind, series_times
 from engine.io.probe import check_there
+from engine.io.sizes import DEFLATE_RATIO, check_claim
 
 ENDINGS = (".nii.gz", ".nii")
 MS = 1000.0
 BIDS_VERSION = "1.10.0"
 TIME_FIELDS = {"InversionTime": Kind.MOLLI, "EchoTime": Kind.T2PREP}
 COLLECTION = re.compile(r"_(inv|echo)-(\d+)_")
+DAMAGE = (OSError, EOFError, ValueError, TypeError, OverflowError, zlib.error)
 HEADER_SIZES = ((348).to_bytes(4, "little"), (348).to_bytes(4, "big"), (540).to_bytes(4, "little"), (540).to_bytes(4, "big"))
 
 
@@ -48,54 +53,6 @@ def nibabel() -> ModuleType:
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
-
-
-def read(path: Path, options: OpenOptions) -> KSpaceSeries | ImageSeries:
-    """Open a series of images.
-
-    Raises
-    ------
-    FormatError
-        The file is damaged, or the files of a collection differ.
-    DependencyError
-        nibabel is not installed.
-    """
-    if options.axes is not None:
-        raise InputError(f"{path.name} tells its axes itself (expected no --axes / found {options.axes})", "Leave out --axes.")
-    files = collection(path)
-    arrays = []
-    for file in files:
-        array, affine, zooms = _load(file)
-        arrays.append(array)
-    if len({a.shape for a in arrays}) > 1:
-        raise FormatError(
-            f"the files of the collection of {path.name} differ in size (found {', '.join(str(a.shape) for a in arrays)})",
-            "Remove those that do not belong to it.",
-        )
-    stored = arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=-1)
-    images = np.ascontiguousarray(stored.transpose(2, 3, 1, 0))  # (slice, frame, y, x)
-    if not np.isfinite(images).all():
-        bad = int(np.count_nonzero(~np.isfinite(images)))
-        raise InputError(
-            f"{path.name} holds {bad} values that are NaN or infinite (expected none)", "Set pixels without signal to 0."
-        )
-    times, kind = _times(files)
-    notes = []
-    if times is not None and len(times) != images.shape[1]:
-        if options.times_ms is None:
-            notes.append(f"times in the sidecar were not used: {len(times)} for {images.shape[1]} frames")
-        times = None
-    return ImageSeries(
-        images=images,
-        kind=checked_kind(options, kind),
-        times_ms=series_times(options, times, images.shape[:2]),
-        voxel_mm=zooms,
-        name=stem(path),
-        source=str(path),
-        format=SPEC.name,
-        notes=tuple(notes),
-        attributes={"affine": affine.tolist(), "axes": "xysf", "files": len(files)},
-    )
 
 
 def stem(path: Path) -> str:
@@ -116,18 +73,40 @@ def collection(path: Path) -> list[Path]:
     return [file for _, file in sorted(found)]
 
 
-def _load(path: Path) -> tuple[NDArray[Any], NDArray[np.float64], tuple[float, float, float]]:
-    """Return the array (x, y, z, time), the affine, and the voxel size (z, y, x) in mm."""
+def _opened(path: Path) -> Any:
+    """Return the image of the library, its values unread."""
     library = nibabel()
     check_there(path)
     try:
-        image = library.load(path)
+        return library.load(path)
+    except (library.filebasedimages.ImageFileError, library.spatialimages.HeaderDataError, *DAMAGE) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> FormatError:
+    return FormatError(
+        f"{path.name} is damaged (expected a complete NIfTI file / found: {' '.join(str(error).split()) or type(error).__name__})",
+        "Copy or export the file again.",
+    )
+
+
+def _check_size(path: Path, image: Any) -> None:
+    """Refuse a header that claims more than the file can hold, before memory is taken."""
+    shape = tuple(int(n) for n in image.header.get_data_shape())
+    if min(shape, default=0) < 0:
+        raise _damaged(path, ValueError(f"sizes {shape}"))
+    ratio = DEFLATE_RATIO if path.name.lower().endswith(".gz") else 1
+    check_claim(path, "the image", shape, image.header.get_data_dtype(), path.stat().st_size * ratio)
+
+
+def _load(path: Path) -> tuple[NDArray[Any], NDArray[np.float64], tuple[float, float, float]]:
+    """Return the array (x, y, z, time), the affine, and the voxel size (z, y, x) in mm."""
+    image = _opened(path)
+    _check_size(path, image)
+    try:
         values = np.asanyarray(image.dataobj)
-    except (library.filebasedimages.ImageFileError, OSError, EOFError, ValueError, zlib.error) as error:
-        raise FormatError(
-            f"{path.name} is damaged (expected a complete NIfTI file / found: {str(error) or type(error).__name__})",
-            "Copy or export the file again.",
-        ) from error
+    except DAMAGE as error:
+        raise _damaged(path, error) from error
     if values.dtype.names is not None or values.dtype.kind not in "buifc":
         raise FormatError(
             f"{path.name} does not hold numbers (expected integers, floats or complex / found {values.dtype})",
@@ -176,19 +155,6 @@ def sidecar(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def sniff(path: Path) -> float:
-    """Return 1 for a NIfTI header, 0.1 for another file of that name, else 0."""
-    name = path.name.lower()
-    if not name.endswith(ENDINGS):
-        return 0.0
-    try:
-        with gzip.open(path) if name.endswith(".gz") else path.open("rb") as stream:
-            head = stream.read(4)
-    except (OSError, EOFError, zlib.error):
-        return 0.1
-    return 1.0 if head in HEADER_SIZES else 0.1
-
-
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
@@ -198,8 +164,8 @@ def write_map(path: str | Path, maps: MapSet) -> None:
     _write(target, maps, maps.main.values / MS, _record(maps, maps.main.quantity, "s"))
 
 
-def write_folder(path: str | Path, maps: MapSet) -> None:
-    """Write a BIDS derivative: ``sub-01/anat/sub-01_T1map.nii.gz``, its standard deviation, R2, residual and valid pixels."""
+def write_folder(path: str | Path, maps: MapSet) -> Path:
+    """Write a BIDS derivative: ``sub-01/anat/sub-01_T1map.nii.gz`` (returned), standard deviation, R2, residual, valid pixels."""
     folder = Path(path)
     anat = folder / "sub-01" / "anat"
     try:
@@ -207,7 +173,8 @@ def write_folder(path: str | Path, maps: MapSet) -> None:
     except OSError as error:
         raise translate(error, folder) from error
     quantity = maps.main.quantity
-    _write(anat / f"sub-01_{quantity}map.nii.gz", maps, maps.main.values / MS, _record(maps, quantity, "s"))
+    main = anat / f"sub-01_{quantity}map.nii.gz"
+    _write(main, maps, maps.main.values / MS, _record(maps, quantity, "s"))
     if maps.main.sd is not None:
         _write(
             anat / f"sub-01_desc-sd_{quantity}map.nii.gz",
@@ -225,6 +192,7 @@ def write_folder(path: str | Path, maps: MapSet) -> None:
         "GeneratedBy": [{"Name": "Myoscope", "Version": __version__, "Description": RESEARCH_USE}],
     }
     _write_text(folder / "dataset_description.json", json.dumps(description, indent=2))
+    return main
 
 
 def _record(maps: MapSet, quantity: str, unit: str) -> dict[str, Any]:
@@ -278,15 +246,110 @@ def _write_text(target: Path, text: str) -> None:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
-SPEC = FORMATS.register(
-    "nifti",
-    FormatSpec(
-        name="nifti",
-        title="NIfTI",
-        suffixes=("*.nii", "*.nii.gz"),
-        sniff=sniff,
-        read=read,
-        description="Series of images (x, y, z, time), with times from the BIDS sidecar or --times; maps are written in seconds.",
-        writes=("maps",),
-    ),
-)
+class Nifti(Format):
+    """Series of images; maps are written in seconds, as BIDS wants them."""
+
+    name = "nifti"
+    title = "NIfTI"
+    suffixes = ("*.nii", "*.nii.gz")
+    precedence = 60
+    description = "Series of images (x, y, z, time), with times from the BIDS sidecar or --times; maps are written in seconds."
+    writes: ClassVar[Mapping[Content, tuple[str, ...]]] = {Content.MAPS: (".nii.gz", ".nii", FOLDER)}
+
+    def sniff(self, path: Path) -> float:
+        """Return 1 for a NIfTI header, 0.1 for another file of that name, else 0."""
+        name = path.name.lower()
+        if not name.endswith(ENDINGS) or not path.is_file():
+            return 0.0
+        try:
+            with gzip.open(path) if name.endswith(".gz") else path.open("rb") as stream:
+                head = stream.read(4)
+        except (OSError, EOFError, zlib.error):
+            return 0.1
+        return 1.0 if head in HEADER_SIZES else 0.1
+
+    def list(self, path: Path) -> Iterator[Entry]:
+        """Yield the series of a file, or of the collection that it belongs to."""
+        files = collection(path)
+        header = _opened(path).header
+        shape = tuple(int(n) for n in header.get_data_shape())
+        x, y, z, time = (*shape[:4], *(1,) * (4 - len(shape)))
+        _, kind = _times(files)
+        dtype = header.get_data_dtype()
+        yield Entry(
+            path,
+            self.name,
+            title=stem(path),
+            content=Content.IMAGES,
+            kind=kind,
+            axes=dict(zip(IMAGE_AXES, (z, time * len(files), y, x), strict=True)),
+            shape=shape,
+            dtype=str(dtype),
+            size_bytes=math.prod(shape) * dtype.itemsize * len(files),
+            files=tuple(file for one in files for file in (one, beside(one)) if file.is_file()),
+        )
+
+    def read(self, entry: Entry, options: OpenOptions) -> ImageSeries:
+        """Open a series of images.
+
+        Raises
+        ------
+        FormatError
+            The file is damaged, or the files of a collection differ.
+        DependencyError
+            nibabel is not installed.
+        """
+        path = entry.path
+        if options.axes is not None:
+            raise InputError(f"{path.name} tells its axes itself (expected no --axes / found {options.axes})", "Leave out --axes.")
+        files = collection(path)
+        arrays = []
+        for file in files:
+            array, affine, zooms = _load(file)
+            arrays.append(array)
+        if len({a.shape for a in arrays}) > 1:
+            raise FormatError(
+                f"the files of the collection of {path.name} differ in size (found {', '.join(str(a.shape) for a in arrays)})",
+                "Remove those that do not belong to it.",
+            )
+        stored = arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=-1)
+        images = np.ascontiguousarray(stored.transpose(2, 3, 1, 0))  # (slice, frame, y, x)
+        if not np.isfinite(images).all():
+            bad = int(np.count_nonzero(~np.isfinite(images)))
+            raise InputError(
+                f"{path.name} holds {bad} values that are NaN or infinite (expected none)", "Set pixels without signal to 0."
+            )
+        times, kind = _times(files)
+        notes = []
+        if times is not None and len(times) != images.shape[1]:
+            if options.times_ms is None:
+                notes.append(f"times in the sidecar were not used: {len(times)} for {images.shape[1]} frames")
+            times = None
+        return ImageSeries(
+            images=images,
+            kind=checked_kind(options, kind),
+            times_ms=series_times(options, times, images.shape[:2]),
+            voxel_mm=zooms,
+            name=stem(path),
+            source=str(path),
+            format=self.name,
+            notes=tuple(notes),
+            attributes={"affine": affine.tolist(), "axes": "xysf", "files": len(files)},
+        )
+
+    def write(self, what: Writable, path: Path, options: WriteOptions) -> Path:
+        """Write the asked map as one file, or all maps as a BIDS folder."""
+        del options
+        assert isinstance(what, MapSet)
+        if path.name.lower().endswith(ENDINGS) and not path.is_dir():
+            write_map(path, what)
+            return path
+        return write_folder(path, what)
+
+    def outputs(self, content: Content, path: Path) -> tuple[Path, ...]:
+        """Return the file and its sidecar."""
+        del content
+        return path, beside(path)
+
+
+FORMATS.register(Nifti.name, Nifti())

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.records.entries import Entry
 from engine.core.types import ImageSeries, KSpaceSeries
-from engine.io.arrays import Facts, Variable, build, choose
-from engine.io.contract import FORMATS, FormatSpec, OpenOptions
+from engine.io.arrays import Facts, Variable, build, choose, entries
+from engine.io.contract import FORMATS, Format, OpenOptions
 from engine.io.npz import DAMAGE, damaged, header, pickled
 from engine.io.probe import Container, container, expect
-
-
-def read(path: Path, options: OpenOptions) -> KSpaceSeries | ImageSeries:
-    """Open an array; k-space stays on disk until a slice is asked for."""
-    return build(path, SPEC.name, choose(path, [variable_of(path)], options.key), Facts(), options)
 
 
 def variable_of(path: Path) -> Variable:
@@ -48,21 +45,29 @@ def load(path: Path) -> NDArray[Any]:
     return array
 
 
-def sniff(path: Path) -> float:
-    """Return 0.9 for a NumPy array, 0.1 for another file named .npy, else 0."""
-    if container(path) is Container.NPY:
-        return 0.9
-    return 0.1 if path.suffix.lower() == ".npy" else 0.0
+class Npy(Format):
+    """One array; k-space stays on disk until a slice is asked for."""
+
+    name = "npy"
+    title = "NumPy array"
+    suffixes = ("*.npy",)
+    precedence = 40
+    description = "Images or k-space; say the axes with --axes."
+
+    def sniff(self, path: Path) -> float:
+        """Return 0.9 for a NumPy array, 0.1 for another file named .npy, else 0."""
+        if container(path) is Container.NPY:
+            return 0.9
+        return 0.1 if path.suffix.lower() == ".npy" and path.is_file() else 0.0
+
+    def list(self, path: Path) -> Iterator[Entry]:
+        """Yield the array."""
+        yield from entries(path, self.name, [variable_of(path)], Facts())
+
+    def read(self, entry: Entry, options: OpenOptions) -> KSpaceSeries | ImageSeries:
+        """Open the array."""
+        path = entry.path
+        return build(path, self.name, choose(path, [variable_of(path)], entry.key), Facts(), options)
 
 
-SPEC = FORMATS.register(
-    "npy",
-    FormatSpec(
-        name="npy",
-        title="NumPy array",
-        suffixes=("*.npy",),
-        sniff=sniff,
-        read=read,
-        description="Images or k-space; say the axes with --axes.",
-    ),
-)
+FORMATS.register(Npy.name, Npy())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import tokenize
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.errors import FormatError
+from engine.core.records.entries import Entry
 from engine.core.types import ImageSeries, KSpaceSeries
-from engine.io.arrays import Variable, build, choose, facts_from
-from engine.io.contract import FORMATS, FormatSpec, OpenOptions
+from engine.io.arrays import Variable, build, choose, entries, facts_from
+from engine.io.contract import FORMATS, Format, OpenOptions
 from engine.io.probe import Container, container, expect
+from engine.io.sizes import DEFLATE_RATIO, check_claim
 
 # Values up to this size beside the series (times, sizes, words) are read to learn about it.
 SMALL = 4096
 # What zipfile, zlib and numpy raise on damaged archives and headers; RuntimeError also covers encryption.
 DAMAGE = (zipfile.BadZipFile, OSError, ValueError, EOFError, KeyError, RuntimeError, SyntaxError, zlib.error, tokenize.TokenError)
-
-
-def read(path: Path, options: OpenOptions) -> KSpaceSeries | ImageSeries:
-    """Open an archive: only headers and small values are read, then the chosen array."""
-    variables, values = contents(path)
-    variable = choose(path, variables, options.key)
-    return build(path, SPEC.name, variable, facts_from(values), options)
 
 
 def contents(path: Path) -> tuple[list[Variable], dict[str, Any]]:
@@ -52,7 +49,7 @@ def contents(path: Path) -> tuple[list[Variable], dict[str, Any]]:
                 if dtype.hasobject:
                     raise pickled(path, name)
                 variables.append(Variable(name, shape, str(dtype), lambda member=member: load(path, member)))  # type: ignore[misc]
-                if int(np.prod(shape)) <= SMALL:
+                if math.prod(shape) <= SMALL:
                     values[name] = load(path, member)
     except DAMAGE as error:
         raise damaged(path, error) from error
@@ -63,6 +60,8 @@ def load(path: Path, member: str) -> NDArray[Any]:
     """Read one array of an archive."""
     try:
         with zipfile.ZipFile(path) as archive, archive.open(member) as stream:
+            check_claim(path, member.removesuffix(".npy"), *header(stream), archive.getinfo(member).compress_size * DEFLATE_RATIO)
+            stream.seek(0)
             return np.lib.format.read_array(stream, allow_pickle=False)
     except DAMAGE as error:
         raise damaged(path, error) from error
@@ -92,22 +91,33 @@ def damaged(path: Path, error: Exception) -> FormatError:
     )
 
 
-def sniff(path: Path) -> float:
-    """Return 0.9 for a zip archive named .npz, 0.1 for another file of that name, else 0."""
-    if path.suffix.lower() != ".npz":
-        return 0.0
-    return 0.9 if container(path) is Container.ZIP else 0.1
+class Npz(Format):
+    """Only headers and small values are read, then the chosen array."""
+
+    name = "npz"
+    title = "NumPy archive"
+    suffixes = ("*.npz",)
+    precedence = 50
+    description = (
+        "Images or k-space; say the axes with --axes and the array with --key. Understands images, axes, times_ms, TI_ms, TE_ms, "
+        "trigger_ms, voxel_mm, pixel_mm with slice_mm, and kind beside the array."
+    )
+
+    def sniff(self, path: Path) -> float:
+        """Return 0.9 for a zip archive named .npz, 0.1 for another file of that name, else 0."""
+        if path.suffix.lower() != ".npz" or not path.is_file():
+            return 0.0
+        return 0.9 if container(path) is Container.ZIP else 0.1
+
+    def list(self, path: Path) -> Iterator[Entry]:
+        """Yield the arrays that can be a series."""
+        variables, values = contents(path)
+        yield from entries(path, self.name, variables, facts_from(values))
+
+    def read(self, entry: Entry, options: OpenOptions) -> KSpaceSeries | ImageSeries:
+        """Open an array."""
+        variables, values = contents(entry.path)
+        return build(entry.path, self.name, choose(entry.path, variables, entry.key), facts_from(values), options)
 
 
-SPEC = FORMATS.register(
-    "npz",
-    FormatSpec(
-        name="npz",
-        title="NumPy archive",
-        suffixes=("*.npz",),
-        sniff=sniff,
-        read=read,
-        description="Images or k-space; say the axes with --axes and the array with --key. Understands images, axes, times_ms, "
-        "TI_ms, TE_ms, trigger_ms, voxel_mm, pixel_mm with slice_mm, and kind beside the array.",
-    ),
-)
+NPZ = FORMATS.register(Npz.name, Npz())

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
+import threading
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 
@@ -57,8 +60,36 @@ def check_unchanged(path: Path, found: os.stat_result, opened: tuple[int, int]) 
         raise FormatError(f"{path.name} changed on disk since it was opened", "Open it again.")
 
 
+class _Memory(threading.local):
+    """The one file that this thread asks several formats about, and what its first bytes said."""
+
+    path: Path | None = None
+    found: Container | None = None
+
+
+_memory = _Memory()
+
+
+@contextlib.contextmanager
+def remembering(path: Path) -> Iterator[None]:
+    """Read the first bytes of ``path`` once inside the block, however many formats ask :func:`container`."""
+    _memory.path, _memory.found = path, None
+    try:
+        yield
+    finally:
+        _memory.path = _memory.found = None
+
+
 def container(path: Path) -> Container:
     """Return what the first bytes of ``path`` say."""
+    if path != _memory.path:
+        return _container(path)
+    if _memory.found is None:
+        _memory.found = _container(path)
+    return _memory.found
+
+
+def _container(path: Path) -> Container:
     try:
         with path.open("rb") as stream:
             head = stream.read(HEAD_BYTES)

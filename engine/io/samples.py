@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from engine.core.errors import FormatError, UnknownNameError
+from engine.core.records.entries import Entry
 from engine.core.records.series import Sample
 from engine.core.types import ImageSeries, Kind, KSpaceSeries
 from engine.io import npz
@@ -62,7 +63,7 @@ def open_sample(name: str) -> KSpaceSeries | ImageSeries:
     sample = find(name)
     if sample.path is None or not sample.path.exists():
         raise FormatError(f"the data of sample {name} are missing (expected {sample.path})", "Install Myoscope again.")
-    series = npz.read(sample.path, OpenOptions(kind=str(Kind(sample.kind))))
+    series = npz.NPZ.read(Entry(sample.path, npz.Npz.name), OpenOptions(kind=str(Kind(sample.kind))))
     card = _card(name)
     attributes: dict[str, Any] = {**card.get("attributes", {}), "sample": name, "licence": sample.licence, "origin": sample.source}
     notes = (*series.notes, f"sample: {sample.title} ({sample.licence})")

@@ -104,6 +104,9 @@ class StandIn(MapsStandIn, TrainStandIn):
     def formats(self):
         return [FormatInfo("h5", "HDF5", ("*.h5",))]
 
+    def save_patterns(self, content):
+        return (("HDF5", ("*.h5", "*.hdf5")),) if content == "reconstruction" else (("HDF5", ("*.h5",)), ("NIfTI", ("*.nii.gz",)))
+
     def open_options(self, **settings):
         return dict(settings)
 

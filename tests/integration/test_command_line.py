@@ -554,3 +554,36 @@ def test_standard_output_may_be_full_or_closed(phantom):
     job = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writer)
     assert (job.returncode, job.stderr) == (0, "")
+
+
+def test_a_folder_is_listed_and_its_one_series_opened(phantom, tmp_path, capsys):
+    (tmp_path / "scan").mkdir()
+    (tmp_path / "scan" / "notes.txt").write_text("hello")
+    code, out, _ = run(capsys, "list", tmp_path)
+    assert code == 0
+    assert "1 other file of no format that can be read" in out
+    made = tmp_path / "scan" / "k.h5"
+    made.write_bytes(Path(phantom).read_bytes())
+    found = json.loads(run(capsys, "list", tmp_path, "--json")[1])
+    assert [(Path(one["path"]).name, one["format"], one["content"], bool(one["problem"])) for one in found] == [
+        ("k.h5", "myoscope_h5", "kspace", False),
+        ("notes.txt", "", "unknown", True),
+    ]
+    assert found[0]["axes"] == json.loads(run(capsys, "info", phantom, "--json")[1])["axes"]
+    assert "scan/k.h5" in run(capsys, "list", tmp_path)[1]
+    assert json.loads(run(capsys, "info", tmp_path, "--json")[1])["name"] == "k"
+    (tmp_path / "other.h5").write_bytes(made.read_bytes())
+    code, _, err = run(capsys, "info", tmp_path)
+    assert code == 2
+    assert "holds several series (found other.h5, scan/k.h5)" in err
+    assert "myoscope list" in err
+
+
+def test_formats_say_what_they_read_and_write(capsys):
+    found = {one["name"]: one for one in json.loads(run(capsys, "formats", "--json")[1])}
+    assert found["myoscope_h5"]["writes"] == ["kspace", "reconstruction"]
+    assert found["nifti"]["writes"] == ["maps"]
+    assert found["npz"]["writes"] == []
+    assert all(one["reads"] for one in found.values())
+    assert all({"name", "title", "suffixes"} <= set(one) for one in found.values())
+    assert "kspace, reconstruction" in run(capsys, "formats")[1]

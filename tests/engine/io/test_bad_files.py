@@ -83,8 +83,11 @@ def test_truncated_hdf5_says_what_is_missing(tmp_path, name):
 def test_missing_file_and_folder(tmp_path):
     with pytest.raises(FormatError, match="does not exist"):
         open_series(tmp_path / "no.h5")
-    with pytest.raises(FormatError, match="is a folder"):
+    with pytest.raises(FormatError, match="holds nothing that can be opened"):
         open_series(tmp_path)
+    for opening in (read_mask, read_reconstruction):
+        with pytest.raises(FormatError, match="is a folder"):
+            opening(tmp_path)
     for opening in (open_series, read_mask, read_reconstruction):
         with pytest.raises(FormatError, match=r"/a{20,} cannot be opened \(.+\)") as caught:
             opening(tmp_path / ("a" * 300))

@@ -7,6 +7,7 @@ import pytest
 import scipy.io
 
 from engine.core.errors import FormatError, ShapeError
+from engine.core.records.entries import Entry
 from engine.core.types import ImageSeries, Kind
 from engine.io import FORMATS, OpenOptions, open_series
 from engine.io.cmrxrecon_names import nominal_of
@@ -323,5 +324,5 @@ def test_wrong_key_and_files_without_kspace(tmp_path):
     two = write_v73(tmp_path / "two.mat", "a", matlab_order(TRUTH))
     write_v73(two, "b", matlab_order(TRUTH))
     with pytest.raises(FormatError, match="holds no k-space that can be told"):
-        FORMATS.get("cmrxrecon").read(two, OpenOptions())
-    check(FORMATS.get("cmrxrecon").read(two, OpenOptions(key="b")), TRUTH)
+        FORMATS.get("cmrxrecon").read(Entry(two), OpenOptions())
+    check(FORMATS.get("cmrxrecon").read(Entry(two, key="b"), OpenOptions()), TRUTH)

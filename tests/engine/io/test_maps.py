@@ -12,9 +12,11 @@ import pytest
 from engine import api
 from engine.core.errors import FormatError, OutputError
 from engine.core.maps import FitRequest
+from engine.core.records.plain import table
 from engine.core.types import ImageSeries, Kind
 from engine.io import maps as module
-from engine.io.maps import read_maps, save_maps, write_maps
+from engine.io import save
+from engine.io.maps import read_maps, write_maps
 
 TIMES = np.array([[120.0, 1020.0, 1920.0, 200.0, 1100.0], [130.0, 1020.0, 1920.0, 200.0, 1100.0]])
 
@@ -32,7 +34,7 @@ def maps(rng):
 
 
 def test_layout_is_the_documented_one(maps, tmp_path):
-    save_maps(maps, tmp_path / "m.h5")
+    save(maps, tmp_path / "m.h5")
     with h5py.File(tmp_path / "m.h5") as file:
         group = file["maps"]
         assert list(group)[:4] == ["t1_ms", "t1_star_ms", "a", "b"]
@@ -69,7 +71,7 @@ def test_maps_without_deviation_and_of_t2(tmp_path):
     times = np.array([0.0, 40.0])
     images = (100 * np.exp(-times / 50.0)).astype(np.complex64).reshape(1, 2, 1, 1) * np.ones((1, 1, 3, 2), np.complex64)
     made = api.fit_maps(images, FitRequest("t2prep2", signed="magnitude"), times_ms=times)
-    save_maps(made, tmp_path / "m.h5")
+    save(made, tmp_path / "m.h5")
     again = read_maps(tmp_path / "m.h5")
     assert list(again.maps) == ["t2_ms", "a"]
     assert again.main.sd is None
@@ -94,9 +96,9 @@ def test_failure_leaves_the_old_file(maps, tmp_path, monkeypatch):
 
 def test_missing_folder_and_wrong_ending_are_said(maps, tmp_path):
     with pytest.raises(OutputError, match="does not exist"):
-        save_maps(maps, tmp_path / "no" / "m.h5")
+        save(maps, tmp_path / "no" / "m.h5")
     with pytest.raises(OutputError, match=r"cannot be written as \.png"):
-        save_maps(maps, tmp_path / "m.png")
+        save(maps, tmp_path / "m.png")
 
 
 def test_other_files_hold_no_maps(tmp_path):
@@ -114,7 +116,7 @@ def test_other_files_hold_no_maps(tmp_path):
 
 
 def test_truncated_file_is_said(maps, tmp_path):
-    save_maps(maps, tmp_path / "m.h5")
+    save(maps, tmp_path / "m.h5")
     content = (tmp_path / "m.h5").read_bytes()
     (tmp_path / "cut.h5").write_bytes(content[: len(content) // 2])
     with pytest.raises(FormatError):
@@ -122,8 +124,8 @@ def test_truncated_file_is_said(maps, tmp_path):
 
 
 def test_description(maps, tmp_path):
-    save_maps(maps, tmp_path / "m.h5")
-    found = api.describe_maps(tmp_path / "m.h5")
+    save(maps, tmp_path / "m.h5")
+    found = table(api.describe_maps(tmp_path / "m.h5"))
     json.dumps(found, allow_nan=False)
     assert found["axes"] == {"slice": 2, "y": 5, "x": 4}
     assert found["content"] == "maps"
@@ -134,7 +136,7 @@ def test_description(maps, tmp_path):
 
 
 def test_opened_as_a_series_it_gives_what_was_fitted(maps, tmp_path):
-    save_maps(maps, tmp_path / "m.h5")
+    save(maps, tmp_path / "m.h5")
     series = api.open_series(tmp_path / "m.h5")
     assert isinstance(series, ImageSeries)
     assert np.array_equal(series.images, maps.images, equal_nan=True)
