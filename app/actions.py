@@ -74,8 +74,8 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec("file.close_series", "&Close series", "files.close_current", ("Ctrl+W",), "", "Take the series off the list"),
     ActionSpec("file.quit", "&Quit", "close", ("Ctrl+Q",), "", "Cancel what runs and close the window"),
     # edit
-    ActionSpec("edit.undo", "&Undo", "undo_stack.undo", ("Ctrl+Z",), "", "Take the last edit back"),
-    ActionSpec("edit.redo", "&Redo", "undo_stack.redo", ("Ctrl+Y", "Ctrl+Shift+Z"), "", "Make it again"),
+    ActionSpec("edit.undo", "&Undo", "session.undo", ("Ctrl+Z",), "", "Take the last edit back"),
+    ActionSpec("edit.redo", "&Redo", "session.redo", ("Ctrl+Y", "Ctrl+Shift+Z"), "", "Make it again"),
     ActionSpec(
         "edit.remove_result",
         "Re&move result",

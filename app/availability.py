@@ -9,42 +9,43 @@ from PySide6.QtGui import QAction
 
 from app.controllers.context import Context
 from app.display.state import Component
+from app.document.state import Topic
 from app.review.reconstruct import ReconstructController
 
 
 class AvailabilityController(QObject):
-    """Keeps actions in step with the session, the run and the undo stack."""
+    """Keeps actions in step with the session and the run."""
 
     def __init__(self, context: Context, actions: Mapping[str, QAction], reconstruct: ReconstructController) -> None:
         super().__init__(context.window)
         self._c = context
         self._actions = actions
         self._reconstruct = reconstruct
-        session, undo = context.session, context.undo
-        for signal in (session.case_changed, session.results_changed, session.mask_changed):
-            signal.connect(self.refresh)
-        for signal in (reconstruct.running_changed, undo.canUndoChanged, undo.canRedoChanged):
-            signal.connect(self._refresh_later)
-        undo.undoTextChanged.connect(lambda text: actions["edit.undo"].setText(f"&Undo {text}".rstrip()))
-        undo.redoTextChanged.connect(lambda text: actions["edit.redo"].setText(f"&Redo {text}".rstrip()))
-        session.view_changed.connect(self.check)
+        session = context.session
+        session.listen(self.refresh, Topic.CURRENT, Topic.RESULTS, Topic.SAMPLING)
+        session.listen(self._show_history, Topic.HISTORY)
+        reconstruct.running_changed.connect(lambda _: self.refresh())
+        session.listen(self.check, Topic.CURRENT, Topic.VIEW)
         self.refresh()
         self.check()
+        self._show_history()
 
-    def _refresh_later(self, _: bool) -> None:
-        self.refresh()
+    def _show_history(self) -> None:
+        """Say in the menu what can be taken back and made again."""
+        history = self._c.session.history
+        for key, word, step in (("edit.undo", "&Undo", history.undo_step), ("edit.redo", "&Redo", history.redo_step)):
+            self._actions[key].setText(word if step is None else f"{word} {step.text}")
+            self._actions[key].setEnabled(step is not None)
 
     def refresh(self) -> None:
         """Enable what can be used."""
-        case, undo = self._c.session.current, self._c.undo
+        case = self._c.session.current
         loaded, kspace = case is not None, case is not None and case.kspace is not None
         results, running = bool(case is not None and case.results), self._reconstruct.running
         states = {
             "file.close_series": loaded,
             "file.simulate": case is not None and case.kspace is None and case.saved is None,
             "file.save_result": results,
-            "edit.undo": undo.canUndo(),
-            "edit.redo": undo.canRedo(),
             "edit.remove_result": results,
             "edit.remove_stale": results,
             "edit.copy_command": kspace,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QUndoStack
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -29,6 +29,7 @@ from app.availability import AvailabilityController
 from app.controllers.context import Context
 from app.controllers.files import FilesController
 from app.controllers.machine import MachineController
+from app.document.state import Changed, Topic
 from app.errors import ErrorCenter
 from app.jobs import JobRunner
 from app.layout import WindowLayout
@@ -80,8 +81,7 @@ class MainWindow(QMainWindow):
         self.settings, self.errors = settings, errors
         self.runner = runner or JobRunner(self)
         self.session = Session(self)
-        self.undo_stack = QUndoStack(self)
-        self.context = Context(api, self.session, self.runner, errors, settings, self.undo_stack, self, self.say)
+        self.context = Context(api, self.session, self.runner, errors, settings, self, self.say)
         self.status_bar = StatusBar()
         self.setStatusBar(self.status_bar)
         self._make_panels()
@@ -149,8 +149,9 @@ class MainWindow(QMainWindow):
         self.notices.details_requested.connect(self._show_details)
         self.top_bar.workspace_chosen.connect(self.show_workspace)
         self.review.pointed.connect(self.status_bar.show_pointed)
-        self.session.case_changed.connect(self._on_case)
-        self.session.mask_changed.connect(self.reconstruct.mask_ready)
+        self.session.listen(self._on_case, Topic.CURRENT, Topic.TITLE)
+        self.session.listen(self.reconstruct.mask_ready, Topic.SAMPLING)
+        self.session.changed.connect(self._say_undone)
         self.machine.device_told.connect(self.top_bar.device.setText)
         self.machine.memory_told.connect(self.top_bar.memory.setText)
         start = (self.actions_by_key["file.open"], self.top_bar.samples_action, self.actions_by_key["file.phantom"])
@@ -161,6 +162,12 @@ class MainWindow(QMainWindow):
         case = self.session.current
         self.setWindowTitle(f"{case.title} – {TITLE}" if case is not None else TITLE)
         self.status_bar.show_case(case)
+
+    def _say_undone(self, change: Changed) -> None:
+        if change.undone or change.redone:
+            self.say(f"Taken back: {change.undone}" if change.undone else f"Made again: {change.redone}")
+        elif change.final:
+            self.say(f"This cannot be undone, it holds more than the memory budget: {change.final}")
 
     # --- workspaces ----------------------------------------------------------------------------------------------------
 
@@ -357,6 +364,4 @@ class MainWindow(QMainWindow):
         self.settings.save()
         self.hide()
         self.runner.shutdown()
-        # The stack outlives what listens to it by a moment when the window is destroyed.
-        self.undo_stack.blockSignals(True)
         super().closeEvent(event)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtGui import QUndoStack
 from PySide6.QtWidgets import QWidget
 
 from app.errors import ErrorCenter
@@ -17,7 +16,7 @@ from app.settings import Settings
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Context:
-    """The session and what may change it.
+    """The session and what its controllers need.
 
     ``api`` is :mod:`engine.api` (tests give a stand-in), ``window`` the parent of dialogs, ``say`` writes to the status bar.
     """
@@ -27,6 +26,5 @@ class Context:
     runner: JobRunner
     errors: ErrorCenter
     settings: Settings
-    undo: QUndoStack
     window: QWidget
     say: Callable[[str], None]

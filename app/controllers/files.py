@@ -15,10 +15,10 @@ from PySide6.QtWidgets import QFileDialog
 from app.controllers import saved
 from app.controllers.context import Context
 from app.controllers.outputs import ask_output
+from app.document.case import Case, Result
+from app.document.state import Topic
 from app.jobs import JobHandle
 from app.panels.series import SeriesPanel
-from app.session import Case, Result
-from app.undo import RemoveCase, ReplaceCase
 from engine.core.errors import EngineError, InputError
 from engine.core.jobs import Reporter
 from engine.core.records.entries import Content
@@ -36,10 +36,9 @@ class FilesController(QObject):
         self._c = context
         self._panel = panel
         session = context.session
-        session.case_changed.connect(self._show)
-        session.cases_changed.connect(self._show)
-        panel.selected.connect(lambda key: session.select(session.find(key)))
-        panel.closed.connect(self._close)
+        session.listen(self._show, Topic.CASES, Topic.CURRENT, Topic.TITLE)
+        panel.selected.connect(session.select)
+        panel.closed.connect(session.remove)
         panel.simulate_requested.connect(self.simulate_current)
         panel.set_simulation(context.settings.get("simulate/coils"), context.settings.get("simulate/snr"))
 
@@ -77,8 +76,8 @@ class FilesController(QObject):
         self._c.settings.add_recent(str(file))
         self._c.settings.set("files/folder", str(file.parent))
         if isinstance(data, Reconstruction):
-            case = saved.show(self._c.session, data, file)
-            self._c.say(f"{file.name} is open: {case.results[-1].title}")
+            title = saved.show(self._c.session, data, file)
+            self._c.say(f"{file.name} is open: {title}")
             return
         self._add(data, data.name or file.name, str(file), reading=reading_words(told))
 
@@ -131,9 +130,7 @@ class FilesController(QObject):
         reading: tuple[str, ...] = (),
     ) -> None:
         session = self._c.session
-        case = session.new_case(data, title, path, commands)
-        case.reading = reading
-        session.insert_case(case)
+        session.insert(replace(session.new_case(data, title, path, commands), reading=reading))
         self._c.say(f"{title} is open")
 
     # --- simulated coils -----------------------------------------------------------------------------------------------
@@ -161,23 +158,18 @@ class FilesController(QObject):
         path, commands = simulated(case.path, coils, snr, case.reading)
         session = self._c.session
         made = session.new_case(data, case.title, path, (*case.commands, *commands))
-        if case in session.cases:
+        if session.find(case.key) is not None:
             # The k-space takes the images' place on the list: one series, not two of the same name. Undo shows the images again.
-            self._c.undo.push(ReplaceCase(session, "simulate coils", case, made))
+            session.put_in_place(case.key, made, "simulate coils")
         else:
-            session.insert_case(made)
+            session.insert(made)
 
     # --- close and save ------------------------------------------------------------------------------------------------
 
     def close_current(self) -> None:
         """Take the series on screen off the list; undo brings it back."""
         if self._c.session.current is not None:
-            self._close(self._c.session.current.key)
-
-    def _close(self, key: str) -> None:
-        case = self._c.session.find(key)
-        if case is not None:
-            self._c.undo.push(RemoveCase(self._c.session, case))
+            self._c.session.remove(self._c.session.current.key)
 
     def save_result(self, case: Case, result: Result, path: str) -> None:
         """Write a result, with its reference, in the background."""
@@ -200,8 +192,7 @@ class FilesController(QObject):
         if case is None or not case.results:
             self._c.errors.report("Save result", InputError("there is no result to save", "Reconstruct first (Ctrl+Return)."))
             return
-        key = self._c.session.selected
-        result = next((r for r in case.results if r.key == key), case.results[-1])
+        result = case.result(case.selected) or case.results[-1]
         path = ask_output(self._c, f"Save {result.title}", result.method, Content.RECONSTRUCTION)
         if path:
             self.save_result(case, result, path)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from app.session import Case, Session, mask_words
+from app.document.case import Case
+from app.document.results import mask_words
+from app.session import Session
 from engine.core.types import ImageSeries, Reconstruction
 
 REFERENCES_DIFFER = 0.01
@@ -31,22 +33,26 @@ def series_of(made: Reconstruction, file: Path) -> ImageSeries:
     )
 
 
-def show(session: Session, made: Reconstruction, file: Path) -> Case:
-    """Put a saved reconstruction on screen: beside those of the same data that are open already, else as a case of its own."""
+def show(session: Session, made: Reconstruction, file: Path) -> str:
+    """Put a saved reconstruction on screen: beside those of the same data that are open already, else as a case of its own.
+
+    Return what it is called there.
+    """
     case = next((case for case in session.cases if same_data(case, made)), None)
     if case is None:
         title = str(made.provenance.get("source") or "") or file.stem
         case = session.new_case(series_of(made, file), f"{title}: results", str(file))
-        case.saved, case.mask = made, made.mask
-        session.insert_case(case)
+        case = replace(case, saved=made, mask=made.mask)
+        session.insert(case)
     elif case.mask is not None and not np.array_equal(case.mask.lines, made.mask.lines):
         # No mask is that of all results: the panel shows none, and none counts as stale.
-        session.set_mask(case, None, None)
-    session.select(case)
+        session.edit(case.key, request=None, mask=None, mask_file="")
+    session.select(case.key)
     # What each result was made with is said under its picture, there being no sampling panel that tells.
     told = (*(note for note in made.notes if note not in case.data.notes), mask_words(made.mask))
-    session.add_saved(case, session.titles.get(made.method, made.method), replace(made, notes=told), made)
-    return case
+    name = session.titles.get(made.method, made.method)
+    session.add_saved(case.key, name, replace(made, notes=told), made)
+    return name
 
 
 def same_data(case: Case, made: Reconstruction) -> bool:

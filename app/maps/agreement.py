@@ -16,13 +16,14 @@ from app.controllers.context import Context
 from app.controllers.refreshing import RefreshingController
 from app.display.map_state import Drawing
 from app.display.words import ms
+from app.document.case import Case
+from app.document.state import Topic
 from app.maps.agreement_panel import AgreementPanel
 from app.maps.controller import MapsController
 from app.maps.layers import quantity, round_up
 from app.maps.regions import masks_of
 from app.maps.snapshot import ExtraMap, MapEntry
 from app.maps.sources import REFERENCE
-from app.session import Case
 from engine.core.jobs import Reporter
 from engine.core.maps import MapSet
 from engine.core.records.relaxometry import Agreement
@@ -59,8 +60,7 @@ class MapsAgreementController(RefreshingController):
         self._region, self._method = "all", ""
         self._disagreeing = False
         session = context.session
-        for signal in (session.maps_changed, session.case_changed, session.drawings_changed, session.fit_changed):
-            signal.connect(self._later)
+        session.listen(self._later, Topic.MAPS, Topic.CURRENT, Topic.DRAWINGS, Topic.FIT)
         panel.region_chosen.connect(self._on_region)
         panel.method_chosen.connect(self._on_method)
         panel.disagreement_toggled.connect(self._on_disagreement)
@@ -77,7 +77,7 @@ class MapsAgreementController(RefreshingController):
             self._show_disagreement(case, entries)
             return
         drawn = tuple(sorted(case.drawings.items())) if self._region != "all" else ()
-        asked = (case.key, self._region, drawn, *((entry.key, id(entry.maps)) for entry in entries))
+        asked = (case.key, self._region, drawn, *((entry.key, entry.stamp) for entry in entries))
         if asked != self._asked:
             self._asked = asked
             work = partial(_compare, self._c.api, entries, self._region, dict(case.drawings))
@@ -122,15 +122,15 @@ class MapsAgreementController(RefreshingController):
         if case is None:
             return
         if not self._disagreeing or len(entries) < 2:
-            if self._maps.has_extra(case, KEY):
-                self._maps.set_extra(case, None, KEY)
+            if self._maps.has_extra(case.key, KEY):
+                self._maps.set_extra(case.key, None, KEY)
             return
         work = partial(_disagreement, self._c.api, tuple(entry.maps for entry in entries))
         handle = self._c.runner.submit("io", "Disagreement", work, key="maps.disagreement", quiet=True, priority=10)
-        handle.succeeded.connect(partial(self._on_disagreeing, case, len(entries), _shared(entries)))
+        handle.succeeded.connect(partial(self._on_disagreeing, case.key, len(entries), _shared(entries)))
         handle.failed.connect(partial(self._c.errors.report, "Disagreement"))
 
-    def _on_disagreeing(self, case: Case, count: int, slices: tuple[int, ...], made: ParameterMap) -> None:
+    def _on_disagreeing(self, key: str, count: int, slices: tuple[int, ...], made: ParameterMap) -> None:
         if not self._disagreeing:
             return
         shown = np.where(made.valid, made.values, np.float32(np.nan)).astype(np.float32)
@@ -138,7 +138,7 @@ class MapsAgreementController(RefreshingController):
         good = shown[np.isfinite(shown)]
         top = round_up(max(1.0, float(np.percentile(good, 95)))) if good.size else 1.0
         lines = (f"SD across {count} maps",)
-        self._maps.set_extra(case, ExtraMap(KEY, "Disagreement", shown, slices, made.unit, (0.0, top), lines), KEY)
+        self._maps.set_extra(key, ExtraMap(KEY, "Disagreement", shown, slices, made.unit, (0.0, top), lines), KEY)
 
     # --- csv -----------------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -19,15 +20,15 @@ from app.display.frames import Display, Role
 from app.display.map_state import Layer, MapView, Tool
 from app.display.marks import Mark
 from app.display.relaxation_colors import check_range
+from app.document.case import Case
+from app.document.state import Topic
 from app.maps.layers import has_layer, quantity
 from app.maps.panel import MapsPanel
 from app.maps.pixel_panel import PixelPanel
 from app.maps.resolve import MapDisplay, resolve_maps
 from app.maps.snapshot import ExtraMap, MapEntry, MapSnapshot
 from app.maps.sources import REFERENCE, map_snapshot, why_no_maps
-from app.maps.undo import ChangeMapView
 from app.maps.words import value_text
-from app.session import Case
 from engine.core.errors import EngineError, InputError
 from engine.core.jobs import Reporter
 from engine.core.records.entries import Content
@@ -69,18 +70,11 @@ class MapsController(RefreshingController):
         self._flipped_before = False
         self._extras: dict[tuple[str, str], ExtraMap] = {}
         session = context.session
-        for signal in (
-            session.case_changed,
-            session.view_changed,
-            session.maps_changed,
-            session.map_view_changed,
-            session.fit_changed,
-            session.results_changed,
-            session.reference_changed,
-            session.drawings_changed,
-        ):
-            signal.connect(self._later)
-        session.case_changed.connect(self._on_case)
+        drawn = (Topic.CURRENT, Topic.VIEW, Topic.MAPS, Topic.MAP_VIEW, Topic.FIT, Topic.RESULTS, Topic.REFERENCE, Topic.DRAWINGS)
+        session.listen(self._later, *drawn)
+        session.listen(self._on_case, Topic.CURRENT)
+        session.listen(self._show_selected, Topic.CURRENT, Topic.MAP_SELECTED)
+        self._show_selected()
         self._connect_panel()
 
     def _connect_panel(self) -> None:
@@ -132,6 +126,10 @@ class MapsController(RefreshingController):
 
     def _on_case(self) -> None:
         self._cursor = None
+        if not self._active:
+            # Nothing of a series that was closed meanwhile is kept for a workspace that nobody looks at.
+            self._snapshot, self._visible, self._shown = MapSnapshot(), (), MapDisplay(Display())
+            self._panel.grid.apply(self._shown.display)
         alive = {case.key for case in self._c.session.cases}
         self._extras = {key: made for key, made in self._extras.items() if key[0] in alive}
         self.pointed.emit("")
@@ -174,17 +172,17 @@ class MapsController(RefreshingController):
             self._borders = borders
             self._later()
 
-    def set_extra(self, case: Case, made: ExtraMap | None, key: str) -> None:
+    def set_extra(self, case_key: str, made: ExtraMap | None, key: str) -> None:
         """Show a map made from others beside those of a series, or take it away."""
         if made is None:
-            self._extras.pop((case.key, key), None)
+            self._extras.pop((case_key, key), None)
         else:
-            self._extras[case.key, key] = made
+            self._extras[case_key, key] = made
         self._later()
 
-    def has_extra(self, case: Case, key: str) -> bool:
+    def has_extra(self, case_key: str, key: str) -> bool:
         """Whether a map made from others is shown."""
-        return (case.key, key) in self._extras
+        return (case_key, key) in self._extras
 
     def _extras_of(self, case: Case | None) -> tuple[ExtraMap, ...]:
         return () if case is None else tuple(made for (key, _), made in self._extras.items() if key == case.key)
@@ -194,7 +192,7 @@ class MapsController(RefreshingController):
     def _look(self, **changes: Any) -> None:
         case = self._c.session.current
         if case is not None:
-            self._c.session.set_map_view(case, replace(case.map_view, **changes))
+            self._c.session.edit(case.key, map_view=replace(case.map_view, **changes))
 
     @property
     def view(self) -> MapView:
@@ -229,7 +227,7 @@ class MapsController(RefreshingController):
         """Show a slice."""
         case = self._c.session.current
         if case is not None:
-            self._c.session.set_view(case, replace(case.view, slice_index=min(max(index, 0), case.slices - 1)))
+            self._c.session.edit(case.key, view=replace(case.view, slice_index=min(max(index, 0), case.slices - 1)))
 
     def step_slice(self, by: int) -> None:
         """Go on by slices."""
@@ -239,8 +237,17 @@ class MapsController(RefreshingController):
 
     def select(self, key: str) -> None:
         """Make a pane the selected one."""
-        self._c.session.selected = key
-        self._panel.grid.set_selected(key)
+        case = self._c.session.current
+        if case is not None:
+            self._c.session.edit(case.key, map_selected=key)
+
+    @property
+    def _selected(self) -> str:
+        case = self._c.session.current
+        return "" if case is None else case.map_selected
+
+    def _show_selected(self) -> None:
+        self._panel.grid.set_selected(self._selected)
 
     def set_flip(self, on: bool) -> None:
         """Show maps before motion correction, else the first map in the place of the selected (or last) one; or end that."""
@@ -252,7 +259,7 @@ class MapsController(RefreshingController):
         if not on or len(keys) < 2:
             self._panel.grid.flip("", "")
             return
-        selected = self._c.session.selected
+        selected = self._selected
         place = selected if selected in keys else keys[-1]
         self._panel.grid.flip(place, keys[-1] if place == keys[0] else keys[0])
 
@@ -288,7 +295,11 @@ class MapsController(RefreshingController):
             return
         if case.map_view.ranges.get(key) != (low, high):
             ranges = {**case.map_view.ranges, key: (low, high)}
-            self._c.undo.push(ChangeMapView(self._c.session, case, "change the range", self._drag, ranges=ranges))
+            self._set_ranges(case, "change the range", ranges)
+
+    def _set_ranges(self, case: Case, text: str, ranges: Mapping[str, tuple[float, float]]) -> None:
+        view = replace(case.map_view, ranges=ranges)
+        self._c.session.edit(case.key, text, f"{text} {self._drag}", map_view=view)
 
     def _later_again(self) -> None:
         # The boxes hold what was typed: show what is true.
@@ -302,7 +313,7 @@ class MapsController(RefreshingController):
         self._end_drag()
         if case is not None and key in case.map_view.ranges:
             ranges = {name: ends for name, ends in case.map_view.ranges.items() if name != key}
-            self._c.undo.push(ChangeMapView(self._c.session, case, "reset the range", self._drag, ranges=ranges))
+            self._set_ranges(case, "reset the range", ranges)
             self._end_drag()
 
     def reset_upper_range(self) -> None:
@@ -368,7 +379,7 @@ class MapsController(RefreshingController):
             return
         at = self._shown.display.slice_index
         entries = tuple(e for e in self._visible if at in e.maps.slices and _inside(e, *pixel))
-        asked = (pixel, at, *((e.key, e.title, id(e.maps)) for e in entries))
+        asked = (pixel, at, *((e.key, e.title, e.stamp) for e in entries))
         if asked == self._asked:
             return
         self._asked = asked
@@ -401,7 +412,7 @@ class MapsController(RefreshingController):
         if not self._snapshot.entries:
             self._c.errors.report("Save maps", InputError("there is no map to save", "Fit first (Ctrl+Return)."))
             return
-        key = self._c.session.selected
+        key = self._selected
         entry = next((e for e in self._snapshot.entries if e.key == key), self._snapshot.entries[0])
         path = ask_output(self._c, f"Save the maps of {entry.title}", f"{quantity(entry.maps).lower()}map", Content.MAPS)
         if path:

@@ -15,12 +15,13 @@ from PySide6.QtGui import QGuiApplication
 from app.controllers.context import Context
 from app.controllers.refreshing import RefreshingController
 from app.display.map_state import Drawing
+from app.document.case import Case, MapResult
+from app.document.state import Topic
 from app.maps.controller import MapsController
 from app.maps.ecv_panel import EcvPanel
 from app.maps.regions import masks_of
 from app.maps.segments import MYOCARDIUM, ROI
 from app.maps.snapshot import ExtraMap
-from app.session import Case, MapResult
 from engine.core.jobs import Reporter
 from engine.core.maps import MapSet
 from engine.core.records.plain import Json, table
@@ -48,10 +49,10 @@ class MapsEcvController(RefreshingController):
         super().__init__(context.window)
         self._c, self._panel, self._maps = context, panel, maps
         self.found: Ecv | None = None
-        self._made_of: tuple[Case, MapSet, MapSet] | None = None
+        #: Key of the case it is shown in, and the stamps of the maps it was made from.
+        self._made_of: tuple[str, int, int] | None = None
         session = context.session
-        for signal in (session.maps_changed, session.cases_changed, session.case_changed, session.drawings_changed):
-            signal.connect(self._later)
+        session.listen(self._later, Topic.MAPS, Topic.CASES, Topic.CURRENT, Topic.DRAWINGS)
         panel.haematocrit_changed.connect(lambda _: self._later())
         panel.maps_chosen.connect(self._later)
         panel.run_requested.connect(self.run)
@@ -69,7 +70,7 @@ class MapsEcvController(RefreshingController):
     def refresh(self) -> None:
         """Offer the maps that are there, and say what is wanted."""
         offered = self._offered()
-        self._forget_stale([result.maps for _, result in offered.values()])
+        self._forget_stale({result.stamp for _, result in offered.values()})
         self._panel.set_maps([(f"{case.title}: {result.title}", key) for key, (case, result) in offered.items()])
         native, post, haematocrit = self._panel.choice()
         why = ""
@@ -83,10 +84,10 @@ class MapsEcvController(RefreshingController):
             why = "Draw the blood pool on the native map: choose Blood above the maps and click round it."
         self._panel.set_able(not why, why)
 
-    def _forget_stale(self, there: list[MapSet]) -> None:
+    def _forget_stale(self, there: set[int]) -> None:
         """Take the ECV map away when one of the maps it was made from is no longer there."""
         made_of = self._made_of
-        if made_of is not None and not all(any(maps is other for other in there) for maps in made_of[1:]):
+        if made_of is not None and not there.issuperset(made_of[1:]):
             self._maps.set_extra(made_of[0], None, KEY)
             self._made_of, self.found = None, None
             self._panel.set_rows(())
@@ -101,15 +102,15 @@ class MapsEcvController(RefreshingController):
         other, second = offered[post]
         work = partial(_ecv, self._c.api, first.maps, second.maps, dict(case.drawings), dict(other.drawings), haematocrit)
         handle = self._c.runner.submit("io", "ECV", work, key="maps.ecv", priority=15)
-        handle.succeeded.connect(partial(self._on_made, case, first.maps, second.maps))
+        handle.succeeded.connect(partial(self._on_made, case.key, first, second.stamp))
         handle.failed.connect(partial(self._c.errors.report, "ECV"))
 
-    def _on_made(self, case: Case, native: MapSet, post: MapSet, made: Ecv) -> None:
-        self.found, self._made_of = made, (case, native, post)
+    def _on_made(self, key: str, native: MapResult, post: int, made: Ecv) -> None:
+        self.found, self._made_of = made, (key, native.stamp, post)
         shown = np.where(made.values.valid, made.values.values, np.nan).astype(np.float32)
         shown.flags.writeable = False
         said = (_summary_text(made.summary), *(f"{name}: {value:.5g}" for name, value in _numbers(table(made.summary))))
-        self._maps.set_extra(case, ExtraMap(KEY, "ECV", shown, native.slices, "%", LEVELS, said), KEY)
+        self._maps.set_extra(key, ExtraMap(KEY, "ECV", shown, native.maps.slices, "%", LEVELS, said), KEY)
         self._panel.set_rows([(_row_words(row), f"{row[2]:.1f} ± {row[3]:.1f}", str(row[4])) for row in made.rows])
 
     def csv(self) -> str:

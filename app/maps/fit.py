@@ -14,6 +14,8 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from app.controllers.context import Context
 from app.display.map_state import FitSettings
 from app.display.words import TIME_NAMES, seconds_text
+from app.document.case import Case, MapResult
+from app.document.state import Topic
 from app.jobs import JobHandle
 from app.maps.fit_panel import FitPanel, SourceRow
 from app.maps.sources import (
@@ -24,12 +26,10 @@ from app.maps.sources import (
     picked,
     source_times,
     sources_of,
-    stale_text,
     times_of,
     why_no_maps,
+    why_stale,
 )
-from app.maps.undo import ChangeFit, SetMaps
-from app.session import Case, MapResult
 from engine.core.errors import InputError
 from engine.core.jobs import Progress, Reporter
 from engine.core.maps import FitRequest, MapSet
@@ -72,8 +72,9 @@ class MapsFitController(QObject):
         self._models: tuple[FitModelInfo, ...] = ()
         self._run: _Run | None = None
         self._numbers = 0
-        #: What was fitted last, or tried: not tried again by itself, whether it failed, was cancelled, or was undone.
-        self._tried: dict[tuple[str, str], tuple[FitSettings, Source]] = {}
+        #: What was fitted last, or tried: settings, images, slices. Not tried again by itself, whether it failed, was cancelled, or
+        #: was undone.
+        self._tried: dict[tuple[str, str], tuple[FitSettings, str, tuple[int, ...]]] = {}
         self._active = False
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -83,15 +84,7 @@ class MapsFitController(QObject):
 
     def _connect(self) -> None:
         session, panel = self._c.session, self._panel
-        for signal in (
-            session.case_changed,
-            session.results_changed,
-            session.reference_changed,
-            session.maps_changed,
-            session.fit_changed,
-            session.view_changed,
-        ):
-            signal.connect(self._later)
+        session.listen(self._later, Topic.CURRENT, Topic.RESULTS, Topic.REFERENCE, Topic.MAPS, Topic.FIT, Topic.VIEW)
         panel.ticked.connect(self._on_ticked)
         panel.changed.connect(self._on_changed)
         panel.time_edited.connect(self._on_time)
@@ -158,7 +151,8 @@ class MapsFitController(QObject):
         if models and case.fit.model not in [model.name for model in models]:
             names = [model.name for model in models]
             usual = USUAL.get(case.data.kind, "")
-            case.fit = replace(case.fit, model=usual if usual in names else names[0])
+            self._c.session.edit(case.key, fit=replace(case.fit, model=usual if usual in names else names[0]))
+            return  # the change brings it back here
         panel.set_models(models, case.fit.model)
         panel.set_settings(case.fit)
         panel.set_sources([self._row(case, source) for source in sources_of(case)])
@@ -174,10 +168,10 @@ class MapsFitController(QObject):
     def _row(self, case: Case, source: Source) -> SourceRow:
         made = next((result for result in case.maps if result.key == source.key), None)
         state = ""
-        if self._run is not None and self._run.case is case and any(h.key == _key(case, source.key) for h in self._alive()):
+        if self._run is not None and self._run.case.key == case.key and any(h.key == _key(case, source.key) for h in self._alive()):
             state = "fitting…"
         elif made is not None:
-            state = "stale" if stale_text(made, source, case.fit) else "✓"
+            state = "stale" if why_stale(made, source, case.fit) else "✓"
         return SourceRow(source.key, source.title, source.key not in case.fit.skipped, source.why, state)
 
     def _ready(self, case: Case) -> tuple[Source, ...]:
@@ -199,16 +193,12 @@ class MapsFitController(QObject):
         case = self._c.session.current
         if case is not None:
             skipped = case.fit.skipped - {key} if on else case.fit.skipped | {key}
-            self._c.session.set_fit(case, replace(case.fit, skipped=skipped))
-            self._c.session.maps_changed.emit()
+            self._c.session.edit(case.key, fit=replace(case.fit, skipped=skipped))
 
     def _on_changed(self, text: str, fields: dict[str, Any]) -> None:
         case = self._c.session.current
-        if case is None:
-            return
-        settings = replace(case.fit, **fields)
-        if not settings.same(case.fit):
-            self._c.undo.push(ChangeFit(self._c.session, case, text, settings))
+        if case is not None:
+            self._c.session.edit(case.key, text, fit=replace(case.fit, **fields))
 
     def _on_time(self, frame: int, value: float) -> None:
         case = self._c.session.current
@@ -270,9 +260,8 @@ class MapsFitController(QObject):
         return any(one.name == model and one.network for one in self._models)
 
     def _was_tried(self, case: Case, source: Source) -> bool:
-        settings, before = self._tried.get((case.key, source.key), (None, source))
-        same = (before.identity, before.slices) == (source.identity, source.slices)
-        return settings is not None and same and settings.alike(case.fit)
+        tried = self._tried.get((case.key, source.key))
+        return tried is not None and tried[1:] == (source.identity, source.slices) and tried[0].alike(case.fit)
 
     def _start(self, case: Case, sources: Sequence[Source]) -> None:
         if self._run is not None:
@@ -286,7 +275,7 @@ class MapsFitController(QObject):
 
     def _submit(self, run: _Run, source: Source) -> JobHandle:
         case, settings = run.case, run.case.fit
-        self._tried[case.key, source.key] = (settings, source)
+        self._tried[case.key, source.key] = (settings, source.identity, source.slices)
         times = source_times(case, source)
         request = settings.request(times)
         work = partial(_fit, self._c.api, source, request, case.data.kind, case.data.voxel_mm)
@@ -309,11 +298,11 @@ class MapsFitController(QObject):
         self._panel.set_progress(fraction, f"{source.title}, {progress.stage}".rstrip(", "), eta)
 
     def _on_made(self, run: _Run, source: Source, settings: FitSettings, found: tuple[MapSet, MapSet | None]) -> None:
-        case, (made, before) = run.case, found
-        result = MapResult(source.key, source.title, made, settings, source.identity, before)
-        others = tuple(result if earlier.key == source.key else earlier for earlier in case.maps)
-        maps = others if any(earlier.key == source.key for earlier in case.maps) else (*case.maps, result)
-        self._c.undo.push(SetMaps(self._c.session, case, f"fit {made.main.quantity} maps", maps, run.number))
+        made, before = found
+        result = MapResult(source.key, source.title, made, settings, source.identity, before, self._c.session.number())
+        text = f"fit {made.main.quantity} maps"
+        # Maps of one run are one step.
+        self._c.session.edit_with(run.case.key, partial(_with_maps, result), text, f"{text} {run.number}")
 
     def _on_failed(self, run: _Run, source: Source, error: BaseException, details: str) -> None:
         run.failed += 1
@@ -351,11 +340,15 @@ class MapsFitController(QObject):
             self._c.say("Click a map first")
             return
         kept = tuple(result for result in case.maps if result is not gone)
-        skipped = case.fit.skipped | {key}
-        self._c.undo.beginMacro(f"remove the maps of {gone.title}")
-        self._c.undo.push(ChangeFit(self._c.session, case, "", replace(case.fit, skipped=skipped)))
-        self._c.undo.push(SetMaps(self._c.session, case, "", kept))
-        self._c.undo.endMacro()
+        fit = replace(case.fit, skipped=case.fit.skipped | {key})
+        self._c.session.edit(case.key, f"remove the maps of {gone.title}", fit=fit, maps=kept)
+
+
+def _with_maps(result: MapResult, case: Case) -> Case:
+    """Return a case with maps in the place of the earlier ones of their source, or behind the others."""
+    if any(earlier.key == result.key for earlier in case.maps):
+        return replace(case, maps=tuple(result if earlier.key == result.key else earlier for earlier in case.maps))
+    return replace(case, maps=(*case.maps, result))
 
 
 def _key(case: Case, source: str) -> str:

@@ -18,6 +18,8 @@ from app.controllers.refreshing import RefreshingController
 from app.display.edges import segments as edges
 from app.display.map_state import Drawing, Tool
 from app.display.marks import Mark, MarkKind, Point
+from app.document.case import Case
+from app.document.state import Topic
 from app.maps import segments as regions
 from app.maps.contour import in_order, rows_and_columns, smooth
 from app.maps.controller import MapsController
@@ -25,8 +27,6 @@ from app.maps.layers import quantity
 from app.maps.regions_panel import RegionsPanel
 from app.maps.snapshot import MapEntry
 from app.maps.sources import REFERENCE
-from app.maps.undo import Draw
-from app.session import Case
 from engine.core.errors import EngineError, InputError
 from engine.core.files import replacing
 from engine.core.jobs import Reporter
@@ -78,14 +78,7 @@ class MapsRegionsController(RefreshingController):
         self._site = ""
         self._sites_known = False
         session = context.session
-        for signal in (
-            session.drawings_changed,
-            session.maps_changed,
-            session.case_changed,
-            session.view_changed,
-            session.fit_changed,
-        ):
-            signal.connect(self._later)
+        session.listen(self._later, Topic.DRAWINGS, Topic.MAPS, Topic.CURRENT, Topic.VIEW, Topic.FIT, Topic.CASES)
         maps.clicked.connect(self.add_point)
         maps.handle_moved.connect(self.move_point)
         maps.handle_released.connect(self._end_drag)
@@ -120,7 +113,7 @@ class MapsRegionsController(RefreshingController):
         others = case is not None and len(self._c.session.cases) > 1
         self._panel.set_drawing(drawing, 1 if case is None else case.slices, others)
         self._panel.set_methods([(entry.key, entry.title) for entry in entries], self._method)
-        asked = () if case is None else (case.key, tuple(sorted(case.drawings.items())), *((e.key, id(e.maps)) for e in entries))
+        asked = () if case is None else (case.key, tuple(sorted(case.drawings.items())), *((e.key, e.stamp) for e in entries))
         if asked == self._asked:
             self._show()
             return
@@ -185,9 +178,9 @@ class MapsRegionsController(RefreshingController):
     def undo_point(self) -> None:
         """Take the last point back: the last edit of the drawing."""
         case = self._c.session.current
-        stack = self._c.undo
-        if stack.index() > 0 and isinstance(stack.command(stack.index() - 1), Draw):
-            stack.undo()
+        last = self._c.session.history.undo_step
+        if last is not None and last.topics == {Topic.DRAWINGS}:
+            self._c.session.undo()
             return
         if case is None or self._drawing(case).empty:
             self._c.say("Nothing was drawn on this slice")
@@ -202,7 +195,7 @@ class MapsRegionsController(RefreshingController):
         """Erase what was drawn on this slice; undo brings it back."""
         case = self._c.session.current
         if case is not None and not self._drawing(case).empty:
-            self._c.undo.push(Draw(self._c.session, case, "erase the drawing", {case.view.slice_index: Drawing()}))
+            self._draw(case, "erase the drawing", {case.view.slice_index: Drawing()})
 
     def copy_to_slices(self) -> None:
         """Draw the same on all slices; levels stay as they are."""
@@ -212,14 +205,14 @@ class MapsRegionsController(RefreshingController):
         drawing = self._drawing(case)
         levels = {index: case.drawings.get(index, drawing).level for index in range(case.slices)}
         changes = {index: replace(drawing, level=levels[index]) for index in range(case.slices)}
-        self._c.undo.push(Draw(self._c.session, case, "draw on all slices", changes))
+        self._draw(case, "draw on all slices", changes)
 
     def copy_to_series_dialog(self) -> None:
         """Ask which open series gets the same drawing."""
         from app.maps.choose_dialog import ChooseDialog
 
         case = self._c.session.current
-        others = [other for other in self._c.session.cases if other is not case]
+        others = [other for other in self._c.session.cases if case is None or other.key != case.key]
         if case is None or not others:
             return
         words = "What was drawn on the slice on screen is put on the slice of the same number, or the first."
@@ -240,7 +233,7 @@ class MapsRegionsController(RefreshingController):
             self._c.errors.report("Copy the drawing", error)
             return
         index = min(case.view.slice_index, other.slices - 1)
-        self._c.undo.push(Draw(self._c.session, other, f"draw on {other.title}", {index: self._drawing(case)}))
+        self._draw(other, f"draw on {other.title}", {index: self._drawing(case)})
         self._c.say(f"The drawing is on slice {index + 1} of {other.title}")
 
     def _edit(self, text: str, drag: int = 0, **changes: Any) -> None:
@@ -249,7 +242,13 @@ class MapsRegionsController(RefreshingController):
             return
         drawing = replace(self._drawing(case), **changes)
         if drawing != self._drawing(case):
-            self._c.undo.push(Draw(self._c.session, case, text, {case.view.slice_index: drawing}, drag))
+            self._draw(case, text, {case.view.slice_index: drawing}, f"{text} {drag}" if drag else "")
+
+    def _draw(self, case: Case, text: str, changes: Mapping[int, Drawing], merge: str = "") -> None:
+        """Change what was drawn on one or several slices; a slice on which nothing is left is not kept."""
+        drawings = {**case.drawings, **changes}
+        kept = {index: drawn for index, drawn in drawings.items() if not drawn.empty}
+        self._c.session.edit(case.key, text, merge, drawings=kept)
 
     # --- numbers -------------------------------------------------------------------------------------------------------
 

@@ -14,13 +14,14 @@ from engine.core.types import Float
 class MapEntry:
     """The maps of one source: ``"reference"`` or a result.
 
-    ``stale`` says why they are out of date, "" when they are not; ``before`` are those without motion correction, when there was
-    one.
+    ``stamp`` is another number for other maps; ``stale`` says why they are out of date, "" when they are not; ``before`` are those
+    without motion correction, when there was one.
     """
 
     key: str
     title: str
     maps: MapSet
+    stamp: int = 0
     stale: str = ""
     before: MapSet | None = None
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.display.map_state import Drawing, FitSettings
+from app.document.case import Case, MapResult
 from app.maps.snapshot import MapEntry, MapSnapshot
-from app.session import Case, MapResult
 from engine.core.types import Float, ImageSeries, Kind
 
 REFERENCE = "reference"
@@ -19,33 +19,36 @@ QUANTITIES = {Kind.MOLLI: "T1", Kind.T2PREP: "T2"}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
-    """Images that can be fitted: float32 or complex64 (slice, frame, y, x); ``why`` says why they cannot be, "" when they can."""
+    """Images that can be fitted: float32 or complex64 (slice, frame, y, x).
+
+    ``identity`` is another name for other images; ``why`` says why they cannot be fitted, "" when they can.
+    """
 
     key: str
     title: str
     images: NDArray[Any] | None
     slices: tuple[int, ...]
     frames: tuple[int, ...]
-    identity: int
+    identity: str
     why: str = ""
 
 
 def sources_of(case: Case) -> tuple[Source, ...]:
     """Return the reference first (when there is, or will be, one), then the results in their order."""
     found: list[Source] = []
-    data = case.data
+    data, identity = case.data, f"{case.key}/{REFERENCE}"
     if isinstance(data, ImageSeries) and (case.saved is None or case.saved.reference is not None):
         title = "Images" if case.saved is None else "Reference"
-        found.append(Source(REFERENCE, title, data.images, tuple(range(case.slices)), tuple(range(case.frames)), id(data)))
+        found.append(Source(REFERENCE, title, data.images, tuple(range(case.slices)), tuple(range(case.frames)), identity))
     elif case.comparable:
         slices = tuple(sorted(case.reference_slices))
         images = None if case.reference is None or not slices else case.reference
         why = "" if images is not None else "The reference is being computed."
-        found.append(Source(REFERENCE, "Reference", images, slices, tuple(range(case.frames)), id(data), why))
+        found.append(Source(REFERENCE, "Reference", images, slices, tuple(range(case.frames)), identity, why))
     for result in case.results:
         made = result.reconstruction
         why = "" if len(made.frames) == case.frames else f"Only {len(made.frames)} of {case.frames} frames were reconstructed."
-        found.append(Source(result.key, result.title, made.image, made.slices, made.frames, id(made.image), why))
+        found.append(Source(result.key, result.title, made.image, made.slices, made.frames, result.identity, why))
     return tuple(found)
 
 
@@ -68,11 +71,11 @@ def source_times(case: Case, source: Source) -> Float | None:
     return None if times is None else times[list(source.slices)][:, list(source.frames)]
 
 
-def stale_text(result: MapResult, source: Source | None, settings: FitSettings) -> str:
+def why_stale(result: MapResult, source: Source | None, settings: FitSettings) -> str:
     """Return why maps are out of date, "" when they are not."""
     if source is None:
         return "stale: its images were removed"
-    if result.source_id != source.identity:
+    if result.source != source.identity:
         return "stale: the images changed"
     if not result.settings.alike(settings):
         return "stale: other settings"
@@ -82,7 +85,7 @@ def stale_text(result: MapResult, source: Source | None, settings: FitSettings) 
 def needs_fit(case: Case, source: Source) -> bool:
     """Whether a source has no maps, or they are out of date, or lack a slice that is there now."""
     made = next((result for result in case.maps if result.key == source.key), None)
-    if made is None or stale_text(made, source, case.fit):
+    if made is None or why_stale(made, source, case.fit):
         return True
     return not set(source.slices) <= set(made.maps.slices)
 
@@ -95,7 +98,7 @@ def map_snapshot(case: Case | None, hint: str) -> MapSnapshot:
     order = [*sources, *(result.key for result in case.maps if result.key not in sources)]
     shown = [result for result in case.maps if result.key not in case.fit.skipped]
     entries = tuple(
-        MapEntry(r.key, r.title, r.maps, stale_text(r, sources.get(r.key), case.fit), r.before)
+        MapEntry(r.key, r.title, r.maps, r.stamp, why_stale(r, sources.get(r.key), case.fit), r.before)
         for r in sorted(shown, key=lambda r: order.index(r.key))
     )
     return MapSnapshot(

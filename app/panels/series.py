@@ -8,8 +8,9 @@ from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
 
 from app.display.words import TIME_NAMES
+from app.document.case import SAMPLE_NOTE, Case
+from app.document.results import mask_words
 from app.panels.parts import NORMAL, TIGHT, button, drop_down, label, row, tool_button
-from app.session import SAMPLE_NOTE, Case, mask_words
 from engine.core import axes
 from engine.core.types import ImageSeries, Kind, KSpaceSeries
 

@@ -9,8 +9,8 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QStatusBar
 
 from app import theme
+from app.document.case import SAMPLE_NOTE, Case
 from app.panels.parts import NORMAL
-from app.session import SAMPLE_NOTE, Case
 
 RESEARCH: Final = "Research use only"
 _PASSING_MS: Final = 8000

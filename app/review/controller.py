@@ -15,12 +15,12 @@ from app.display.cursor import values_at
 from app.display.frames import REFERENCE, Display, Role
 from app.display.state import Component, ErrorMode, ViewState
 from app.display.words import number
+from app.document.results import frame_duration
+from app.document.state import Topic
 from app.review.inspector_panel import InspectorPanel
 from app.review.panel import ReviewPanel
 from app.review.player import DEFAULT_FPS
 from app.review.resolve import resolve
-from app.session import frame_duration
-from app.undo import ChangeView
 from engine.core.errors import InputError
 from engine.core.files import replacing
 from engine.core.types import Kind
@@ -63,19 +63,21 @@ class ReviewController(QObject):
 
     def _connect_session(self) -> None:
         session = self._c.session
-        for signal in (
-            session.mask_changed,
-            session.reference_changed,
-            session.region_changed,
-            session.preview_changed,
-            session.results_changed,
-            session.view_changed,
-        ):
-            signal.connect(self._later)
-        session.case_changed.connect(self._on_case)
-        session.results_changed.connect(self._show_scores)
-        session.reference_changed.connect(self._show_scores)
-        session.view_changed.connect(self._on_view)
+        drawn = (
+            Topic.SAMPLING,
+            Topic.REFERENCE,
+            Topic.REGION,
+            Topic.PREVIEW,
+            Topic.RESULTS,
+            Topic.VIEW,
+            Topic.CURRENT,
+            Topic.TITLE,
+        )
+        session.listen(self._later, *drawn)
+        session.listen(self._on_case, Topic.CURRENT)
+        session.listen(self._show_scores, Topic.RESULTS, Topic.REFERENCE)
+        session.listen(self._on_view, Topic.VIEW)
+        session.listen(self._show_selected, Topic.SELECTED, Topic.CURRENT)
 
     def _connect_views(self) -> None:
         grid, player, inspector = self._panel.grid, self._panel.player, self._inspector
@@ -129,21 +131,20 @@ class ReviewController(QObject):
         self._panel.player.pause()
         self._cursor = None
         self._inspector.values.set_values(())
-        self.select("")
         self._panel.player.setVisible(case is not None)
         if case is None:
             self._panel.player.set_counts(1, 1, None)
         else:
-            if not case.touched:
-                case.touched = True
+            if not case.seen:
                 get = self._c.settings.get
-                case.view = replace(
+                view = replace(
                     case.view,
                     error_mode=ErrorMode(get("view/error_mode")),
                     # What changes with the inversion or preparation time is contrast, not motion.
                     show_region=get("view/show_region") and case.data.kind not in WEIGHTED,
                     show_profile=get("view/show_profile"),
                 )
+                self._c.session.edit(case.key, seen=True, view=view)
             self._panel.player.set_counts(case.frames, case.slices, self._c.session.snapshot().frame_ms)
             if case.data.kind in WEIGHTED:
                 # Contrasts, not a movement: slow enough to look at each.
@@ -152,7 +153,6 @@ class ReviewController(QObject):
                 self._panel.player.set_rate("every", DEFAULT_FPS)
         self._on_view()
         self._show_scores()
-        self._c.session.view_changed.emit()
 
     def _on_view(self) -> None:
         view = self.view
@@ -186,13 +186,13 @@ class ReviewController(QObject):
     def _look(self, **changes: Any) -> None:
         case = self._c.session.current
         if case is not None:
-            self._c.session.set_view(case, replace(case.view, **changes))
+            self._c.session.edit(case.key, view=replace(case.view, **changes))
 
     def _edit(self, text: str, **changes: Any) -> None:
         """Change the view so that it can be undone; moves of one drag are one step."""
         case = self._c.session.current
-        if case is not None and any(getattr(case.view, name) != value for name, value in changes.items()):
-            self._c.undo.push(ChangeView(self._c.session, case, text, self._drag, **changes))
+        if case is not None:
+            self._c.session.edit(case.key, text, f"{text} {self._drag}", view=replace(case.view, **changes))
 
     def _end_drag(self) -> None:
         self._drag += 1
@@ -256,8 +256,17 @@ class ReviewController(QObject):
 
     def select(self, key: str) -> None:
         """Make a pane the selected one."""
-        self._c.session.selected = key
-        self._panel.grid.set_selected(key)
+        case = self._c.session.current
+        if case is not None:
+            self._c.session.edit(case.key, selected=key)
+
+    def _show_selected(self) -> None:
+        self._panel.grid.set_selected(self._selected)
+
+    @property
+    def _selected(self) -> str:
+        case = self._c.session.current
+        return "" if case is None else case.selected
 
     def toggle_flip(self) -> None:
         """Flip, or back."""
@@ -272,7 +281,7 @@ class ReviewController(QObject):
             self._panel.grid.flip("", "")
             return
         self._flipping = True
-        selected = self._c.session.selected
+        selected = self._selected
         place = selected if selected in keys else others[-1]
         self._panel.grid.flip(place, others[-1] if place == REFERENCE else REFERENCE)
 

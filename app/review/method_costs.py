@@ -8,6 +8,7 @@ from functools import partial
 from PySide6.QtCore import QObject, QTimer
 
 from app.controllers.context import Context
+from app.document.state import Topic
 from app.review.methods_panel import MethodsPanel
 
 #: After everything else that computes.
@@ -30,8 +31,9 @@ class MethodCostsController(QObject):
         for timer, slot in ((self._next_timer, self._count_next), (self._memory_timer, self._foretell)):
             timer.setSingleShot(True)
             timer.timeout.connect(slot)
-        for signal in (panel.method_selected, panel.model.modelReset, context.session.case_changed, context.session.mask_changed):
+        for signal in (panel.method_selected, panel.model.modelReset):
             signal.connect(self._ask_memory)
+        context.session.listen(self._ask_memory, Topic.CURRENT, Topic.SAMPLING)
         panel.model.modelReset.connect(self._count_next)
 
     def stop(self) -> None:

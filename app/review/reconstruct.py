@@ -14,12 +14,13 @@ from PySide6.QtWidgets import QFileDialog
 
 from app.controllers.context import Context
 from app.display.words import seconds_text
+from app.document.case import Case
+from app.document.results import is_stale
+from app.document.state import Topic
 from app.jobs import JobHandle
 from app.review.method_costs import MethodCostsController
 from app.review.methods_model import MethodRow, Suitability, from_catalogue
 from app.review.methods_panel import MethodsPanel
-from app.session import Case, is_stale
-from app.undo import RestoreReplaced, SetResults
 from engine.core.errors import InputError
 from engine.core.jobs import Progress
 from engine.core.records.methods import MethodInfo
@@ -90,9 +91,8 @@ class ReconstructController(QObject):
         panel.settings_requested.connect(self.settings_dialog)
         panel.model.ticked_changed.connect(self._refresh)
         session = context.session
-        session.case_changed.connect(self._on_case)
-        session.mask_changed.connect(self._refresh)
-        session.results_changed.connect(self._refresh)
+        session.listen(self._on_case, Topic.CURRENT)
+        session.listen(self._refresh, Topic.SAMPLING, Topic.RESULTS)
         self._on_case()
 
     @property
@@ -167,10 +167,10 @@ class ReconstructController(QObject):
             return
         # Not with the mask before. One that cannot be made is told, and nothing runs.
         for ended in (making.succeeded, making.cancelled):
-            ended.connect(partial(self._run_again, self._c.session.current))
+            ended.connect(partial(self._run_again, self._c.session.state.current_key))
 
-    def _run_again(self, case: Case | None, *_: object) -> None:
-        if case is self._c.session.current:
+    def _run_again(self, key: str, *_: object) -> None:
+        if key == self._c.session.state.current_key:
             self.run()
 
     def run_methods(self, names: Sequence[str]) -> None:
@@ -269,9 +269,7 @@ class ReconstructController(QObject):
         self._panel.model.set_status(row.name, f"done {seconds_text(made.seconds)}")
         keep = self._panel.keep_earlier.isChecked()
         title = f"{row.title}, {row.variant}" if row.variant else row.title
-        replaced = self._c.session.add_result(run.case, row.name, title, made, keep, row.settings)
-        if replaced:
-            self._c.undo.push(RestoreReplaced(self._c.session, run.case, f"replace {row.title}", replaced))
+        self._c.session.add_result(run.case.key, row.name, title, made, keep, row.settings)
 
     def _on_failed(self, run: _Run, row: MethodRow, error: BaseException, details: str) -> None:
         self._panel.model.set_status(row.name, "failed")
@@ -309,28 +307,23 @@ class ReconstructController(QObject):
 
     def remove_selected(self) -> None:
         """Remove the result of the selected pane; undo brings it back."""
-        case, key = self._c.session.current, self._c.session.selected
-        if case is None or not any(r.key == key for r in case.results):
+        case = self._c.session.current
+        result = None if case is None else case.result(case.selected)
+        if case is None or result is None:
             self._c.say("Click a result first")
             return
-        self.remove(case, str(key))
-
-    def remove(self, case: Case, key: str) -> None:
-        """Remove a result; undo brings it back."""
-        title = next(r.title for r in case.results if r.key == key)
-        kept = tuple(r for r in case.results if r.key != key)
-        self._c.undo.push(SetResults(self._c.session, case, f"remove {title}", kept))
+        self._c.session.remove_results(case.key, f"remove {result.title}", result.key)
 
     def remove_stale(self) -> None:
         """Remove the results that were made with other masks."""
         case = self._c.session.current
         if case is None:
             return
-        kept = tuple(r for r in case.results if not is_stale(r, case))
-        if len(kept) == len(case.results):
+        stale = [result.key for result in case.results if is_stale(result, case)]
+        if not stale:
             self._c.say("All results were made with the mask on screen")
             return
-        self._c.undo.push(SetResults(self._c.session, case, "remove results of other masks", kept))
+        self._c.session.remove_results(case.key, "remove results of other masks", *stale)
 
     def methods_dialog(self) -> None:
         """Show all methods in a large table."""
@@ -417,12 +410,12 @@ class ReconstructController(QObject):
                 words += ["--weights", row.chosen]
             for name, value in row.settings.items():
                 words += ["--option", f"{name}={value}"]
-            words += [*mask_words(case), *where, "--out", f"{row.name}.h5"]
+            words += [*mask_options(case), *where, "--out", f"{row.name}.h5"]
             lines.append(shlex.join(words))
         return lines
 
 
-def mask_words(case: Case) -> list[str]:
+def mask_options(case: Case) -> list[str]:
     """Return the options that make the mask of a case on the command line."""
     if case.mask_file:
         return ["--mask-file", case.mask_file]

@@ -11,9 +11,11 @@ from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QFileDialog
 
 from app.controllers.context import Context
+from app.document.case import Case
+from app.document.results import has_zero_filled
+from app.document.state import Changed, Topic
 from app.jobs import JobHandle
 from app.review.sampling_panel import SamplingPanel
-from app.session import Case, has_zero_filled
 from engine.core.jobs import Reporter
 from engine.core.requests import MaskRequest
 from engine.core.types import Float, KSpaceSeries, Reconstruction, SamplingMask
@@ -34,17 +36,21 @@ class SamplingController(QObject):
         self._timer.setInterval(_SETTLE_MS)
         self._timer.timeout.connect(self._make)
         # Case, mask and slice of the preview that is being made.
-        self._wanted: tuple[str, int, int] = ("", 0, 0)
+        self._wanted: tuple[str, SamplingMask | None, int] = ("", None, 0)
+        #: Number of the edit: all masks of one drag of the slider are one step of undo.
+        self._edit = 0
         self._making: JobHandle | None = None
+        panel.edit_began.connect(self._begin_edit)
         panel.request_changed.connect(lambda _: self._timer.start())
         panel.file_requested.connect(self.mask_file_dialog)
         panel.set_patterns(context.api.mask_patterns())
         panel.set_request(self._remembered())
         session = context.session
-        session.case_changed.connect(self._on_case)
-        session.mask_changed.connect(self._on_mask)
-        session.view_changed.connect(self._on_view)
-        session.results_changed.connect(self._on_results)
+        session.listen(self._on_case, Topic.CURRENT)
+        session.listen(self._on_mask, Topic.SAMPLING)
+        session.listen(self._on_view, Topic.VIEW)
+        session.listen(self._on_results, Topic.RESULTS)
+        session.changed.connect(self._on_changed)
         self._on_case()
 
     @property
@@ -58,6 +64,9 @@ class SamplingController(QObject):
             self._timer.stop()
             self._make()
         return None if self._making is None or self._making.done else self._making
+
+    def _begin_edit(self) -> None:
+        self._edit += 1
 
     def stop(self) -> None:
         """Forget an edit that waits (the window closes)."""
@@ -91,7 +100,7 @@ class SamplingController(QObject):
         if series.acquired is not None:
             self._panel.set_editable(False, "Measured with this mask: it is used as it is.")
             if case.mask is None:
-                self._c.session.set_mask(case, None, series.acquired)
+                self._c.session.edit(case.key, mask=series.acquired)
             self._show(case)
             self.request_preview()
             return
@@ -116,9 +125,16 @@ class SamplingController(QObject):
         else:
             self.request_preview()
 
+    def _on_changed(self, change: Changed) -> None:
+        if Topic.SAMPLING in change.topics and (change.undone or change.redone):
+            # The panel shows what it was, and a slider that is still held begins another step.
+            self._begin_edit()
+            self._on_case()
+
     def set_request(self, request: MaskRequest) -> None:
         """Show a request and make its mask."""
         self._panel.set_request(request)
+        self._begin_edit()
         self._make()
 
     def _make(self) -> None:
@@ -129,16 +145,24 @@ class SamplingController(QObject):
         work = partial(_make_mask, self._c.api, request, case.kspace.shape)
         handle = self._c.runner.submit("cpu", "Mask", work, key="mask", quiet=True, priority=20)
         self._making = handle
-        handle.succeeded.connect(partial(self._on_made, case, request))
+        handle.succeeded.connect(partial(self._on_made, case.key, self._edit, request))
         handle.failed.connect(self._on_failed)
 
-    def _on_made(self, case: Case, request: MaskRequest, made: tuple[SamplingMask, Float]) -> None:
+    def _on_made(self, key: str, edit: int, request: MaskRequest, made: tuple[SamplingMask, Float]) -> None:
         mask, psf = made
         for name in ("pattern", "acceleration", "acs", "seed"):
             self._c.settings.set(f"sampling/{name}", getattr(request, name))
+        self._take(key, edit, mask, psf, request=request, mask_file="")
+
+    def _take(self, key: str, edit: int, mask: SamplingMask, psf: Float, **how: Any) -> None:
+        """Show a mask and keep it; the first of a series is no edit that could be taken back."""
+        case = self._c.session.find(key)
+        if case is None:
+            return
         if case is self._c.session.current:
             self._panel.show_mask(mask, psf, "")
-        self._c.session.set_mask(case, request, mask)
+        text = "" if case.mask is None else "change the sampling"
+        self._c.session.edit(key, text, f"{text} {edit}", mask=mask, **how)
 
     def _on_failed(self, error: BaseException, details: str) -> None:
         # The mask before stays in force; what is wrong stands beside the control that was moved, and in the log.
@@ -151,10 +175,11 @@ class SamplingController(QObject):
             self._panel.show_mask(None, None)
             return
         handle = self._c.runner.submit("cpu", "Mask", partial(_psf, self._c.api, mask), key="mask", quiet=True, priority=20)
-        handle.succeeded.connect(partial(self._on_psf, case, mask))
+        handle.succeeded.connect(partial(self._on_psf, mask))
 
-    def _on_psf(self, case: Case, mask: SamplingMask, psf: Float) -> None:
-        if case is self._c.session.current and case.mask is mask:
+    def _on_psf(self, mask: SamplingMask, psf: Float) -> None:
+        case = self._c.session.current
+        if case is not None and case.mask is mask:
             self._panel.show_mask(mask, psf)
 
     def mask_file_dialog(self) -> None:
@@ -173,15 +198,16 @@ class SamplingController(QObject):
         work = partial(_read_mask, self._c.api, path, case.kspace.shape)
         handle = self._c.runner.submit("io", "Mask from file", work, key="mask")
         self._making = handle
-        handle.succeeded.connect(partial(self._on_file, case, path))
+        handle.succeeded.connect(partial(self._on_file, case.key, path))
         handle.failed.connect(partial(self._c.errors.report, "Mask from file"))
 
-    def _on_file(self, case: Case, path: str, made: tuple[SamplingMask, Float]) -> None:
+    def _on_file(self, key: str, path: str, made: tuple[SamplingMask, Float]) -> None:
         mask, psf = made
-        if case is self._c.session.current:
+        case = self._c.session.current
+        if case is not None and case.key == key:
             self._panel.show_file(Path(path).name)
-            self._panel.show_mask(mask, psf, "")
-        self._c.session.set_mask(case, None, mask, path)
+        self._begin_edit()
+        self._take(key, self._edit, mask, psf, request=None, mask_file=path)
 
     # --- preview -------------------------------------------------------------------------------------------------------
 
@@ -211,21 +237,24 @@ class SamplingController(QObject):
         self._submit(case, case.kspace, case.mask, view.slice_index, (view.frame,))
 
     def _loading_same(self, case: Case) -> bool:
-        wanted = (case.key, id(case.mask), case.view.slice_index)
-        return wanted == self._wanted and any(not handle.token.cancelled for handle in self._c.runner.active("preview"))
+        key, mask, slice_index = self._wanted
+        same = key == case.key and mask is case.mask and slice_index == case.view.slice_index
+        return same and any(not handle.token.cancelled for handle in self._c.runner.active("preview"))
 
     def _submit(self, case: Case, series: KSpaceSeries, mask: SamplingMask, slice_index: int, frames: tuple[int, ...]) -> None:
         work = partial(_preview, self._c.api, series, mask, slice_index, frames)
         handle = self._c.runner.submit("cpu", "Zero-filled preview", work, key="preview", quiet=True, priority=10)
-        self._wanted = (case.key, id(mask), slice_index)
-        handle.succeeded.connect(partial(self._on_preview, case, series, mask, slice_index))
+        self._wanted = (case.key, mask, slice_index)
+        handle.succeeded.connect(partial(self._on_preview, case.key, series, mask, slice_index))
         handle.failed.connect(partial(self._c.errors.report, "Zero-filled preview"))
 
-    def _on_preview(self, case: Case, series: KSpaceSeries, mask: SamplingMask, slice_index: int, made: Reconstruction) -> None:
-        if case.mask is not mask:
+    def _on_preview(self, key: str, series: KSpaceSeries, mask: SamplingMask, slice_index: int, made: Reconstruction) -> None:
+        case = self._c.session.find(key)
+        if case is None or case.mask is not mask:
             return
-        self._c.session.set_preview(case, made)
-        if len(made.frames) < case.frames and case is self._c.session.current and case.view.slice_index == slice_index:
+        shown = case is self._c.session.current
+        self._c.session.edit(key, preview=made)
+        if len(made.frames) < case.frames and shown and case.view.slice_index == slice_index:
             self._submit(case, series, mask, slice_index, tuple(range(case.frames)))
 
 

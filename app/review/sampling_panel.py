@@ -29,11 +29,14 @@ class SamplingPanel(QWidget):
     -------
     request_changed(MaskRequest)
         Something was edited.
+    edit_began()
+        What is edited from now on is another edit: all positions of a slider that is held are one.
     file_requested()
         A mask file should be chosen.
     """
 
     request_changed = Signal(object)
+    edit_began = Signal()
     file_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -58,6 +61,7 @@ class SamplingPanel(QWidget):
         self._slider.setPageStep(_STEPS)
         self._slider.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._slider.valueChanged.connect(self._on_slider)
+        self._slider.sliderPressed.connect(self.edit_began)
         self._acceleration = QDoubleSpinBox()
         self._acceleration.setObjectName("sampling.acceleration")
         self._acceleration.setAccessibleName("Nominal acceleration R")
@@ -280,4 +284,6 @@ class SamplingPanel(QWidget):
 
     def _tell(self, *_: object) -> None:
         if not self.from_file():
+            if not self._slider.isSliderDown():
+                self.edit_began.emit()
             self.request_changed.emit(self.request())

@@ -10,7 +10,8 @@ import numpy as np
 from PySide6.QtCore import QObject
 
 from app.controllers.context import Context
-from app.session import Case, Result
+from app.document.case import Case, Result
+from app.document.state import Topic
 from engine.core.errors import InputError
 from engine.core.jobs import Reporter
 from engine.core.types import Complex, ImageSeries, KSpaceSeries, Reconstruction, Region, Score
@@ -24,14 +25,14 @@ class ScoresController(QObject):
     def __init__(self, context: Context) -> None:
         super().__init__(context.window)
         self._c = context
-        # What was scored (or is being): result key -> images and percentile.
-        self._scored: dict[str, tuple[Reconstruction, float]] = {}
-        self._region_of: dict[str, tuple[Complex, float]] = {}
+        # What was scored (or is being): result key -> images and percentile; case key -> slices of the reference and percentile.
+        self._scored: dict[str, tuple[str, float]] = {}
+        self._region_of: dict[str, tuple[frozenset[int], float]] = {}
         session = context.session
-        session.case_changed.connect(self._on_case)
-        session.view_changed.connect(self._on_view)
-        session.reference_changed.connect(self._on_reference)
-        session.results_changed.connect(self._score_all)
+        session.listen(self._on_case, Topic.CURRENT)
+        session.listen(self._on_view, Topic.VIEW)
+        session.listen(self._on_reference, Topic.REFERENCE)
+        session.listen(self._score_all, Topic.RESULTS)
 
     def _on_case(self) -> None:
         alive = {case.key for case in self._c.session.cases}
@@ -70,12 +71,14 @@ class ScoresController(QObject):
 
     def _submit(self, case: Case, slices: tuple[int, ...], work: Any) -> None:
         handle = self._c.runner.submit("io", "Reference", work, key="reference." + case.key, quiet=True, priority=5)
-        handle.succeeded.connect(partial(self._c.session.set_reference, case, slices))
-        handle.failed.connect(partial(self._on_reference_failed, case, slices))
+        handle.succeeded.connect(partial(self._c.session.set_reference, case.key, slices))
+        handle.failed.connect(partial(self._on_reference_failed, case.key, slices))
         handle.finished.connect(self._need_reference)
 
-    def _on_reference_failed(self, case: Case, slices: tuple[int, ...], error: BaseException, details: str) -> None:
-        case.reference_failed |= set(slices)
+    def _on_reference_failed(self, key: str, slices: tuple[int, ...], error: BaseException, details: str) -> None:
+        case = self._c.session.find(key)
+        if case is not None:
+            self._c.session.edit(key, reference_failed=case.reference_failed | frozenset(slices))
         self._c.errors.report("Reference", error, details)
 
     # --- dynamic region ------------------------------------------------------------------------------------------------
@@ -84,15 +87,17 @@ class ScoresController(QObject):
         case = self._c.session.current
         if case is None or case.reference is None or case.frames < 2:
             return
-        question = (case.reference, case.view.region_percentile)
-        asked = self._region_of.get(case.key)
-        if asked is not None and asked[0] is question[0] and asked[1] == question[1]:
+        question = (case.reference_slices, case.view.region_percentile)
+        if self._region_of.get(case.key) == question:
             return
         self._region_of[case.key] = question
         work = partial(_region, self._c.api, case.reference, sorted(case.reference_slices), case.view.region_percentile)
         handle = self._c.runner.submit("io", "Dynamic region", work, key="region." + case.key, quiet=True, priority=4)
-        handle.succeeded.connect(partial(self._c.session.set_region, case))
+        handle.succeeded.connect(partial(self._set_region, case.key))
         handle.failed.connect(partial(self._c.errors.report, "Dynamic region"))
+
+    def _set_region(self, key: str, region: Region | None) -> None:
+        self._c.session.edit(key, region=region)
 
     # --- scores --------------------------------------------------------------------------------------------------------
 
@@ -104,17 +109,16 @@ class ScoresController(QObject):
         self._scored = {key: value for key, value in self._scored.items() if key in alive}
         for result in case.results:
             percentile = case.view.region_percentile
-            made = self._scored.get(result.key)
-            if made is not None and made[0] is result.reconstruction and made[1] == percentile:
+            if self._scored.get(result.key) == (result.identity, percentile):
                 continue
             if set(result.slices) <= case.reference_slices:
-                self._scored[result.key] = (result.reconstruction, percentile)
+                self._scored[result.key] = (result.identity, percentile)
                 self._score(case, result, case.reference, percentile)
 
     def _score(self, case: Case, result: Result, reference: Complex, percentile: float) -> None:
         work = partial(_scores, self._c.api, result.reconstruction, reference, percentile)
         handle = self._c.runner.submit("cpu", f"Scores of {result.title}", work, key=f"scores.{result.key}", quiet=True)
-        handle.succeeded.connect(partial(self._c.session.set_scores, case, result.key))
+        handle.succeeded.connect(partial(self._c.session.set_scores, case.key, result.key))
         handle.failed.connect(partial(self._c.errors.report, f"Scores of {result.title}"))
 
 

@@ -99,8 +99,11 @@ def loaded(window, qtbot):
     from tests.app.stand_in import kspace
 
     session = window.session
-    session.insert_case(session.new_case(kspace(), "tiny", "tiny.h5"))
-    case = session.current
-    qtbot.waitUntil(lambda: case.mask is not None and case.reference is not None and case.preview is not None)
-    qtbot.waitUntil(lambda: len(case.reference_slices) == 3 and case.region is not None and not window.runner.active())
+    session.insert(session.new_case(kspace(), "tiny", "tiny.h5"))
+    qtbot.waitUntil(
+        lambda: session.current.mask is not None and session.current.reference is not None and session.current.preview is not None
+    )
+    qtbot.waitUntil(
+        lambda: len(session.current.reference_slices) == 3 and session.current.region is not None and not window.runner.active()
+    )
     return window

@@ -131,7 +131,6 @@ def key(window, name, text="", modifiers=Qt.KeyboardModifier.NoModifier):
 def test_single_keys(loaded, qtbot):
     loaded.review_panel.grid.setFocus()
     loaded.activateWindow()
-    case = loaded.session.current
     for letter, component in (
         (Qt.Key.Key_P, Component.PHASE),
         (Qt.Key.Key_R, Component.REAL),
@@ -140,21 +139,21 @@ def test_single_keys(loaded, qtbot):
         (Qt.Key.Key_M, Component.MAGNITUDE),
     ):
         key(loaded, letter)
-        assert case.view.component is component
+        assert loaded.session.current.view.component is component
     assert loaded.actions_by_key["view.magnitude"].isChecked()
     key(loaded, Qt.Key.Key_E)
-    assert case.view.error_mode is ErrorMode.SIGNED
+    assert loaded.session.current.view.error_mode is ErrorMode.SIGNED
     key(loaded, Qt.Key.Key_D)
-    assert not case.view.show_region
+    assert not loaded.session.current.view.show_region
     key(loaded, Qt.Key.Key_L)
-    assert not case.view.show_profile
+    assert not loaded.session.current.view.show_profile
     key(loaded, Qt.Key.Key_Right)
-    assert case.view.frame == 1
+    assert loaded.session.current.view.frame == 1
     key(loaded, Qt.Key.Key_Left)
     key(loaded, Qt.Key.Key_Left)
-    assert case.view.frame == 3
+    assert loaded.session.current.view.frame == 3
     key(loaded, Qt.Key.Key_Up)
-    assert case.view.slice_index == 2
+    assert loaded.session.current.view.slice_index == 2
     key(loaded, Qt.Key.Key_Space)
     assert loaded.review_panel.player.is_playing()
     key(loaded, Qt.Key.Key_Space)

@@ -18,7 +18,7 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QPushButton
 
 from app.application import DEMO_METHODS, start_demo
-from app.session import is_stale
+from app.document.results import is_stale
 from engine import api
 from engine.core.requests import MaskRequest
 
@@ -86,7 +86,12 @@ def idle(window):
 def finished(window, methods=DEMO_METHODS):
     def check():
         case = window.session.current
-        return case is not None and len(case.results) == len(methods) and all(r.scores for r in case.results) and idle(window)()
+        return (
+            case is not None
+            and len(window.session.current.results) == len(methods)
+            and all(r.scores for r in window.session.current.results)
+            and idle(window)()
+        )
 
     return check
 
@@ -118,14 +123,13 @@ def test_the_demo_from_start_to_compared_results_and_its_pictures(real, qtbot, f
     assert real.findChild(QPushButton, "review.reconstruct").text() == "Cancel"
     qtbot.waitUntil(finished(real), timeout=PATIENCE_MS)
 
-    case = real.session.current
-    assert case.mask.pattern == "equispaced"
-    assert case.mask.nominal_acceleration == 8.0
-    assert case.mask.acs[1] - case.mask.acs[0] == 24
-    assert case.kspace.shape[2] == 8
-    assert any("simulated" in note for note in case.kspace.notes)
-    assert [r.method for r in case.results] == list(DEMO_METHODS)
-    assert [p.key for p in real.review.display.panes] == ["reference", *(r.key for r in case.results)]
+    assert real.session.current.mask.pattern == "equispaced"
+    assert real.session.current.mask.nominal_acceleration == 8.0
+    assert real.session.current.mask.acs[1] - real.session.current.mask.acs[0] == 24
+    assert real.session.current.kspace.shape[2] == 8
+    assert any("simulated" in note for note in real.session.current.kspace.notes)
+    assert [r.method for r in real.session.current.results] == list(DEMO_METHODS)
+    assert [p.key for p in real.review.display.panes] == ["reference", *(r.key for r in real.session.current.results)]
     assert all(p.image is not None for p in real.review.display.panes)
     assert psnr(real, "myonet") > psnr(real, "l1_wavelet") > psnr(real, "zero_filled")
 
@@ -141,7 +145,7 @@ def test_the_demo_from_start_to_compared_results_and_its_pictures(real, qtbot, f
     qtbot.waitUntil(lambda: real.notices.isVisible() and idle(real)(), timeout=PATIENCE_MS)
     error = picture(real, folder / "error.png")
     assert "does not exist" in real.notices.message.text()
-    assert [r.method for r in case.results] == list(DEMO_METHODS), "what was on screen stays"
+    assert [r.method for r in real.session.current.results] == list(DEMO_METHODS), "what was on screen stays"
     for one, other in ((empty, running), (running, dark), (dark, error)):
         assert (one != other).any()
 
@@ -156,7 +160,7 @@ def test_the_window_stays_quick_while_reconstructions_run_and_cancel_is_answered
     real.panels["methods"].model.set_ticked(["cg_sense", "l1_wavelet"])
     pulse.start()
     real.reconstruct.run()
-    qtbot.waitUntil(lambda: len(case.results) == 2 and not real.reconstruct.running, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: len(real.session.current.results) == 2 and not real.reconstruct.running, timeout=PATIENCE_MS)
     pulse.stop()
     gaps, own = np.array(pulse.gaps_ms), np.array(pulse.own_ms)
     told = (
@@ -169,15 +173,15 @@ def test_the_window_stays_quick_while_reconstructions_run_and_cancel_is_answered
     assert np.percentile(own, 99) < 100, told
 
     real.sampling.set_request(MaskRequest("equispaced", 6.0, 24, 0))
-    qtbot.waitUntil(lambda: idle(real)() and is_stale(case.results[0], case), timeout=PATIENCE_MS)
-    before = case.results
+    qtbot.waitUntil(lambda: idle(real)() and is_stale(real.session.current.results[0], case), timeout=PATIENCE_MS)
+    before = real.session.current.results
     real.reconstruct.run()
     qtbot.waitUntil(lambda: real.panels["methods"].progress.value() > 100, timeout=PATIENCE_MS)
     began = time.monotonic()
     real.reconstruct.cancel()
     qtbot.waitUntil(lambda: not real.reconstruct.running, timeout=PATIENCE_MS)
     assert time.monotonic() - began < 2
-    assert case.results[-1] is before[-1], "a cancelled method leaves its old result"
+    assert real.session.current.results[-1] is before[-1], "a cancelled method leaves its old result"
 
 
 def test_closing_the_window_during_a_real_reconstruction_ends_cleanly(real, qtbot):

@@ -45,7 +45,7 @@ def maps(make_window, qtbot):
 
 
 def add(window, data, qtbot):
-    window.session.insert_case(window.session.new_case(data, data.name))
+    window.session.insert(window.session.new_case(data, data.name))
     qtbot.waitUntil(lambda: bool(window.session.current.maps) and not window.maps.fit.running, timeout=PATIENCE_MS)
     QApplication.processEvents()
 
@@ -87,8 +87,8 @@ def test_motion_correction_leaves_the_window_free_is_cancelled_and_flipped(maps,
     add(maps, api.open_sample("kidney_molli"), qtbot)
     click(maps, qtbot, 150, 115)
     choose_motion(maps, how)
-    button, case = maps.maps.fit_panel.button, maps.session.current
-    without = case.maps
+    button = maps.maps.fit_panel.button
+    without = maps.session.current.maps
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
     qtbot.wait(1000)
     assert maps.maps.fit.running
@@ -98,7 +98,7 @@ def test_motion_correction_leaves_the_window_free_is_cancelled_and_flipped(maps,
     qtbot.waitUntil(lambda: not maps.maps.fit.running, timeout=PATIENCE_MS)
     cancelled = time.monotonic() - began
     assert cancelled < 2
-    assert case.maps is without, "a cancelled fit leaves its old maps"
+    assert maps.session.current.maps is without, "a cancelled fit leaves its old maps"
 
     pulse = Pulse()
     pulse.start()
@@ -111,7 +111,7 @@ def test_motion_correction_leaves_the_window_free_is_cancelled_and_flipped(maps,
     sys.stdout.write(f"\n{told}\n")
     assert np.percentile(own, 99) < 100, told
 
-    (result,) = case.maps
+    (result,) = maps.session.current.maps
     moved = result.maps.displacement.any(axis=(1, 2, 3, 4))
     valid = result.maps.valid & result.before.valid
     # Without a region the body as a whole does not move; breathing moves the kidneys in it.
@@ -156,14 +156,14 @@ def test_segments_of_known_tissue(maps, qtbot, folder):  # noqa: F811
 def test_how_soon_a_map_is_there(maps, qtbot, record_property):
     """Speed is never a test: this prints it, for 256 x 256 x 11, from the click to the painted map."""
     maps.maps.fit_panel.live.setChecked(False)
-    maps.session.insert_case(maps.session.new_case(series(), "speed"))
+    maps.session.insert(maps.session.new_case(series(), "speed"))
     qtbot.waitUntil(lambda: not maps.runner.active(), timeout=PATIENCE_MS)
     qtbot.wait(100)
-    case, told = maps.session.current, []
+    told = []
     for _ in range(5):
-        before, began, spent = case.maps, time.perf_counter(), time.process_time()
+        before, began, spent = maps.session.current.maps, time.perf_counter(), time.process_time()
         QTest.mouseClick(maps.maps.fit_panel.button, Qt.MouseButton.LeftButton)
-        while case.maps is before or maps.maps.fit.running:
+        while maps.session.current.maps is before or maps.maps.fit.running:
             QApplication.processEvents()
         maps.maps.panel.grid.repaint()
         told.append((1000 * (time.perf_counter() - began), 1000 * (time.process_time() - spent)))

@@ -1,11 +1,12 @@
-"""The session: cases, results by mask and slice, snapshots."""
+"""The session: cases, results by mask and slice, what is told, snapshots."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from app.session import frame_duration, has_zero_filled, is_stale, join
+from app.document.results import frame_duration, has_zero_filled, is_stale, join
+from app.document.state import Change, Topic
 from engine.core.requests import MaskRequest
 from engine.core.types import Kind, Reconstruction, SamplingMask
 from tests.app.stand_in import SHAPE, images, kspace
@@ -25,56 +26,96 @@ def recon(m: SamplingMask, slices=(0,), value=1.0, method="cg_sense") -> Reconst
 
 
 @pytest.fixture
-def case(session):
+def key(session):
+    """Key of the one case, which has a mask."""
     made = session.new_case(kspace(), "tiny")
-    session.insert_case(made)
-    session.set_mask(made, MaskRequest(), mask(4))
-    return made
+    session.insert(made)
+    session.edit(made.key, request=MaskRequest(), mask=mask(4))
+    return made.key
 
 
-def heard(signal):
+def heard(session, *topics):
     count = []
-    signal.connect(lambda: count.append(1))
+    session.listen(lambda: count.append(1), *topics)
     return count
 
 
-def test_a_new_case_starts_in_the_middle_slice(case):
-    assert case.view.slice_index == SHAPE[0] // 2
+def test_a_new_case_starts_in_the_middle_slice(session, key):
+    assert session.current.view.slice_index == SHAPE[0] // 2
 
 
-def test_only_the_current_case_is_told(session, case):
+def test_only_the_current_case_is_told_to_who_listens_to_a_topic_and_all_are_in_the_change(session, key):
     other = session.new_case(kspace(), "other")
-    session.insert_case(other)
-    told = heard(session.mask_changed)
-    session.set_mask(case, None, mask(2))
+    session.insert(other)
+    told, changes = heard(session, Topic.SAMPLING), []
+    session.changed.connect(changes.append)
+    session.edit(key, mask=mask(2))
     assert not told
-    session.set_mask(other, None, mask(2))
-    assert told
+    assert changes[-1].cases == {key: {Topic.SAMPLING}}
+    session.edit(other.key, mask=mask(2))
+    assert told == [1]
 
 
-def test_removing_selects_the_neighbour(session, case):
+def test_one_change_is_told_once_whatever_it_changes(session, key):
+    told = heard(session, Topic.SAMPLING, Topic.RESULTS)
+    session.edit(key, mask=mask(2), results=())
+    assert told == [1]
+
+
+def test_what_stays_the_same_is_no_change(session, key):
+    changes, view = [], session.current.view
+    session.changed.connect(changes.append)
+    session.edit(key, view=type(view)(slice_index=view.slice_index))
+    session.edit(key, mask=session.current.mask)
+    session.apply(Change(lambda document: document))
+    session.select(key)
+    assert not changes
+
+
+def test_a_state_is_never_changed(session, key):
+    before = session.state
+    session.add_result(key, "a", "A", recon(session.current.mask))
+    session.edit(key, selected="reference", drawings={})
+    assert before.current.results == ()
+    assert before.current.selected == ""
+    with pytest.raises(AttributeError):
+        session.current.title = "another"
+
+
+def test_removing_selects_the_neighbour(session, key):
     second, third = session.new_case(kspace(), "2"), session.new_case(kspace(), "3")
-    session.insert_case(second)
-    session.insert_case(third)
+    session.insert(second)
+    session.insert(third)
     assert session.current is third
-    assert session.remove_case(third) == 2
+    session.remove(third.key)
     assert session.current is second
-    session.remove_case(second)
-    session.remove_case(case)
+    session.remove(second.key)
+    session.remove(key)
     assert session.current is None
     assert session.snapshot().title == ""
 
 
-def test_slices_of_one_mask_join_in_order(session, case):
-    m = case.mask
-    session.add_result(case, "cg_sense", "CG-SENSE", recon(m, (1,), 1.0))
-    session.add_result(case, "cg_sense", "CG-SENSE", recon(m, (0,), 2.0))
-    (result,) = case.results
+def test_each_workspace_has_a_selection_of_its_own(session, key):
+    review, maps = heard(session, Topic.SELECTED), heard(session, Topic.MAP_SELECTED)
+    session.edit(key, map_selected="reference")
+    assert (review, maps) == ([], [1])
+    assert session.current.selected == ""
+    session.edit(key, selected="reference")
+    assert (review, maps) == ([1], [1])
+
+
+def test_slices_of_one_mask_join_in_order(session, key):
+    m = session.current.mask
+    session.add_result(key, "cg_sense", "CG-SENSE", recon(m, (1,), 1.0))
+    first = session.current.results[0].identity
+    session.add_result(key, "cg_sense", "CG-SENSE", recon(m, (0,), 2.0))
+    (result,) = session.current.results
     assert result.slices == (0, 1)
+    assert result.identity != first, "other images, another name"
     assert result.reconstruction.image[0, 0, 0, 0] == 2.0
     assert result.reconstruction.seconds == 2.0
-    session.add_result(case, "cg_sense", "CG-SENSE", recon(m, (1,), 3.0))
-    assert case.results[0].reconstruction.image[:, 0, 0, 0].tolist() == [2.0, 3.0]
+    session.add_result(key, "cg_sense", "CG-SENSE", recon(m, (1,), 3.0))
+    assert session.current.results[0].reconstruction.image[:, 0, 0, 0].tolist() == [2.0, 3.0]
 
 
 def test_join_of_other_frames_takes_the_new_one():
@@ -84,57 +125,59 @@ def test_join_of_other_frames_takes_the_new_one():
     assert join(first, second) is second
 
 
-def test_a_new_mask_marks_results_and_running_again_replaces_in_place(session, case):
-    session.add_result(case, "cg_sense", "CG-SENSE", recon(case.mask))
-    session.add_result(case, "zero_filled", "Zero-filled", recon(case.mask, method="zero_filled"))
-    session.set_mask(case, None, mask(8))
-    assert [is_stale(r, case) for r in case.results] == [True, True]
-    replaced = session.add_result(case, "cg_sense", "CG-SENSE", recon(case.mask))
-    assert len(replaced) == 1
-    assert [r.method for r in case.results] == ["cg_sense", "zero_filled"]
-    assert [is_stale(r, case) for r in case.results] == [False, True]
+def test_a_new_mask_marks_results_and_running_again_replaces_in_place(session, key):
+    session.add_result(key, "cg_sense", "CG-SENSE", recon(session.current.mask))
+    session.add_result(key, "zero_filled", "Zero-filled", recon(session.current.mask, method="zero_filled"))
+    session.edit(key, mask=mask(8))
+    assert [is_stale(r, session.current) for r in session.current.results] == [True, True]
+    session.add_result(key, "cg_sense", "CG-SENSE", recon(session.current.mask))
+    assert [r.method for r in session.current.results] == ["cg_sense", "zero_filled"]
+    assert [is_stale(r, session.current) for r in session.current.results] == [False, True]
 
 
-def test_earlier_results_can_be_kept(session, case):
-    session.add_result(case, "cg_sense", "CG-SENSE", recon(case.mask))
-    session.set_mask(case, None, mask(8))
-    assert session.add_result(case, "cg_sense", "CG-SENSE", recon(case.mask), keep_earlier=True) == []
-    assert len(case.results) == 2
+def test_earlier_results_can_be_kept(session, key):
+    session.add_result(key, "cg_sense", "CG-SENSE", recon(session.current.mask))
+    session.edit(key, mask=mask(8))
+    session.add_result(key, "cg_sense", "CG-SENSE", recon(session.current.mask), keep_earlier=True)
+    assert len(session.current.results) == 2
+    assert session.history.undo_step is None, "nothing was taken away"
 
 
-def test_the_same_mask_made_again_is_not_stale(session, case):
-    session.add_result(case, "cg_sense", "CG-SENSE", recon(case.mask))
-    session.set_mask(case, None, mask(8))
-    session.set_mask(case, None, mask(4))
-    assert not is_stale(case.results[0], case)
+def test_the_same_mask_made_again_is_not_stale(session, key):
+    session.add_result(key, "cg_sense", "CG-SENSE", recon(session.current.mask))
+    session.edit(key, mask=mask(8))
+    session.edit(key, mask=mask(4))
+    assert not is_stale(session.current.results[0], session.current)
 
 
-def test_preview_gives_way_to_the_real_zero_filled(session, case):
-    here = case.view.slice_index
-    session.set_preview(case, recon(case.mask, (here,), method="zero_filled"))
+def test_preview_gives_way_to_the_real_zero_filled_and_goes_with_its_mask(session, key):
+    here = session.current.view.slice_index
+    session.edit(key, preview=recon(session.current.mask, (here,), method="zero_filled"))
     assert [e.key for e in session.snapshot().results] == ["preview"]
-    session.add_result(case, "zero_filled", "Zero-filled", recon(case.mask, (here,), method="zero_filled"))
-    assert has_zero_filled(case)
+    session.add_result(key, "zero_filled", "Zero-filled", recon(session.current.mask, (here,), method="zero_filled"))
+    assert has_zero_filled(session.current)
     assert [e.preview for e in session.snapshot().results] == [False]
-    session.set_mask(case, None, mask(8))
-    assert case.preview is None
-    assert not has_zero_filled(case)
+    session.edit(key, mask=mask(8))
+    assert session.current.preview is None
+    assert not has_zero_filled(session.current)
 
 
-def test_references_arrive_slice_by_slice_as_new_read_only_arrays(session, case):
+def test_references_arrive_slice_by_slice_as_new_read_only_arrays(session, key):
     shape = (1, SHAPE[1], 32, 24)
-    session.set_reference(case, (1,), np.full(shape, 5, np.complex64))
-    first = case.reference
-    session.set_reference(case, (0,), np.full(shape, 7, np.complex64))
-    assert case.reference is not first
-    assert not case.reference.flags.writeable
-    assert case.reference[:, 0, 0, 0].tolist() == [7, 5, 0]
-    assert case.reference_slices == {0, 1}
+    session.set_reference(key, (1,), np.full(shape, 5, np.complex64))
+    first = session.current
+    session.set_reference(key, (0,), np.full(shape, 7, np.complex64))
+    assert session.current.reference is not first.reference
+    assert not session.current.reference.flags.writeable
+    assert session.current.reference[:, 0, 0, 0].tolist() == [7, 5, 0]
+    assert session.current.reference_slices == {0, 1}
+    assert first.reference_slices == {1}
+    assert np.shares_memory(session.current.reference, first.reference), "the case's reference is allocated once"
     assert session.snapshot().reference_slices == {0, 1}, "what is drawn knows that slice 2 is not there yet"
 
 
-def test_the_snapshot_has_what_is_drawn_and_no_licence_as_a_warning(session, case):
-    session.add_result(case, "cg_sense", "CG-SENSE", recon(case.mask))
+def test_the_snapshot_has_what_is_drawn_and_no_licence_as_a_warning(session, key):
+    session.add_result(key, "cg_sense", "CG-SENSE", recon(session.current.mask))
     shot = session.snapshot()
     assert shot.title == "tiny"
     assert shot.slices == (0, 1, 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,10 +25,11 @@ def settled(window):
 def test_a_file_becomes_a_case_with_everything_that_follows(window, engine, settings, qtbot, tmp_path):
     window.files.open([tmp_path / "scan.h5"])
     qtbot.waitUntil(lambda: window.session.current is not None)
-    case = window.session.current
-    qtbot.waitUntil(lambda: case.mask is not None and case.reference is not None and settled(window)())
-    assert case.title == "scan"
-    assert case.path == str(tmp_path / "scan.h5")
+    qtbot.waitUntil(
+        lambda: window.session.current.mask is not None and window.session.current.reference is not None and settled(window)()
+    )
+    assert window.session.current.title == "scan"
+    assert window.session.current.path == str(tmp_path / "scan.h5")
     assert settings.get("files/recent") == [str(tmp_path / "scan.h5")]
     assert settings.get("files/folder") == str(tmp_path)
 
@@ -73,12 +75,13 @@ def test_a_reader_that_asks_for_axes_gets_a_dialog_and_the_answer(window, engine
 def test_a_sample_of_images_gets_simulated_coils_at_once(window, engine, qtbot):
     window.files.open_sample("pig")
     qtbot.waitUntil(lambda: window.session.current is not None and settled(window)())
-    case = window.session.current
-    assert isinstance(case.data, KSpaceSeries)
+    assert isinstance(window.session.current.data, KSpaceSeries)
     assert ("simulate", 8, 40.0) in engine.calls
-    assert case.path == "pictures-8coils.h5"
-    assert case.commands == ("myoscope simulate pictures.npz --out pictures-8coils.h5 --coils 8 --snr 40 --seed 0",)
-    parser().parse_args(shlex.split(case.commands[0])[1:])
+    assert window.session.current.path == "pictures-8coils.h5"
+    assert window.session.current.commands == (
+        "myoscope simulate pictures.npz --out pictures-8coils.h5 --coils 8 --snr 40 --seed 0",
+    )
+    parser().parse_args(shlex.split(window.session.current.commands[0])[1:])
 
 
 def test_images_are_shown_and_simulation_takes_their_place_on_the_list(window, engine, settings, qtbot, tmp_path):
@@ -137,6 +140,7 @@ def test_closing_a_series_can_be_undone(loaded, qtbot):
     assert loaded.session.current is None
     loaded.actions_by_key["edit.undo"].trigger()
     assert loaded.session.current is case
+    assert "Taken back: remove tiny" in loaded.statusBar().currentMessage()
     qtbot.waitUntil(settled(loaded))
 
 
@@ -145,11 +149,11 @@ def test_saving_writes_the_result_with_its_reference(loaded, engine, qtbot, tmp_
     loaded.reconstruct.run()
     qtbot.waitUntil(settled(loaded))
     case = loaded.session.current
-    loaded.files.save_result(case, case.results[0], str(tmp_path / "out.h5"))
+    loaded.files.save_result(case, loaded.session.current.results[0], str(tmp_path / "out.h5"))
     qtbot.waitUntil(settled(loaded))
     _, made, path = next(call for call in engine.calls if call[0] == "save_reconstruction")
     assert path == str(tmp_path / "out.h5")
-    np.testing.assert_array_equal(made.reference, case.reference[[1]])
+    np.testing.assert_array_equal(made.reference, loaded.session.current.reference[[1]])
     assert "written" in loaded.statusBar().currentMessage()
 
 
@@ -172,14 +176,14 @@ def pictures(window, engine, qtbot, tmp_path):
 def test_simulated_coils_are_taken_back_by_undo(pictures, qtbot):
     before = pictures.session.current
     pictures.files.close_current()
-    pictures.undo_stack.undo()
+    pictures.session.undo()
     pictures.files.simulate_current(4, 25.0)
     qtbot.waitUntil(lambda: isinstance(pictures.session.current.data, KSpaceSeries) and settled(pictures)())
-    assert not pictures.undo_stack.canRedo(), "the closing cannot be made again: the images are not there"
+    assert pictures.session.history.redo_step is None, "the closing cannot be made again: the images are not there"
     assert "simulate coils" in pictures.actions_by_key["edit.undo"].text()
-    pictures.undo_stack.undo()
-    assert pictures.session.cases == (before,)
-    assert pictures.session.current is before
+    pictures.session.undo()
+    assert [case.data for case in pictures.session.cases] == [before.data]
+    assert pictures.session.current.key == before.key
     qtbot.waitUntil(settled(pictures))
 
 
@@ -190,8 +194,8 @@ def test_coils_for_a_series_that_was_closed_meanwhile(pictures, engine, qtbot):
     pictures.files.close_current()
     gate.set()
     qtbot.waitUntil(lambda: pictures.session.current is not None and settled(pictures)())
-    pictures.undo_stack.undo()
-    assert pictures.session.current is before
+    pictures.session.undo()
+    assert pictures.session.current.key == before.key
     assert len(pictures.session.cases) == 2
     qtbot.waitUntil(settled(pictures))
 
@@ -241,8 +245,9 @@ def test_a_result_saved_before_its_reference_is_there_takes_it_along(loaded, eng
     loaded.reconstruct.run()
     qtbot.waitUntil(settled(loaded))
     case = loaded.session.current
-    whole, case.reference_slices = case.reference, frozenset()
-    loaded.files.save_result(case, case.results[0], str(tmp_path / "out.h5"))
+    whole = loaded.session.current.reference
+    case = replace(loaded.session.current, reference_slices=frozenset())
+    loaded.files.save_result(case, loaded.session.current.results[0], str(tmp_path / "out.h5"))
     qtbot.waitUntil(settled(loaded))
     made = next(call[1] for call in engine.calls if call[0] == "save_reconstruction")
     np.testing.assert_array_equal(made.reference, whole[[1]])

@@ -27,9 +27,9 @@ def pair(opened, qtbot):  # noqa: F811
     draw_all(opened, qtbot)
     add_blood(opened, qtbot)
     native = opened.session.current
-    opened.session.insert_case(opened.session.new_case(molli(name="post"), "post"))
+    opened.session.insert(opened.session.new_case(molli(name="post"), "post"))
     wait(qtbot, opened)
-    opened.session.select(native)
+    opened.session.select(native.key)
     wait(qtbot, opened)
     return opened
 
@@ -39,7 +39,7 @@ def test_ecv_says_what_is_wanted_step_by_step(opened, qtbot):  # noqa: F811
     wait(qtbot, opened)
     assert "Two T1 maps are wanted" in panel.hint.text()
     native = opened.session.current
-    opened.session.insert_case(opened.session.new_case(molli(name="post"), "post"))
+    opened.session.insert(opened.session.new_case(molli(name="post"), "post"))
     wait(qtbot, opened)
     assert panel.hint.text() == "Type the haematocrit."
     assert panel._haematocrit.text() == "not given", "no usual value is filled in"
@@ -47,7 +47,7 @@ def test_ecv_says_what_is_wanted_step_by_step(opened, qtbot):  # noqa: F811
     wait(qtbot, opened)
     assert "Draw the blood pool" in panel.hint.text()
     assert not panel.button.isEnabled()
-    opened.session.select(native)
+    opened.session.select(native.key)
     add_blood(opened, qtbot)
     assert panel.button.isEnabled()
 

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 
 from app.display.frames import REFERENCE, Role
 from app.display.map_state import Layer, Tool
+from app.document.state import Changed, Topic
 from engine.core.maps import Reason
 from engine.core.types import Kind, Reconstruction, SamplingMask
 from tests.app.maps.stand_in import SHAPE, TIMES, molli, values_of
@@ -36,7 +37,7 @@ def opened(window, qtbot):
     """Return a window with the Maps workspace on screen and a MOLLI series that was fitted by itself."""
     window.show_workspace("maps")
     series = molli()
-    window.session.insert_case(window.session.new_case(series, "molli", "molli.npz"))
+    window.session.insert(window.session.new_case(series, "molli", "molli.npz"))
     qtbot.waitUntil(lambda: bool(window.session.current.maps))
     window.maps.maps.set_slice(0)
     wait(qtbot, window)
@@ -49,7 +50,7 @@ def add_result(window, name="cg_sense", factor=0.8, slices=(0, 1)):
     image = (case.data.images[list(slices)] * np.float32(factor)).astype(np.complex64)
     mask = SamplingMask(np.ones((1, SHAPE[2], 1), bool), "file")
     made = Reconstruction(image, name, slices, tuple(range(SHAPE[1])), mask, kind=Kind.MOLLI, seconds=1.0)
-    session.add_result(case, name, {"cg_sense": "CG-SENSE"}.get(name, name), made)
+    session.add_result(case.key, name, {"cg_sense": "CG-SENSE"}.get(name, name), made)
 
 
 def pane_of(window, key=REFERENCE, role=Role.IMAGE):
@@ -71,15 +72,14 @@ def click(qtbot, window, x, y, key=REFERENCE, role=Role.IMAGE):
 
 
 def test_a_series_is_fitted_by_itself_with_the_model_of_its_kind(opened, engine):
-    case = opened.session.current
     title, model, slices, times, request = engine.fits[-1]
     assert (title, model, slices) == ("Images", "molli3", (0, 1))
-    np.testing.assert_array_equal(times, case.data.times_ms)
+    np.testing.assert_array_equal(times, opened.session.current.data.times_ms)
     assert (request.motion, request.signed, request.efficiency) == ("none", "auto", 1.0)
     shown = opened.maps.maps.display
     assert [pane.key for pane in shown.display.panes] == [REFERENCE]
     assert shown.scale.label == "T1"
-    expected = values_of(case.data.images)[0, 5, 7]
+    expected = values_of(opened.session.current.data.images)[0, 5, 7]
     assert shown.display.panes[0].image[5, 7] == pytest.approx(expected)
     assert "fit" in opened.maps.fit_panel.button.text().lower()
 
@@ -87,7 +87,7 @@ def test_a_series_is_fitted_by_itself_with_the_model_of_its_kind(opened, engine)
 def test_nothing_is_fitted_by_itself_while_the_switch_is_off(window, engine, qtbot):
     window.show_workspace("maps")
     window.maps.fit_panel.live.setChecked(False)
-    window.session.insert_case(window.session.new_case(molli(), "molli"))
+    window.session.insert(window.session.new_case(molli(), "molli"))
     wait(qtbot, window)
     assert window.session.current.maps == ()
     assert "Fit maps" in window.maps.maps.display.display.hint
@@ -116,36 +116,36 @@ def test_every_reconstruction_gets_its_map_and_unticked_ones_do_not(opened, engi
 def test_models_suit_the_kind(opened, qtbot):
     panel = opened.maps.fit_panel
     assert [panel._model.itemData(i) for i in range(panel._model.count())] == ["ir3", "molli3"]
-    opened.session.insert_case(opened.session.new_case(molli(kind=Kind.T2PREP), "t2"))
+    opened.session.insert(opened.session.new_case(molli(kind=Kind.T2PREP), "t2"))
     wait(qtbot, opened)
     assert [panel._model.itemData(i) for i in range(panel._model.count())] == ["t2prep2"]
     assert opened.maps.maps.display.scale.colormap == "navia"
     assert not panel._efficiency.isEnabled()
-    opened.session.insert_case(opened.session.new_case(molli(kind=Kind.UNKNOWN), "unknown"))
+    opened.session.insert(opened.session.new_case(molli(kind=Kind.UNKNOWN), "unknown"))
     wait(qtbot, opened)
     assert panel._model.count() == 3
 
 
 def test_changes_fit_again_and_can_be_undone(opened, engine, qtbot):
-    panel, case = opened.maps.fit_panel, opened.session.current
-    first = case.maps
+    panel = opened.maps.fit_panel
+    first = opened.session.current.maps
     panel.changed.emit("change the inversion efficiency", {"efficiency": 0.9653})
     wait(qtbot, opened)
     assert engine.fits[-1][4].efficiency == 0.9653
-    second = case.maps
+    second = opened.session.current.maps
     assert second != first
-    opened.undo_stack.undo()
+    opened.session.undo()
     wait(qtbot, opened)
-    assert case.maps == first
+    assert opened.session.current.maps == first
     assert pane_of(opened).frame.badges == ("stale: other settings",)
-    opened.undo_stack.undo()
+    opened.session.undo()
     wait(qtbot, opened)
-    assert case.fit.efficiency == 1.0
+    assert opened.session.current.fit.efficiency == 1.0
     assert pane_of(opened).frame.badges == ()
-    opened.undo_stack.redo()
-    opened.undo_stack.redo()
+    opened.session.redo()
+    opened.session.redo()
     wait(qtbot, opened)
-    assert case.maps == second
+    assert opened.session.current.maps == second
 
 
 def test_motion_correction_waits_for_the_button(opened, engine, qtbot):
@@ -169,28 +169,28 @@ def test_motion_correction_waits_for_the_button(opened, engine, qtbot):
 
 
 def test_times_can_be_edited_one_by_one_for_the_slice_on_screen(opened, engine, qtbot):
-    case, model = opened.session.current, opened.maps.fit_panel.times
+    model = opened.maps.fit_panel.times
     opened.maps.maps.set_slice(1)
     wait(qtbot, opened)
     assert model.data(model.index(0, 1)) == "105"
     assert model.setData(model.index(0, 1), "120,5")
     wait(qtbot, opened)
-    assert case.fit.times_ms[1, 0] == 120.5
-    assert case.fit.times_ms[0, 0] == TIMES[0], "the other slice has times of its own"
+    assert opened.session.current.fit.times_ms[1, 0] == 120.5
+    assert opened.session.current.fit.times_ms[0, 0] == TIMES[0], "the other slice has times of its own"
     assert model.data(model.index(0, 1)) == "120.5 *"
     assert engine.fits[-1][3][1, 0] == 120.5
     assert not model.setData(model.index(0, 1), "soon")
     opened.maps.fit.reset_times()
     wait(qtbot, opened)
-    assert case.fit.times_ms is None
+    assert opened.session.current.fit.times_ms is None
 
 
 def test_all_times_can_be_typed_and_a_wrong_number_of_them_is_told(opened, engine, qtbot):
-    panel, case = opened.maps.fit_panel, opened.session.current
+    panel = opened.maps.fit_panel
     panel._typed.setText("100, 200; 300 400 500 600 700 800")
     QTest.keyClick(panel._typed, Qt.Key.Key_Return)
     wait(qtbot, opened)
-    np.testing.assert_array_equal(case.fit.times_ms[0], np.arange(1, 9) * 100)
+    np.testing.assert_array_equal(opened.session.current.fit.times_ms[0], np.arange(1, 9) * 100)
     panel._typed.setText("1, 2, x")
     QTest.keyClick(panel._typed, Qt.Key.Key_Return)
     assert panel._typed.property("invalid") is True
@@ -202,23 +202,22 @@ def test_all_times_can_be_typed_and_a_wrong_number_of_them_is_told(opened, engin
 def test_seconds_are_told_once_and_the_old_map_stays(opened, qtbot):
     series = molli()
     shared = replace(series, times_ms=series.times_ms[:1])
-    opened.session.insert_case(opened.session.new_case(shared, "one table of times"))
+    opened.session.insert(opened.session.new_case(shared, "one table of times"))
     wait(qtbot, opened)
-    case = opened.session.current
-    kept = case.maps
+    kept = opened.session.current.maps
     opened.maps.fit_panel.times_typed.emit(tuple(TIMES / 1000))
     wait(qtbot, opened)
     assert "look like seconds" in opened.notices.message.text()
-    assert case.maps == kept
+    assert opened.session.current.maps == kept
     count = len(opened.errors.log)
-    opened.session.results_changed.emit()
+    opened.session.changed.emit(Changed(frozenset({Topic.RESULTS})))
     wait(qtbot, opened)
     assert len(opened.errors.log) == count, "what failed is not tried again by itself"
 
 
 def test_unknown_times_are_asked_for(window, qtbot):
     window.show_workspace("maps")
-    window.session.insert_case(window.session.new_case(replace(molli(), times_ms=None), "no times"))
+    window.session.insert(window.session.new_case(replace(molli(), times_ms=None), "no times"))
     wait(qtbot, window)
     panel = window.maps.fit_panel
     assert not panel.button.isEnabled()
@@ -232,8 +231,7 @@ def test_unknown_times_are_asked_for(window, qtbot):
 
 
 def test_the_button_cancels_and_old_maps_stay(opened, engine, qtbot):
-    case = opened.session.current
-    kept = case.maps
+    kept = opened.session.current.maps
     engine.fit_gate.clear()
     opened.maps.fit.run()
     panel = opened.maps.fit_panel
@@ -245,7 +243,7 @@ def test_the_button_cancels_and_old_maps_stay(opened, engine, qtbot):
     qtbot.waitUntil(lambda: not opened.maps.fit.running)
     engine.fit_gate.set()
     wait(qtbot, opened)
-    assert case.maps == kept
+    assert opened.session.current.maps == kept
     assert panel.button.text() == "Fit maps"
 
 
@@ -257,7 +255,7 @@ def test_what_cannot_be_fitted_is_said_with_a_way_on(window, qtbot):
     assert not window.maps.fit_panel.button.isEnabled()
     window.actions_by_key["maps.fit"].trigger()
     assert "nothing to fit" in window.notices.message.text()
-    window.session.insert_case(window.session.new_case(molli(kind=Kind.CINE), "cine"))
+    window.session.insert(window.session.new_case(molli(kind=Kind.CINE), "cine"))
     wait(qtbot, window)
     assert "A cine has no inversion" in window.maps.maps.display.display.hint
 
@@ -270,7 +268,6 @@ def test_what_cannot_be_fitted_is_said_with_a_way_on(window, qtbot):
 @pytest.mark.parametrize("zoom", [1.0, 2.5])
 def test_the_clicked_pixel_is_the_plotted_pixel(opened, engine, qtbot, turns, flipped, zoom):
     """Whatever the display orientation and the zoom: the samples plotted are those of the data pixel under the mouse."""
-    case = opened.session.current
     for _ in range(turns):
         opened.review.rotate()
     if flipped:
@@ -286,9 +283,9 @@ def test_the_clicked_pixel_is_the_plotted_pixel(opened, engine, qtbot, turns, fl
         click(qtbot, opened, x, y)
         clicked += 1
         assert engine.pixels[-1] == (0, y, x)
-        assert case.map_view.pixel == (x, y)
+        assert opened.session.current.map_view.pixel == (x, y)
         (curve,) = opened.maps.maps.curves
-        np.testing.assert_array_equal(curve.fit.samples, case.data.images[0, :, y, x])
+        np.testing.assert_array_equal(curve.fit.samples, opened.session.current.data.images[0, :, y, x])
         assert opened.maps.pixel_panel.curve.entries == (curve,)
         mark = next(m for m in opened.maps.maps.display.marks if m.kind == "pixel")
         assert mark.points == ((x, y),)
@@ -357,10 +354,10 @@ def test_layers_ranges_and_undo(opened, qtbot):
     bar.drag_finished.emit()
     wait(qtbot, opened)
     assert maps.display.scale.levels == (300.0, 1500.0)
-    opened.undo_stack.undo()
+    opened.session.undo()
     wait(qtbot, opened)
     assert maps.display.scale.automatic, "one drag is one step"
-    opened.undo_stack.redo()
+    opened.session.redo()
     wait(qtbot, opened)
     maps.reset_upper_range()
     wait(qtbot, opened)
@@ -408,10 +405,10 @@ def test_a_removed_result_takes_its_map_off_and_undo_brings_both(opened, qtbot):
     add_result(opened)
     wait(qtbot, opened)
     key = opened.session.current.results[0].key
-    opened.reconstruct.remove(opened.session.current, key)
+    opened.session.remove_results(opened.session.current.key, "remove", key)
     wait(qtbot, opened)
     assert [p.badges for p in opened.maps.maps.display.display.panes][1] == ("stale: its images were removed",)
-    opened.undo_stack.undo()
+    opened.session.undo()
     wait(qtbot, opened)
     assert opened.maps.maps.display.display.panes[1].badges == ()
 
@@ -427,15 +424,15 @@ def test_the_flip_shows_the_reference_in_place(opened, qtbot):
 
 
 def test_the_flip_shows_maps_and_curve_before_motion_correction(opened, qtbot):
-    maps, case = opened.maps.maps, opened.session.current
+    maps = opened.maps.maps
     click(qtbot, opened, 8, 5)
     opened.maps.fit_panel.changed.emit("change the motion correction", {"motion": "rigid"})
     opened.maps.fit.run()
     wait(qtbot, opened)
-    (made,) = case.maps
+    (made,) = opened.session.current.maps
     corrected, scale = maps.display.display.panes[0], maps.display.scale
     assert corrected.badges == ("motion corrected",)
-    assert maps.curves[0].fit.samples == pytest.approx(case.data.images[0, :, 6, 8])
+    assert maps.curves[0].fit.samples == pytest.approx(opened.session.current.data.images[0, :, 6, 8])
 
     opened.maps.set_flip(True)
     wait(qtbot, opened)
@@ -444,12 +441,12 @@ def test_the_flip_shows_maps_and_curve_before_motion_correction(opened, qtbot):
     assert before.image[5, 8] == made.before.main.values[0, 5, 8] != made.maps.main.values[0, 5, 8] == corrected.image[5, 8]
     assert maps.display.scale == scale
     assert maps.curves[0].title == "Images, uncorrected"
-    assert maps.curves[0].fit.samples == pytest.approx(case.data.images[0, :, 5, 8])
+    assert maps.curves[0].fit.samples == pytest.approx(opened.session.current.data.images[0, :, 5, 8])
 
     opened.maps.set_flip(False)
     wait(qtbot, opened)
     assert maps.display.display.panes[0].image is corrected.image
-    assert maps.curves[0].fit.samples == pytest.approx(case.data.images[0, :, 6, 8])
+    assert maps.curves[0].fit.samples == pytest.approx(opened.session.current.data.images[0, :, 6, 8])
     maps.set_slice(1)
     wait(qtbot, opened)
     assert maps.display.display.panes[0].badges == ("motion correction did not help: as measured",)
@@ -461,3 +458,20 @@ def test_tools_do_not_move_the_pixel(opened, qtbot):
     wait(qtbot, opened)
     click(qtbot, opened, 12, 12)
     assert opened.session.current.map_view.pixel == (8, 5)
+
+
+def test_what_is_selected_among_maps_is_not_removed_in_review(opened, qtbot):
+    add_result(opened)
+    wait(qtbot, opened)
+    key = opened.session.current.results[0].key
+    opened.maps.panel.grid.paneClicked.emit(key)
+    assert opened.session.current.map_selected == key
+    opened.show_workspace("review")
+    opened.actions_by_key["edit.remove_result"].trigger()
+    assert [result.key for result in opened.session.current.results] == [key]
+    assert "Click a result first" in opened.statusBar().currentMessage()
+    opened.review_panel.grid.paneClicked.emit(key)
+    opened.actions_by_key["edit.remove_result"].trigger()
+    assert opened.session.current.results == ()
+    opened.session.undo()
+    wait(qtbot, opened)

@@ -28,8 +28,7 @@ def ring(radius, n=8, centre=CENTRE):
 
 
 def drawing_of(window):
-    case = window.session.current
-    return case.drawings.get(case.view.slice_index, Drawing())
+    return window.session.current.drawings.get(window.session.current.view.slice_index, Drawing())
 
 
 def draw_all(window, qtbot):
@@ -51,8 +50,8 @@ def test_clicks_draw_in_data_pixels_and_undo_takes_them_back_one_by_one(opened, 
         np.testing.assert_allclose(sorted(points), sorted([(5, 6), (14, 7), (12, 17)]), atol=0.51)
         QTest.keyClick(opened.maps.panel.grid, Qt.Key.Key_Backspace)
         assert len(drawing_of(opened).endo) == 2
-        opened.undo_stack.undo()
-        opened.undo_stack.undo()
+        opened.session.undo()
+        opened.session.undo()
         wait(qtbot, opened)
         assert drawing_of(opened).empty
         if not turns:
@@ -84,7 +83,7 @@ def test_points_can_be_dragged_as_one_step(opened, qtbot):  # noqa: F811
     QTest.mouseRelease(pane, Qt.MouseButton.LeftButton, pos=stop)
     wait(qtbot, opened)
     np.testing.assert_allclose(drawing_of(opened).roi[1], (17, 2), atol=0.2)
-    opened.undo_stack.undo()
+    opened.session.undo()
     assert drawing_of(opened).roi[1] == (15, 4)
     assert opened.session.current.map_view.pixel is None, "a drag is no click"
 
@@ -115,8 +114,8 @@ def test_segments_bullseye_and_table_follow_the_drawing(opened, engine, qtbot): 
     wait(qtbot, opened)
     assert engine.asked_segments[-1] == ((5.0, 6.0), True, "apical")
     assert set(panel.bullseye.values) == {13, 14, 15, 16}
-    opened.undo_stack.undo()
-    opened.undo_stack.undo()
+    opened.session.undo()
+    opened.session.undo()
     wait(qtbot, opened)
     assert set(panel.bullseye.values) == set(range(7, 13))
 
@@ -137,19 +136,21 @@ def test_contours_go_to_all_slices_and_to_another_series(opened, engine, qtbot):
     draw_all(opened, qtbot)
     case, regions = opened.session.current, opened.maps.regions
     regions.copy_to_slices()
-    assert case.drawings[1].endo == case.drawings[0].endo
+    assert opened.session.current.drawings[1].endo == opened.session.current.drawings[0].endo
     wait(qtbot, opened)
     assert {row.slice_index for row in regions.found.rows} == {0, 1}
     other = opened.session.new_case(molli(name="post"), "post")
-    opened.session.insert_case(other)
+    opened.session.insert(other)
     wait(qtbot, opened)
-    opened.session.select(case)
+    opened.session.select(case.key)
     regions.copy_to_series(case, other.key)
-    assert other.drawings[0].epi == case.drawings[0].epi
-    opened.undo_stack.undo()
-    assert other.drawings == {}
+    assert opened.session.find(other.key).drawings[0].epi == opened.session.current.drawings[0].epi
+    opened.session.undo()
+    assert opened.session.find(other.key).drawings == {}
+    opened.session.select(case.key)
+    case = opened.session.current
     small = opened.session.new_case(molli((1, 8, 12, 12)), "small")
-    opened.session.insert_case(small)
+    opened.session.insert(small)
     regions.copy_to_series(case, small.key)
     assert "the drawing does not fit small (expected 12 x 12 pixels / found 24 x 20)" in opened.notices.message.text()
 

@@ -11,13 +11,14 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QLabel, QToolButton
 
 from app.display.words import duration_words
+from app.document.case import Case
 from app.errors import Notice
 from app.jobs import JobRunner
 from app.panels.jobs import JobIndicator, job_words
 from app.panels.notices import NoticeBar
 from app.panels.series import SeriesPanel, axes_words, kind_words, sampling_words, voxel_words
 from app.panels.status import StatusBar
-from app.session import Case, Session
+from app.session import Session
 from engine.core.types import Kind, SamplingMask
 from tests.app.stand_in import images, kspace
 

@@ -32,13 +32,13 @@ def compared(loaded, qtbot):
 
 
 def test_wheel_and_player_move_the_same_view(loaded, qtbot):
-    case, grid, player = loaded.session.current, loaded.review_panel.grid, loaded.review_panel.player
+    grid, player = loaded.review_panel.grid, loaded.review_panel.player
     grid.frameRequested.emit(2)
-    assert case.view.frame == 2
+    assert loaded.session.current.view.frame == 2
     player.frameChanged.emit(3)
-    assert case.view.frame == 3
+    assert loaded.session.current.view.frame == 3
     grid.sliceRequested.emit(-1)
-    assert case.view.slice_index == 0
+    assert loaded.session.current.view.slice_index == 0
     loaded.review.refresh()
     assert loaded.review.display.frame == 3
     assert loaded.review.display.slice_index == 0
@@ -58,39 +58,38 @@ def test_many_changes_draw_once(loaded, qtbot, monkeypatch):
 
 
 def test_window_drags_undo_as_one_step(loaded):
-    case, grid = loaded.session.current, loaded.review_panel.grid
+    grid = loaded.review_panel.grid
     for high in (1.0, 2.0, 3.0):
         grid.windowChanged.emit(0.0, high)
     grid.windowDragFinished.emit()
     grid.windowChanged.emit(0.0, 9.0)
     grid.windowDragFinished.emit()
-    loaded.undo_stack.undo()
-    assert case.view.window == (0.0, 3.0)
+    loaded.session.undo()
+    assert loaded.session.current.view.window == (0.0, 3.0)
     grid.windowReset.emit()
-    assert case.view.window is None
-    loaded.undo_stack.undo()
-    loaded.undo_stack.undo()
-    assert case.view.window is None
-    assert loaded.undo_stack.index() == 0
+    assert loaded.session.current.view.window is None
+    loaded.session.undo()
+    loaded.session.undo()
+    assert loaded.session.current.view.window is None
+    assert loaded.session.history.undo_step is None
 
 
 def test_the_profile_moves_and_comes_back(loaded):
-    case, grid = loaded.session.current, loaded.review_panel.grid
+    grid = loaded.review_panel.grid
     grid.profileMoved.emit(1.0, 2.0, 3.0, 4.0)
-    assert case.view.profile == (1.0, 2.0, 3.0, 4.0)
-    loaded.undo_stack.undo()
-    assert case.view.profile is None
+    assert loaded.session.current.view.profile == (1.0, 2.0, 3.0, 4.0)
+    loaded.session.undo()
+    assert loaded.session.current.view.profile is None
 
 
 def test_the_percentile_changes_region_and_scores_and_can_be_undone(compared, engine, qtbot):
-    case = compared.session.current
-    before, count = case.region, sum(call[0] == "evaluate" for call in engine.calls)
+    before, count = compared.session.current.region, sum(call[0] == "evaluate" for call in engine.calls)
     compared.findChild(QDoubleSpinBox, "inspector.percentile").setValue(70)
-    qtbot.waitUntil(lambda: settled(compared)() and case.region is not before)
-    assert case.region.pixels.sum() > before.pixels.sum()
+    qtbot.waitUntil(lambda: settled(compared)() and compared.session.current.region is not before)
+    assert compared.session.current.region.pixels.sum() > before.pixels.sum()
     assert sum(call[0] == "evaluate" for call in engine.calls) == count + 6
-    compared.undo_stack.undo()
-    assert case.view.region_percentile == 90
+    compared.session.undo()
+    assert compared.session.current.view.region_percentile == 90
     qtbot.waitUntil(settled(compared))
 
 
@@ -132,8 +131,8 @@ def test_the_status_bar_tells_the_value_of_the_picture_under_the_mouse(compared)
 
 
 def test_flip_takes_the_selected_pane(compared):
-    grid, case = compared.review_panel.grid, compared.session.current
-    first, last = case.results[0].key, case.results[1].key
+    grid = compared.review_panel.grid
+    first, last = compared.session.current.results[0].key, compared.session.current.results[1].key
     compared.review.set_flip(True)
     assert grid.pane(last).frame.key == "reference"
     compared.review.set_flip(False)
@@ -173,13 +172,12 @@ def test_exporting_without_scores_says_so(loaded):
 
 
 def test_rotate_and_mirror_can_be_undone(loaded):
-    case = loaded.session.current
     loaded.review.rotate()
     loaded.review.mirror()
-    assert (case.view.quarter_turns, case.view.flipped) == (1, True)
-    loaded.undo_stack.undo()
-    loaded.undo_stack.undo()
-    assert (case.view.quarter_turns, case.view.flipped) == (0, False)
+    assert (loaded.session.current.view.quarter_turns, loaded.session.current.view.flipped) == (1, True)
+    loaded.session.undo()
+    loaded.session.undo()
+    assert (loaded.session.current.view.quarter_turns, loaded.session.current.view.flipped) == (0, False)
 
 
 def test_gains_go_round(loaded):
@@ -196,7 +194,7 @@ def test_view_habits_are_remembered_for_the_next_series(loaded, settings, qtbot)
     loaded.review.toggle_profile()
     loaded.review.cycle_error()
     session = loaded.session
-    session.insert_case(session.new_case(kspace(), "next"))
+    session.insert(session.new_case(kspace(), "next"))
     assert not session.current.view.show_profile
     assert session.current.view.error_mode == "signed"
     qtbot.waitUntil(settled(loaded))
@@ -211,7 +209,7 @@ def test_a_failing_reference_is_told_once_and_not_asked_for_again(window, engine
         raise InputError("k-space of slice 1 holds 3 values that are NaN", "Leave out this slice.")
 
     engine.reference = broken
-    window.session.insert_case(window.session.new_case(kspace(), "nan"))
+    window.session.insert(window.session.new_case(kspace(), "nan"))
     qtbot.waitUntil(lambda: settled(window)() and window.session.current.mask is not None)
     assert sum(call[0] == "reference" for call in engine.calls) == 3, "once for each slice"
     assert len(window.errors.log) >= 1
@@ -220,7 +218,7 @@ def test_a_failing_reference_is_told_once_and_not_asked_for_again(window, engine
 @pytest.mark.parametrize(("kind", "outlined"), [(Kind.CINE, True), (Kind.UNKNOWN, True), (Kind.MOLLI, False), (Kind.T2PREP, False)])
 def test_only_motion_is_outlined_by_itself(window, qtbot, kind, outlined):
     session = window.session
-    session.insert_case(session.new_case(kspace(kind=kind), "series"))
+    session.insert(session.new_case(kspace(kind=kind), "series"))
     qtbot.waitUntil(lambda: session.current.region is not None and not window.runner.active())
     assert session.current.view.show_region is outlined
     window.review.toggle_region()
@@ -229,9 +227,9 @@ def test_only_motion_is_outlined_by_itself(window, qtbot, kind, outlined):
 
 def test_a_cine_without_times_is_not_played_as_slowly_as_the_contrasts_before_it(window, qtbot):
     session, player = window.session, window.review_panel.player
-    session.insert_case(session.new_case(kspace(kind=Kind.MOLLI), "contrasts"))
+    session.insert(session.new_case(kspace(kind=Kind.MOLLI), "contrasts"))
     assert player.rate() == WEIGHTED_FPS
-    session.insert_case(session.new_case(dataclasses.replace(kspace(), times_ms=None), "cine"))
+    session.insert(session.new_case(dataclasses.replace(kspace(), times_ms=None), "cine"))
     assert player.rate() == DEFAULT_FPS
     qtbot.waitUntil(lambda: not window.runner.active() and not window.sampling.pending)
 
@@ -251,7 +249,7 @@ def test_values_of_a_removed_pane_are_forgotten(compared):
 def test_what_cannot_be_shown_is_told_to_screen_readers(window, qtbot):
     session = window.session
     mask = SamplingMask(np.arange(32).reshape(1, 32, 1) % 2 == 0, "acquired")
-    session.insert_case(session.new_case(kspace(acquired=mask), "undersampled"))
+    session.insert(session.new_case(kspace(acquired=mask), "undersampled"))
     qtbot.waitUntil(lambda: session.current.preview is not None and not window.runner.active())
     window.review.refresh()
     assert "No reference" in window.review_panel.grid.accessibleDescription()
@@ -271,14 +269,14 @@ def test_zoom_by_keys(loaded):
 def test_a_row_of_the_scores_selects_its_pane(compared):
     table = compared.findChild(QTableView, "inspector.scores")
     table.clicked.emit(table.model().index(1, 0))
-    assert compared.session.selected == compared.session.current.results[1].key
+    assert compared.session.current.selected == compared.session.current.results[1].key
 
 
 def test_weighted_series_play_slowly(window):
     session, player = window.session, window.review_panel.player
-    session.insert_case(session.new_case(kspace(kind=Kind.MOLLI), "molli"))
+    session.insert(session.new_case(kspace(kind=Kind.MOLLI), "molli"))
     assert player.rate() == 2.0
-    session.insert_case(session.new_case(kspace(), "cine"))
+    session.insert(session.new_case(kspace(), "cine"))
     assert player.rate() == 25.0
 
 
@@ -287,22 +285,24 @@ def test_the_region_of_a_series_left_too_early_is_there_when_it_comes_back(windo
     engine.dynamic_region = lambda *words: (gate.wait(5), find(*words))[1]
     cases = [session.new_case(kspace((1, 4, 2, 32, 24)), name) for name in ("first", "second")]
     for case in cases:
-        session.insert_case(case)
-        qtbot.waitUntil(lambda case=case: case.reference is not None and bool(window.runner.active("region." + case.key)))
+        session.insert(case)
+        qtbot.waitUntil(
+            lambda case=case: session.find(case.key).reference is not None and bool(window.runner.active("region." + case.key))
+        )
     gate.set()
-    session.select(cases[0])
+    session.select(cases[0].key)
     qtbot.waitUntil(settled(window))
-    assert all(case.region is not None for case in cases)
+    assert all(case.region is not None for case in session.cases)
 
 
 def test_the_percentile_is_one_step_for_each_visit_to_its_control(loaded, qtbot):
-    case, box = loaded.session.current, loaded.findChild(QDoubleSpinBox, "inspector.percentile")
+    box = loaded.findChild(QDoubleSpinBox, "inspector.percentile")
     for value in (85, 80):
         box.setValue(value)
     box.editingFinished.emit()
     box.setValue(70)
-    loaded.undo_stack.undo()
-    assert case.view.region_percentile == 80
-    loaded.undo_stack.undo()
-    assert case.view.region_percentile == 90
+    loaded.session.undo()
+    assert loaded.session.current.view.region_percentile == 80
+    loaded.session.undo()
+    assert loaded.session.current.view.region_percentile == 90
     qtbot.waitUntil(settled(loaded))

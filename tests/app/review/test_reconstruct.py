@@ -11,9 +11,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDoubleSpinBox, QLabel, QPushButton, QToolButton, QWidget
 
+from app.document.results import is_stale
 from app.review.method_dialog import MethodDialog
 from app.review.no_weights_dialog import NoWeightsDialog
-from app.session import is_stale
 from engine.core.errors import InputError
 from engine.core.requests import MaskRequest
 
@@ -42,11 +42,12 @@ def status(window, name):
 
 def test_ticked_methods_run_on_the_slice_on_screen_and_are_scored(loaded, engine, qtbot):
     run(loaded, qtbot, "zero_filled", "cg_sense")
-    case = loaded.session.current
-    assert [r.method for r in case.results] == ["zero_filled", "cg_sense"]
-    assert [r.slices for r in case.results] == [(1,), (1,)]
-    assert set(case.results[0].scores) >= {("psnr", "whole"), ("ssim", "dynamic"), ("nmse", "static")}
-    assert [p.key for p in loaded.review.display.panes] == ["reference", *(r.key for r in case.results)], "the preview gives way"
+    assert [r.method for r in loaded.session.current.results] == ["zero_filled", "cg_sense"]
+    assert [r.slices for r in loaded.session.current.results] == [(1,), (1,)]
+    assert set(loaded.session.current.results[0].scores) >= {("psnr", "whole"), ("ssim", "dynamic"), ("nmse", "static")}
+    assert [p.key for p in loaded.review.display.panes] == ["reference", *(r.key for r in loaded.session.current.results)], (
+        "the preview gives way"
+    )
     assert all("@False" in thread for thread in engine.threads if thread.startswith("reconstruct")), "never on the GUI thread"
     assert "Reconstructed in" in loaded.statusBar().currentMessage()
 
@@ -109,10 +110,9 @@ def test_a_failing_method_leaves_the_old_result_and_the_others(loaded, engine, q
     loaded.errors.shown.connect(shown.append)
     engine.fail["cg_sense"] = InputError("it diverged (expected a finite image)", "Choose a lower R.")
     run(loaded, qtbot, "cg_sense", "zero_filled")
-    case = loaded.session.current
-    assert case.results[0].reconstruction is old
-    assert any(p.key == case.results[0].key and p.image is not None for p in loaded.review.display.panes)
-    assert case.results[1].method == "zero_filled"
+    assert loaded.session.current.results[0].reconstruction is old
+    assert any(p.key == loaded.session.current.results[0].key and p.image is not None for p in loaded.review.display.panes)
+    assert loaded.session.current.results[1].method == "zero_filled"
     assert len(shown) == 1
     assert status(loaded, "cg_sense") == "failed"
     bar = loaded.notices
@@ -173,31 +173,29 @@ def test_weights_can_be_chosen(loaded, qtbot):
 
 def test_results_of_another_mask_are_marked_replaced_when_run_again_and_come_back_by_undo(loaded, qtbot):
     run(loaded, qtbot, "cg_sense")
-    case = loaded.session.current
-    first = case.results[0]
+    first = loaded.session.current.results[0]
     loaded.sampling.set_request(MaskRequest("equispaced", 4.0, 8, 0))
     qtbot.waitUntil(idle(loaded))
-    assert is_stale(first, case)
+    assert is_stale(first, loaded.session.current)
     assert status(loaded, "cg_sense") == "other mask"
     assert any("stale: made with R 8" in badge for badge in loaded.review.display.pane(first.key).badges)
     run(loaded, qtbot, "cg_sense")
-    assert len(case.results) == 1
+    assert len(loaded.session.current.results) == 1
     loaded.actions_by_key["edit.undo"].trigger()
-    assert [r.key for r in case.results][1] == first.key
+    assert [r.key for r in loaded.session.current.results][1] == first.key
     loaded.reconstruct.remove_stale()
-    assert len(case.results) == 1
+    assert len(loaded.session.current.results) == 1
     qtbot.waitUntil(idle(loaded))
 
 
 def test_removing_the_selected_result_and_undo(loaded, qtbot):
     run(loaded, qtbot, "zero_filled", "cg_sense")
-    case = loaded.session.current
-    loaded.review_panel.grid.paneClicked.emit(case.results[1].key)
+    loaded.review_panel.grid.paneClicked.emit(loaded.session.current.results[1].key)
     loaded.actions_by_key["edit.remove_result"].trigger()
-    assert [r.method for r in case.results] == ["zero_filled"]
+    assert [r.method for r in loaded.session.current.results] == ["zero_filled"]
     assert "remove CG-SENSE" in loaded.actions_by_key["edit.undo"].text()
     loaded.actions_by_key["edit.undo"].trigger()
-    assert [r.method for r in case.results] == ["zero_filled", "cg_sense"]
+    assert [r.method for r in loaded.session.current.results] == ["zero_filled", "cg_sense"]
     qtbot.waitUntil(idle(loaded))
 
 
@@ -227,7 +225,7 @@ def test_run_methods_waits_for_table_and_mask(make_window, qtbot):
 
     window = make_window()
     session = window.session
-    session.insert_case(session.new_case(kspace(), "early"))
+    session.insert(session.new_case(kspace(), "early"))
     window.reconstruct.run_methods(("cg_sense",))
     assert not window.panels["methods"].model.rows()
     qtbot.waitUntil(lambda: bool(session.current.results) and idle(window)())
@@ -261,11 +259,13 @@ def test_settings_of_a_method_are_edited_used_and_told(loaded, engine, qtbot):
     run(loaded, qtbot, "cg_sense")
     assert engine.requests[-1].options == {"weight": 3e-7}
     case = loaded.session.current
-    assert [r.title for r in case.results] == ["CG-SENSE, weight 3e-07"], "it took the place of the one with other settings"
+    assert [r.title for r in loaded.session.current.results] == ["CG-SENSE, weight 3e-07"], (
+        "it took the place of the one with other settings"
+    )
     assert status(loaded, "cg_sense").startswith("done")
     assert "--option weight=3e-07" in loaded.reconstruct.commands(case)[-1]
-    loaded.undo_stack.undo()
-    assert [r.title for r in case.results] == ["CG-SENSE, weight 3e-07", "CG-SENSE"]
+    loaded.session.undo()
+    assert [r.title for r in loaded.session.current.results] == ["CG-SENSE, weight 3e-07", "CG-SENSE"]
 
     dialog = open_settings(loaded)
     assert dialog.findChild(QDoubleSpinBox, "method.option.weight").value() == 3e-7
@@ -276,7 +276,6 @@ def test_settings_of_a_method_are_edited_used_and_told(loaded, engine, qtbot):
 
 def test_slices_of_other_settings_or_weights_are_never_joined(loaded, qtbot):
     session, model = loaded.session, loaded.panels["methods"].model
-    case = session.current
     loaded.panels["methods"].keep_earlier.setChecked(True)
     for settings in ({}, {"iterations": 5}):
         model.set_settings("cg_sense", settings)
@@ -284,10 +283,10 @@ def test_slices_of_other_settings_or_weights_are_never_joined(loaded, qtbot):
     for weights in ("net-a", "net-b"):
         model.choose_weights("net", weights)
         run(loaded, qtbot, "net")
-    assert [r.title for r in case.results] == ["CG-SENSE", "CG-SENSE, iterations 5", "Network, net-a", "Network, net-b"]
+    assert [r.title for r in session.current.results] == ["CG-SENSE", "CG-SENSE, iterations 5", "Network, net-a", "Network, net-b"]
     loaded.review.step_slice(-1)
     run(loaded, qtbot, "net")
-    assert [r.slices for r in case.results] == [(1,), (1,), (1,), (0, 1)]
+    assert [r.slices for r in session.current.results] == [(1,), (1,), (1,), (0, 1)]
 
 
 def test_methods_without_settings_offer_none(loaded):
@@ -386,7 +385,7 @@ def test_a_run_that_waits_for_a_mask_does_not_start_on_another_series(slow_masks
 
     window, gate = slow_masks
     button(window).click()
-    window.session.insert_case(window.session.new_case(kspace(name="two"), "two"))
+    window.session.insert(window.session.new_case(kspace(name="two"), "two"))
     gate.set()
     qtbot.waitUntil(lambda: window.session.current.mask is not None and idle(window)())
     assert not engine.requests

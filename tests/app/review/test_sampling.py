@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from PySide6.QtWidgets import QDoubleSpinBox, QLabel, QSlider
+from PySide6.QtWidgets import QDoubleSpinBox, QLabel, QSlider, QSpinBox
 
 from engine.core.requests import MaskRequest
 from engine.core.types import SamplingMask
@@ -17,14 +17,16 @@ def settled(window):
 
 
 def test_a_series_gets_a_mask_and_a_preview_of_all_frames(loaded, engine, qtbot):
-    case = loaded.session.current
-    qtbot.waitUntil(lambda: case.preview is not None and len(case.preview.frames) == 4)
-    assert case.mask.pattern == "equispaced"
+    qtbot.waitUntil(lambda: loaded.session.current.preview is not None and len(loaded.session.current.preview.frames) == 4)
+    assert loaded.session.current.mask.pattern == "equispaced"
     previews = [call[1:] for call in engine.calls if call[0] == "preview"]
     assert previews[0] == (1, 0), "the frame on screen comes first"
     panel = loaded.panels["sampling"]
     assert panel.findChild(QLabel, "sampling.nominal").text() == "R 8"
-    assert panel.findChild(QLabel, "sampling.effective").text() == f"{case.mask.effective_acceleration:.2f} effective"
+    assert (
+        panel.findChild(QLabel, "sampling.effective").text()
+        == f"{loaded.session.current.mask.effective_acceleration:.2f} effective"
+    )
 
 
 def test_dragging_the_slider_asks_for_few_masks_and_ends_with_the_last(loaded, engine, qtbot):
@@ -39,33 +41,38 @@ def test_dragging_the_slider_asks_for_few_masks_and_ends_with_the_last(loaded, e
 
 
 def test_a_mask_that_cannot_be_made_leaves_the_old_one_and_says_why(loaded, qtbot):
-    case, shown = loaded.session.current, []
+    shown = []
     loaded.errors.shown.connect(shown.append)
-    old = case.mask
+    old = loaded.session.current.mask
     panel = loaded.panels["sampling"]
     panel._acs.setMaximum(100)
     panel._acs.setValue(99)
     qtbot.waitUntil(settled(loaded))
-    assert case.mask is old
+    assert loaded.session.current.mask is old
     assert "99 ACS lines do not fit" in shown[0].message
     assert "99 ACS lines do not fit" in panel.findChild(QLabel, "sampling.note").text()
     panel._acs.setValue(8)
     qtbot.waitUntil(settled(loaded))
-    assert case.mask is not old
+    assert loaded.session.current.mask is not old
     assert panel.findChild(QLabel, "sampling.note").isHidden()
 
 
 def test_a_late_preview_of_an_old_mask_is_dropped(loaded, qtbot):
     case = loaded.session.current
-    old = case.preview
-    loaded.sampling._on_preview(case, case.kspace, SamplingMask(np.ones((1, 32, 1), bool), "other"), 1, old)
-    assert case.preview is old
+    old = loaded.session.current.preview
+    loaded.sampling._on_preview(case, loaded.session.current.kspace, SamplingMask(np.ones((1, 32, 1), bool), "other"), 1, old)
+    assert loaded.session.current.preview is old
 
 
 def test_changing_slice_makes_its_preview(loaded, qtbot):
     loaded.review.step_slice(1)
-    case = loaded.session.current
-    qtbot.waitUntil(lambda: case.preview is not None and case.preview.slices == (2,) and len(case.preview.frames) == 4)
+    qtbot.waitUntil(
+        lambda: (
+            loaded.session.current.preview is not None
+            and loaded.session.current.preview.slices == (2,)
+            and len(loaded.session.current.preview.frames) == 4
+        )
+    )
 
 
 def test_a_series_that_was_undersampled_uses_its_own_mask(window, qtbot):
@@ -73,17 +80,16 @@ def test_a_series_that_was_undersampled_uses_its_own_mask(window, qtbot):
     lines[:, ::3] = True
     acquired = SamplingMask(lines, "acquired", 3.0)
     session = window.session
-    session.insert_case(session.new_case(kspace(acquired=acquired), "measured"))
-    case = session.current
+    session.insert(session.new_case(kspace(acquired=acquired), "measured"))
     qtbot.waitUntil(settled(window))
-    assert case.mask is acquired
+    assert session.current.mask is acquired
     assert not window.findChild(QDoubleSpinBox, "sampling.acceleration").isEnabled()
     assert "used as it is" in window.findChild(QLabel, "sampling.note").text()
-    assert case.reference is None
+    assert session.current.reference is None
 
 
 def test_images_have_nothing_to_sample(window, qtbot):
-    window.session.insert_case(window.session.new_case(images(), "pictures"))
+    window.session.insert(window.session.new_case(images(), "pictures"))
     qtbot.waitUntil(settled(window))
     assert "simulate coils first" in window.findChild(QLabel, "sampling.note").text()
     assert window.session.current.mask is None
@@ -94,18 +100,18 @@ def test_a_mask_file_is_used_and_named(loaded, qtbot):
     loaded.sampling.open_mask("half.npz")
     qtbot.waitUntil(settled(loaded))
     case = loaded.session.current
-    assert case.mask.pattern == "file"
-    assert case.mask_file == "half.npz"
+    assert loaded.session.current.mask.pattern == "file"
+    assert loaded.session.current.mask_file == "half.npz"
     panel = loaded.panels["sampling"]
     assert panel._pattern.currentText() == "File: half.npz"
     assert not panel._slider.isEnabled(), "the file's mask has no slider"
     session = loaded.session
     second = session.new_case(kspace(name="two"), "two")
-    session.insert_case(second)
+    session.insert(second)
     loaded.sampling.set_request(MaskRequest("gaussian", 6.0, 4, 1))
-    qtbot.waitUntil(lambda: settled(loaded)() and second.mask is not None)
+    qtbot.waitUntil(lambda: settled(loaded)() and session.find(second.key).mask is not None)
     assert panel._slider.isEnabled()
-    session.select(case)
+    session.select(case.key)
     qtbot.waitUntil(settled(loaded))
     assert panel._pattern.currentText() == "File: half.npz"
     assert not panel._slider.isEnabled()
@@ -127,10 +133,11 @@ def test_switching_series_restores_its_mask(loaded, qtbot):
     loaded.sampling.set_request(MaskRequest("equispaced", 4.0, 8, 0))
     qtbot.waitUntil(settled(loaded))
     second = session.new_case(kspace(name="two"), "two")
-    session.insert_case(second)
+    session.insert(second)
     loaded.sampling.set_request(MaskRequest("gaussian", 6.0, 4, 1))
-    qtbot.waitUntil(lambda: settled(loaded)() and second.mask is not None and second.mask.pattern == "gaussian")
-    session.select(first)
+    qtbot.waitUntil(lambda: settled(loaded)() and session.current.mask is not None)
+    assert session.find(second.key).mask.pattern == "gaussian"
+    session.select(first.key)
     qtbot.waitUntil(settled(loaded))
     assert loaded.panels["sampling"].request().pattern == "equispaced"
     assert loaded.panels["sampling"].request().acceleration == 4.0
@@ -151,7 +158,7 @@ def test_a_series_opened_after_a_mask_file_gets_the_mask_used_before(loaded, qtb
     loaded.sampling.open_mask("half.npz")
     qtbot.waitUntil(settled(loaded))
     session = loaded.session
-    session.insert_case(session.new_case(kspace(name="two"), "two"))
+    session.insert(session.new_case(kspace(name="two"), "two"))
     qtbot.waitUntil(settled(loaded))
     assert not shown
     assert session.current.mask.pattern == "equispaced"
@@ -164,10 +171,37 @@ def test_a_preview_that_another_series_interrupted_is_finished_later(window, eng
     lines[:, ::3] = True
     session = window.session
     measured = session.new_case(kspace(acquired=SamplingMask(lines, "acquired", 3.0)), "measured")
-    session.insert_case(measured)
+    session.insert(measured)
     qtbot.waitUntil(settled(window))
-    session.insert_case(session.new_case(kspace(name="two"), "two"))
-    whole = measured.preview
-    measured.preview = replace(whole, image=whole.image[:, :1], frames=(0,))
-    session.select(measured)
-    qtbot.waitUntil(lambda: len(measured.preview.frames) == 4 and settled(window)())
+    session.insert(session.new_case(kspace(name="two"), "two"))
+    whole = session.find(measured.key).preview
+    session.edit(measured.key, preview=replace(whole, image=whole.image[:, :1], frames=(0,)))
+    session.select(measured.key)
+    qtbot.waitUntil(lambda: len(session.current.preview.frames) == 4 and settled(window)())
+
+
+def test_a_drag_of_the_slider_is_one_step_of_undo_and_the_panel_follows(loaded, qtbot):
+    panel, session = loaded.panels["sampling"], loaded.session
+    slider = panel.findChild(QSlider, "sampling.acceleration.slider")
+    first = session.current
+    slider.setSliderDown(True)
+    for position in (6, 5, 3):
+        slider.setValue(2 * position)
+        qtbot.waitUntil(lambda: not loaded.sampling.pending and settled(loaded)())
+    slider.setSliderDown(False)
+    panel.findChild(QSpinBox, "sampling.acs").setValue(4)
+    qtbot.waitUntil(lambda: not loaded.sampling.pending and settled(loaded)())
+    assert session.current.request.acs == 4
+    assert "change the sampling" in loaded.actions_by_key["edit.undo"].text()
+    session.undo()
+    dragged = session.current.request
+    assert dragged.acceleration == 3
+    assert panel.request() == dragged
+    session.undo()
+    assert session.current.mask is first.mask
+    assert panel.request().acceleration == first.request.acceleration
+    assert session.history.undo_step is None
+    qtbot.waitUntil(lambda: session.current.preview is not None and settled(loaded)())
+    session.redo()
+    assert panel.request() == dragged
+    qtbot.waitUntil(settled(loaded))

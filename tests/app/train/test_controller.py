@@ -392,18 +392,19 @@ def test_the_settings_of_a_run_fill_the_form(listed, qtbot):
 def test_compare_with_parent_opens_review_with_both_and_their_scores(listed, qtbot, window, engine):
     from tests.app.stand_in import kspace
 
-    window.session.insert_case(window.session.new_case(kspace(), "tiny", "tiny.h5"))
-    case = window.session.current
-    qtbot.waitUntil(lambda: case.mask is not None and len(case.reference_slices) == 3)
+    window.session.insert(window.session.new_case(kspace(), "tiny", "tiny.h5"))
+    qtbot.waitUntil(lambda: window.session.current.mask is not None and len(window.session.current.reference_slices) == 3)
     listed.runs_panel.select("/runs/c")
     assert listed.runs_panel.review.text() == "Show in Review"
     listed.runs_panel.select("/runs/b")
     assert listed.runs_panel.review.text() == "Compare with parent"
     listed.runs_panel.review.click()
     assert window.workspace == "review"
-    qtbot.waitUntil(lambda: len(case.results) == 2 and all(result.scores for result in case.results))
+    qtbot.waitUntil(
+        lambda: len(window.session.current.results) == 2 and all(result.scores for result in window.session.current.results)
+    )
     assert [request.weights for request in engine.requests] == ["net-a", "net-b"]
-    assert [result.title for result in case.results] == ["Network, net-a", "Network, net-b"]
+    assert [result.title for result in window.session.current.results] == ["Network, net-a", "Network, net-b"]
     assert window.panels["methods"].model.ticked_names() == ["net"]
     qtbot.waitUntil(lambda: not window.runner.active())
 

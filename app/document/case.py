@@ -1,0 +1,171 @@
+"""One series with all that was made from it, as an immutable state. What has changed is another state that shares the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.display.map_state import Drawing, FitSettings, MapView
+from app.display.state import ViewState
+from engine.core.maps import MapSet
+from engine.core.requests import MaskRequest
+from engine.core.types import Complex, ImageSeries, KSpaceSeries, Reconstruction, Region, SamplingMask, Score
+
+SAMPLE_NOTE = "sample:"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """What one method made of one mask: some slices now, perhaps more later.
+
+    Parameters
+    ----------
+    key, method, title
+        Identity in this session, name in the registry, name on screen.
+    mask, reconstruction, scores
+        What it was made with, the images, (metric, region) -> score.
+    original
+        As it lies in the file it was read from; None when it was made here.
+    options
+        Settings of the method that were not at their defaults.
+    stamp
+        Another number for other images: what was made from them knows by it whether they are still the same.
+    """
+
+    key: str
+    method: str
+    title: str
+    mask: SamplingMask
+    reconstruction: Reconstruction
+    scores: Mapping[tuple[str, str], Score] = field(default_factory=dict)
+    original: Reconstruction | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    stamp: int = 0
+
+    @property
+    def slices(self) -> tuple[int, ...]:
+        """Slices that are there, ascending."""
+        return self.reconstruction.slices
+
+    @property
+    def identity(self) -> str:
+        """Name of the images: it changes with them."""
+        return f"{self.key}#{self.stamp}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MapResult:
+    """The maps of one source: ``"reference"`` or the key of a result.
+
+    ``before`` are the maps without motion correction, when there was one. ``settings`` are those it was fitted with; ``source`` is
+    the identity of the images that were fitted, so that it can be said when those on screen are others. ``stamp`` is another number
+    for other maps.
+    """
+
+    key: str
+    title: str
+    maps: MapSet
+    settings: FitSettings
+    source: str = ""
+    before: MapSet | None = None
+    stamp: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Case:
+    """One series with all that was made from it.
+
+    Parameters
+    ----------
+    key, title
+        Identity in this session, and name on screen.
+    data
+        k-space, or images that coils may be simulated for.
+    path
+        File a person would name on the command line.
+    commands
+        Lines to type first so that ``path`` exists (simulation, phantom).
+    reading
+        Words that follow ``path`` on the command line: what a person said about the file (``--axes`` and the like).
+    reference, reference_slices, reference_memory
+        Image of all slices that results are compared with (read-only), which of its slices are there already (others hold zeros),
+        and the memory they are written into, each slice once: an earlier state does not claim the slices that came later.
+    reference_failed
+        Slices whose reference could not be made.
+    region
+        Dynamic region of the reference.
+    request, mask, mask_file
+        The mask of the sampling panel, and the request it was made from or the file it was read from.
+    preview
+        Zero-filled image of ``mask``.
+    results, view, selected
+        What methods made, how it is looked at in Review, and the key of the pane selected there ("" for none).
+    seen
+        Whether it was on screen: the view begins with what a person last chose.
+    saved
+        The reconstruction of the file this case was opened from, as it lies there; None for a series. ``data`` then holds its
+        reference (its image when it has none), and slices and frames are counted from 0 as in the file.
+    maps, fit, map_view, map_selected, drawings
+        Fitted maps, how the next ones are fitted, how they are looked at, the pane selected among them, and what was drawn on each
+        slice.
+    """
+
+    key: str
+    title: str
+    data: KSpaceSeries | ImageSeries
+    path: str = ""
+    commands: tuple[str, ...] = ()
+    reading: tuple[str, ...] = ()
+    reference: Complex | None = None
+    reference_slices: frozenset[int] = frozenset()
+    reference_memory: Complex | None = None
+    reference_failed: frozenset[int] = frozenset()
+    region: Region | None = None
+    request: MaskRequest | None = None
+    mask: SamplingMask | None = None
+    mask_file: str = ""
+    preview: Reconstruction | None = None
+    results: tuple[Result, ...] = ()
+    view: ViewState = field(default_factory=ViewState)
+    selected: str = ""
+    seen: bool = False
+    saved: Reconstruction | None = None
+    maps: tuple[MapResult, ...] = ()
+    fit: FitSettings = field(default_factory=FitSettings)
+    map_view: MapView = field(default_factory=MapView)
+    map_selected: str = ""
+    drawings: Mapping[int, Drawing] = field(default_factory=dict)
+
+    @property
+    def kspace(self) -> KSpaceSeries | None:
+        """The series when it has k-space, else None."""
+        return self.data if isinstance(self.data, KSpaceSeries) else None
+
+    @property
+    def reference_words(self) -> str:
+        """What the reference is."""
+        if self.saved is not None:
+            return "stored with the result"
+        return "fully sampled" if self.kspace is not None else "images as opened"
+
+    @property
+    def comparable(self) -> bool:
+        """Whether there is, or will be, a reference."""
+        if self.saved is not None:
+            return self.saved.reference is not None
+        return self.kspace is None or self.kspace.fully_sampled
+
+    @property
+    def slices(self) -> int:
+        """Number of slices."""
+        return int(self.data.shape[0])
+
+    @property
+    def frames(self) -> int:
+        """Number of frames."""
+        return int(self.data.shape[1])
+
+    def result(self, key: str) -> Result | None:
+        """Return the result with this key."""
+        return next((result for result in self.results if result.key == key), None)

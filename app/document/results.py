@@ -1,0 +1,144 @@
+"""Results of a case: which belong together, which are out of date, and the state with one more of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from app.display.snapshot import ResultEntry, SessionSnapshot
+from app.display.words import TIME_NAMES, stale_text
+from app.document.case import SAMPLE_NOTE, Case, Result
+from engine.core.types import Complex, Kind, Reconstruction, SamplingMask, frozen
+
+PREVIEW_KEY = "preview"
+
+
+def is_stale(result: Result, case: Case) -> bool:
+    """Whether a result was made with another mask than the one of the sampling panel."""
+    return bool(stale_text(result.mask, case.mask))
+
+
+def made_alike(result: Result, method: str, made: Reconstruction, options: Mapping[str, Any]) -> bool:
+    """Whether a result was made by a method with the mask and the weights of ``made``, and with these settings."""
+    same = result.method == method and result.reconstruction.weights == made.weights and result.options == options
+    return same and not stale_text(result.mask, made.mask)
+
+
+def mask_words(mask: SamplingMask) -> str:
+    """Return a mask in few words: pattern, nominal and effective acceleration."""
+    effective = f"{mask.effective_acceleration:.1f}"
+    if mask.nominal_acceleration is None:
+        return f"{mask.pattern}, R {effective} effective"
+    return f"{mask.pattern} R {mask.nominal_acceleration:g} ({effective} effective)"
+
+
+def has_zero_filled(case: Case) -> bool:
+    """Whether the zero-filled image of the slice on screen was reconstructed with the current mask already."""
+    return any(r.method == "zero_filled" and not is_stale(r, case) and case.view.slice_index in r.slices for r in case.results)
+
+
+def frame_duration(case: Case) -> float | None:
+    """Return the duration of a cine frame in ms when the times tell, else None."""
+    times = case.data.times_ms
+    if case.data.kind is not Kind.CINE or times is None or times.shape[1] < 2:
+        return None
+    step = float(np.median(np.diff(times[0])))
+    return step if step > 0 else None
+
+
+def with_reference(case: Case, slices: tuple[int, ...], images: Complex) -> Case:
+    """Return a case with the reference images (slice, frame, y, x) of ``slices`` added."""
+    memory = case.reference_memory
+    if len(slices) == case.slices:
+        memory = images
+    else:
+        if memory is None:
+            memory = np.zeros((case.slices, *images.shape[1:]), np.complex64)
+        memory[list(slices)] = images
+    # A new view of the same memory: what was derived from the old one (an empty slice) is not used again.
+    reference = frozen(memory, np.complex64)
+    there = case.reference_slices | frozenset(slices)
+    return replace(case, reference=reference, reference_memory=memory, reference_slices=there)
+
+
+def with_result(
+    case: Case, number: int, method: str, title: str, made: Reconstruction, options: Mapping[str, Any], beside: bool
+) -> tuple[Case, Result | None]:
+    """Return a case with what a method made, and the earlier result that it should take the place of; ``number`` is a fresh one.
+
+    Slices made with the same mask, weights and settings join those that are there. Others become a result of their own: in the
+    place of the last one of the same method, or last of all when it should stand ``beside`` it.
+    """
+    replaced = None
+    # The licence of a sample is in the provenance; under a picture it would be noise.
+    made = replace(made, notes=tuple(note for note in made.notes if not note.startswith(SAMPLE_NOTE)))
+    results = list(case.results)
+    same = next((r for r in results if made_alike(r, method, made, options)), None)
+    if same is not None:
+        joined = join(same.reconstruction, made)
+        results[results.index(same)] = replace(same, reconstruction=joined, scores={}, stamp=number)
+    else:
+        result = Result(f"{method}-{number}", method, title, made.mask, made, options=options, stamp=number)
+        earlier = [index for index, r in enumerate(results) if r.method == method]
+        if earlier and not beside:
+            replaced = results[earlier[-1]]
+            # In its place, and it behind: there undo puts it back.
+            results.insert(earlier[-1], result)
+        else:
+            results.append(result)
+    return replace(case, results=tuple(results)), replaced
+
+
+def snapshot(case: Case | None) -> SessionSnapshot:
+    """Return a case frozen for drawing."""
+    if case is None:
+        return SessionSnapshot()
+    entries = [ResultEntry(r.key, r.title, r.reconstruction, r.scores) for r in case.results]
+    if case.preview is not None and not has_zero_filled(case):
+        entries.insert(0, ResultEntry(PREVIEW_KEY, "Zero-filled, live", case.preview, {}, preview=True))
+    return SessionSnapshot(
+        title=case.title,
+        reference=case.reference,
+        reference_slices=case.reference_slices,
+        reference_words=case.reference_words,
+        results=tuple(entries),
+        mask=case.mask,
+        region=case.region,
+        frame_ms=frame_duration(case),
+        times_ms=case.data.times_ms,
+        time_name=TIME_NAMES.get(case.data.kind, ""),
+        notes=tuple(note for note in case.data.notes if not note.startswith(SAMPLE_NOTE)),
+        slices=tuple(range(case.slices)),
+        frames=tuple(range(case.frames)),
+        voxel_mm=case.data.voxel_mm,
+    )
+
+
+def join(first: Reconstruction, second: Reconstruction) -> Reconstruction:
+    """Return both reconstructions (same method, mask and frames) as one; slices of the second win."""
+    if set(first.slices) <= set(second.slices) or first.frames != second.frames:
+        return second
+    kept = [index for index, s in enumerate(first.slices) if s not in second.slices]
+    slices = [*(first.slices[index] for index in kept), *second.slices]
+    order = np.argsort(slices)
+
+    def both(a: Complex | None, b: Complex | None) -> Complex | None:
+        return None if a is None or b is None else np.concatenate([a[kept], b])[order]
+
+    image = both(first.image, second.image)
+    assert image is not None
+    return replace(
+        second,
+        image=image,
+        slices=tuple(slices[index] for index in order),
+        reference=both(first.reference, second.reference),
+        times_ms=None
+        if first.times_ms is None or second.times_ms is None
+        else np.concatenate([first.times_ms[kept], second.times_ms])[order],
+        stages={},
+        seconds=first.seconds + second.seconds,
+        provenance={**second.provenance, "parts": [dict(first.provenance), dict(second.provenance)]},
+    )
