@@ -76,6 +76,7 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     # edit
     ActionSpec("edit.undo", "&Undo", "session.undo", ("Ctrl+Z",), "", "Take the last edit back"),
     ActionSpec("edit.redo", "&Redo", "session.redo", ("Ctrl+Y", "Ctrl+Shift+Z"), "", "Make it again"),
+    ActionSpec("edit.memory", "Memor&y for undo…", "memory.ask", (), "", "How much memory undo and derived pictures may hold"),
     ActionSpec(
         "edit.remove_result",
         "Re&move result",
@@ -350,7 +351,7 @@ MENUS: Final[dict[str, tuple[str | None, ...]]] = {
     ),
     "&Edit": (
         "edit.undo", "edit.redo", None, "edit.remove_result", "edit.remove_stale", None,
-        "edit.copy_command", "edit.copy_scores", "edit.export_scores",
+        "edit.copy_command", "edit.copy_scores", "edit.export_scores", None, "edit.memory",
     ),
     "&Reconstruct": ("recon.run", "recon.cancel", None, "recon.methods", "recon.mask_file", "recon.import_weights"),
     "Map&s": (

@@ -29,6 +29,7 @@ from app.availability import AvailabilityController
 from app.controllers.context import Context
 from app.controllers.files import FilesController
 from app.controllers.machine import MachineController
+from app.controllers.memory import MemoryController
 from app.document.state import Changed, Topic
 from app.errors import ErrorCenter
 from app.jobs import JobRunner
@@ -139,6 +140,7 @@ class MainWindow(QMainWindow):
         self.sampling = SamplingController(c, p["sampling"])  # type: ignore[arg-type]
         self.reconstruct = ReconstructController(c, p["methods"], self.sampling.underway)  # type: ignore[arg-type]
         self.machine = MachineController(c)
+        self.memory = MemoryController(c)
 
     def _fill_samples(self, menu: QMenu) -> None:
         self.machine.fill_samples(menu, self.files)

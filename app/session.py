@@ -64,6 +64,12 @@ class Session(QObject):
         wanted = frozenset(topics)
         self.changed.connect(lambda change: slot() if change.topics & wanted else None)
 
+    def set_budget(self, budget_bytes: int) -> None:
+        """Say how much memory undo may hold; steps that are too much are forgotten, the oldest first."""
+        self.history.budget_bytes = budget_bytes
+        self.history.trim(self.state)
+        self.changed.emit(Changed(frozenset({Topic.HISTORY})))
+
     # --- change --------------------------------------------------------------------------------------------------------
 
     def apply(self, change: Change) -> None:

@@ -96,6 +96,8 @@ FIELDS: Final[dict[str, Field]] = {
     "simulate/snr": Field(40.0, _number(float, 1, 10000)),
     "maps/live": Field(True, _flag),
     "train/active": Field("", _text),
+    #: What undo and derived pictures may hold, in MiB; 0 for an eighth of the machine's memory.
+    "memory/budget_mib": Field(0, _number(int, 0, 1 << 24)),
     "view/error_mode": Field("absolute", _one_of("none", "absolute", "signed")),
     "view/show_region": Field(True, _flag),
     "view/show_profile": Field(True, _flag),

@@ -27,7 +27,7 @@ class ArrayCache:
     """
 
     def __init__(self, budget_bytes: int) -> None:
-        self._budget = budget_bytes
+        self.budget_bytes = budget_bytes
         self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
         self.bytes = 0
 
@@ -54,9 +54,17 @@ class ArrayCache:
         held = tuple(weakref.ref(source, gone) for source in sources)
         self._entries[full] = (held, value, size)
         self.bytes += size
-        while self.bytes > self._budget and len(self._entries) > 1:
-            self._drop(next(iter(self._entries)))
+        self._trim()
         return value
+
+    def set_budget(self, budget_bytes: int) -> None:
+        """Change how much may be kept; what is too much goes at once."""
+        self.budget_bytes = budget_bytes
+        self._trim()
+
+    def _trim(self) -> None:
+        while self.bytes > self.budget_bytes and len(self._entries) > 1:
+            self._drop(next(iter(self._entries)))
 
     def clear(self) -> None:
         """Forget everything."""

@@ -8,8 +8,17 @@ from typing import Any, Final
 
 import numpy as np
 
+PICTURES: Final = 4
+"""The derived pictures take at most this part of the budget (one over it), and no more than they need to play a large series."""
+PICTURE_BYTES: Final = 384 << 20
 RECORD_BYTES: Final = 200
 """What a record without arrays is counted as: about what its objects take."""
+
+
+def shares(budget_bytes: int) -> tuple[int, int]:
+    """Return how a budget is divided: bytes for what can be undone, bytes for derived pictures."""
+    pictures = min(PICTURE_BYTES, budget_bytes // PICTURES)
+    return budget_bytes - pictures, pictures
 
 
 def arrays_of(value: object) -> dict[int, int]:

@@ -41,3 +41,13 @@ def test_forgets_the_oldest_beyond_its_budget():
     assert made == [1]  # 0 was used last and stayed, 1 was forgotten
     cache.clear()
     assert (len(cache), cache.bytes) == (0, 0)
+
+
+def test_a_smaller_budget_forgets_the_oldest_at_once():
+    cache, sources = ArrayCache(1000), [np.zeros(1) for _ in range(3)]
+    for source in sources:
+        cache.get((source,), "k", lambda: np.zeros(50))
+    assert len(cache) == 2
+    cache.set_budget(500)
+    assert len(cache) == 1
+    assert cache.bytes == 400
