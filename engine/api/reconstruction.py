@@ -52,7 +52,7 @@ def memory_estimate(
 
 def reconstruct(request: ReconRequest, report: Reporter | None = None) -> Reconstruction:
     """Undersample, reconstruct and return images on the data's own scale. See :mod:`engine.reconstruction.reconstruct`."""
-    from engine.reconstruction.reconstruct import reconstruct as run
+    from engine.reconstruction.plan import reconstruct as run
 
     return run(request, report or silent())
 

@@ -7,6 +7,7 @@ import platform
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,8 @@ from engine import __version__
 RESEARCH_USE = "research use only"
 
 
-def software() -> dict[str, str]:
-    """Return the versions of what computes: Myoscope, Python, torch, NumPy and the platform. Loads none of them."""
+@cache
+def _versions() -> Mapping[str, str]:
     found = {"myoscope": __version__, "python": platform.python_version(), "platform": platform.platform(terse=True)}
     for package in ("torch", "numpy", "scipy", "h5py"):
         try:
@@ -25,6 +26,11 @@ def software() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def software() -> dict[str, str]:
+    """Return the versions of what computes: Myoscope, Python, torch, NumPy and the platform. Loads none of them."""
+    return dict(_versions())
 
 
 def record(**entries: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Frozen requests: what the window and the command line ask of :mod:`engine.api`."""
+"""Frozen requests: what the window and the command line ask of :mod:`engine.api`, and what a run says while it goes on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.core.types import ImageSeries, KSpaceSeries, SamplingMask
+from engine.core.types import ImageSeries, KSpaceSeries, Reconstruction, SamplingMask, Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +66,65 @@ class ReconRequest:
     options: Mapping[str, Any] = field(default_factory=dict)
     precision: str = "float32"
     reference_sequence: ReferenceSequence | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MethodRequest:
+    """One method of a run; fields as in :class:`ReconRequest`.
+
+    ``earlier`` is what the method made of the same series before: when mask, weights, settings and frames are the same, slices
+    that are not asked for now stay in the result, else it is left aside.
+    """
+
+    method: str
+    weights: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    precision: str = "float32"
+    reference_sequence: ReferenceSequence | None = None
+    earlier: Reconstruction | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunRequest:
+    """One series with one mask, reconstructed by several methods; fields as in :class:`ReconRequest`.
+
+    ``slices`` are worked on in their order: all methods of the first one, then all of the next, so that who cancels has the same
+    slices of every method. ``metrics`` are taken of every slice as soon as it is there, when the series is fully sampled: over the
+    whole image and over the dynamic and the static region at ``percentile`` (none without names).
+    """
+
+    series: KSpaceSeries
+    methods: tuple[MethodRequest, ...]
+    mask: SamplingMask | None = None
+    slices: tuple[int, ...] | None = None
+    frames: tuple[int, ...] | None = None
+    device: str = "auto"
+    stages: bool = False
+    reference: bool = True
+    metrics: tuple[str, ...] = ()
+    percentile: float = 90.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SliceDone:
+    """A method has made a slice.
+
+    ``result`` holds all slices that are there: a view of the run's buffer, in the order of work until the method is ``finished``
+    (then ascending); ``scores`` are those of all its slices that have been scored in this run, by metric and region, with slice
+    ``"all"``; empty until every slice of ``result`` has been.
+    """
+
+    index: int
+    slice_index: int
+    result: Reconstruction
+    scores: Mapping[tuple[str, str], Score] = field(default_factory=dict)
+    finished: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MethodFailed:
+    """A method of a run has failed and takes no further part; ``details`` is the traceback."""
+
+    index: int
+    error: Exception
+    details: str

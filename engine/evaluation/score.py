@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from engine.core.errors import InputError, ShapeError
 from engine.core.jobs import Reporter, silent
 from engine.core.types import Complex, Float, Kind, Region, Score
 from engine.evaluation.protocols import Part, protocol_of
+from engine.evaluation.regions import dynamic_region, static_region
 from engine.metrics import METRICS, MetricSpec
 
 
@@ -71,6 +73,43 @@ def score(
         scores.extend(_scores(metric, parts, values, protocol))
     report.step(1, 1, "scores")
     return scores
+
+
+def score_slice(image: Complex, truth: Complex, metric_names: Sequence[str], percentile: float) -> list[Score]:
+    """Score one slice (frame, y, x) against its reference: whole image and, when something moves, dynamic and static region.
+
+    The entries are those of slice 0 of :func:`score` on that slice alone; :func:`over_slices` makes the series' scores of them.
+    """
+    estimate, reference = image[None], truth[None]
+    regions: list[Region | None] = [None]
+    if truth.shape[0] > 1:
+        try:
+            regions += [dynamic_region(reference, percentile), static_region(reference, percentile)]
+        except InputError:
+            regions = [None]  # nothing moves: the whole image is all there is
+    found = [one for region in regions for one in score(estimate, reference, metric_names, region)]
+    return [one for one in found if one.slice != "all"]
+
+
+def over_slices(slices: Sequence[Sequence[Score]]) -> dict[tuple[str, str], Score]:
+    """Return the scores over several slices by metric and region, as :func:`score` gives them with slice ``"all"``.
+
+    A region that a slice does not have is left out, as it cannot be scored over all of them.
+    """
+    gathered: dict[tuple[str, str], list[Score]] = {}
+    for one in (one for scores in slices for one in scores):
+        gathered.setdefault((one.metric, one.region), []).append(one)
+    return {
+        key: replace(
+            found[0],
+            value=float(np.mean([one.value for one in found])),
+            slice="all",
+            data_range=max(one.data_range for one in found),
+            n_pixels=sum(one.n_pixels for one in found),
+        )
+        for key, found in gathered.items()
+        if len(found) == len(slices)
+    }
 
 
 def _check(estimate: Complex, reference: Complex, region: Region | None, metrics: Sequence[MetricSpec]) -> None:

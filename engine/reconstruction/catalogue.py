@@ -15,8 +15,8 @@ from engine.core.records.options import Option
 from engine.core.types import SamplingMask
 from engine.evaluation.complexity import macs, shape_of
 from engine.models import MODELS, ModelSpec
+from engine.reconstruction.build import configured
 from engine.reconstruction.memory import estimate
-from engine.reconstruction.reconstruct import configured
 from engine.reconstruction.weights import make_config, sources
 from engine.weights import library
 

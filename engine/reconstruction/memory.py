@@ -130,7 +130,7 @@ def _generous(spec: ModelSpec, sizes: Sizes, mask: NDArray[np.bool_]) -> float:
 
 
 def _walk(spec: ModelSpec, config: Any, problem: Problem, device: torch.device, precision: str, live: LiveBytes) -> None:
-    """Go the way of :func:`engine.reconstruction.reconstruct.reconstruct` with one slice."""
+    """Go the way of :func:`engine.reconstruction.plan.reconstruct` with one slice."""
     lines = problem.lines()
     with without_memory(live.watch):
         with device:

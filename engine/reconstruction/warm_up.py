@@ -8,7 +8,7 @@ from engine.core.jobs import silent
 from engine.core.requests import MaskRequest, ReconRequest
 from engine.core.types import ArrayReader, KSpaceSeries
 from engine.evaluation.score import score
-from engine.reconstruction.reconstruct import reconstruct
+from engine.reconstruction.plan import reconstruct
 from engine.sampling import make_mask
 
 SHAPE = (1, 3, 2, 32, 32)

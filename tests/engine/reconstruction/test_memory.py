@@ -20,7 +20,7 @@ from engine.models import MODELS
 from engine.models.parts.forms import plain_forms
 from engine.reconstruction import memory
 from engine.reconstruction.memory import LiveBytes, check_fits, estimate
-from engine.reconstruction.reconstruct import reconstruct
+from engine.reconstruction.plan import reconstruct
 
 ROOT = Path(__file__).resolve().parents[3]
 SIZES = (8, 8, 160, 256)
@@ -33,7 +33,7 @@ torch.set_num_threads(1)
 from engine.core.jobs import silent
 from engine.core.requests import MaskRequest, ReconRequest
 from engine.core.types import ArrayReader, KSpaceSeries
-from engine.reconstruction.reconstruct import reconstruct
+from engine.reconstruction.plan import reconstruct
 from engine.sampling import make_mask
 
 method, weights, *sizes = sys.argv[1:]

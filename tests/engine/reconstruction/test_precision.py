@@ -13,7 +13,7 @@ from engine.core.requests import MaskRequest, ReconRequest
 from engine.core.types import ArrayReader, KSpaceSeries
 from engine.models import MODELS
 from engine.reconstruction import precision
-from engine.reconstruction.reconstruct import reconstruct
+from engine.reconstruction.plan import reconstruct
 from engine.sampling import make_mask
 
 SHAPE = (1, 4, 3, 40, 36)

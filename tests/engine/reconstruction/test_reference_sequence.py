@@ -14,7 +14,8 @@ from engine.core.types import ArrayReader, ImageSeries, KSpaceSeries
 from engine.models import MODELS, ModelSpec
 from engine.models.ima import Ima, ImaConfig
 from engine.physics.fourier import fft2c, ifft2c
-from engine.reconstruction.reconstruct import reconstruct, reference_image
+from engine.reconstruction.plan import reconstruct
+from engine.reconstruction.reconstruct import reference_image
 from engine.sampling import make_mask
 
 SHAPE = (2, 3, 4, 40, 36)
