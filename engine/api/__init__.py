@@ -38,7 +38,7 @@ from engine.api.machine import (
     weights_card,
 )
 from engine.api.making import make_phantom, phantom_request, simulate
-from engine.api.reconstruction import memory_estimate, method_macs, methods, preview, reconstruct, reference
+from engine.api.reconstruction import memory_estimate, method_macs, methods, preview, reconstruct, reference, run
 from engine.api.relaxometry import (
     bullseye,
     compare_maps,
@@ -129,6 +129,7 @@ __all__ = [
     "remove_run",
     "remove_weights",
     "restore_weights",
+    "run",
     "run_config",
     "run_log",
     "runs",

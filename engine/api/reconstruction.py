@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from engine.core.jobs import Reporter, silent
 from engine.core.records.methods import MethodInfo
-from engine.core.requests import ReconRequest
+from engine.core.requests import MethodFailed, ReconRequest, RunRequest, SliceDone
 from engine.core.types import (
     Complex,
     KSpaceSeries,
@@ -51,10 +51,17 @@ def memory_estimate(
 
 
 def reconstruct(request: ReconRequest, report: Reporter | None = None) -> Reconstruction:
-    """Undersample, reconstruct and return images on the data's own scale. See :mod:`engine.reconstruction.reconstruct`."""
+    """Undersample, reconstruct and return images on the data's own scale. See :mod:`engine.reconstruction.plan`."""
     from engine.reconstruction.plan import reconstruct as run
 
     return run(request, report or silent())
+
+
+def run(request: RunRequest, report: Reporter, tell: Callable[[SliceDone | MethodFailed], None]) -> None:
+    """Reconstruct several methods slice by slice; ``tell`` is called as soon as one is there. See :mod:`engine.reconstruction.plan`."""
+    from engine.reconstruction.plan import run as go
+
+    go(request, report, tell)
 
 
 def reference(
