@@ -58,7 +58,7 @@ def reconstruct(request: ReconRequest, report: Reporter | None = None) -> Recons
 
 
 def run(request: RunRequest, report: Reporter, tell: Callable[[SliceDone | MethodFailed], None]) -> None:
-    """Reconstruct several methods slice by slice; ``tell`` is called as soon as one is there. See :mod:`engine.reconstruction.plan`."""
+    """Reconstruct by several methods, slice by slice; ``tell`` is called for each. See :mod:`engine.reconstruction.plan`."""
     from engine.reconstruction.plan import run as go
 
     go(request, report, tell)
