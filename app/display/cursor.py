@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.display.frames import Display, PaneFrame
+from app.display.frames import ERROR, Display, PaneFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ def values_at(display: Display, x: int, y: int) -> tuple[CursorValue, ...]:
     if not (0 <= x < sizes.width and 0 <= y < sizes.height):
         return ()
     column, row = display.orientation.to_display(x, y)
-    errors = {frame.key: frame for frame in display.errors}
+    errors = {frame.key: frame for frame in display.row(ERROR)}
     found = []
     for pane in display.panes:
         value, error = _read(pane, column, row), _read(errors.get(pane.key), column, row)
@@ -36,4 +36,5 @@ def values_at(display: Display, x: int, y: int) -> tuple[CursorValue, ...]:
 
 
 def _read(frame: PaneFrame | None, column: float, row: float) -> float | None:
-    return None if frame is None or frame.image is None else float(frame.image[int(row), int(column)])
+    image = None if frame is None else frame.image
+    return None if image is None else float(image[int(row), int(column)])

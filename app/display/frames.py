@@ -1,92 +1,107 @@
-"""What is drawn: frozen frames without Qt. Two frames are the same when a pane that shows one need not be touched for the other."""
+"""What is drawn: rows of panes, a pane a list of layers; frozen, without Qt.
+
+Two frames are equal when a pane that shows one need not be touched for the other. Whoever shows images (the grid of panes, a
+viewer in three dimensions) takes a :class:`Display`; nobody needs the session for it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
-
+from app.display.layers import ImageLayer, Layer, first
 from app.display.orientation import Orientation
-from app.display.profile import Line
-from app.display.state import Component
-from engine.core.types import Bool, Float
+from engine.core.types import Float
 
 REFERENCE: Final = "reference"
 """Key of the reference's pane."""
 
-
-class Role(StrEnum):
-    """Which row a frame belongs to."""
-
-    IMAGE = "image"
-    ERROR = "error"
-    PROFILE = "profile"
+IMAGE: Final = "image"
+ERROR: Final = "error"
+PROFILE: Final = "profile"
+"""Names of the rows that both workspaces know: the pictures themselves, what differs from the reference, lines over time."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+class Form(StrEnum):
+    """How much room the panes of a row take."""
+
+    WORDS = "words"  # a picture with a title above and lines of words below
+    PICTURE = "picture"  # a picture of the same size alone: under the one with words, or beside it
+    STRIP = "strip"  # as wide as a picture, low
+
+
+@dataclass(frozen=True, slots=True)
+class ColorScale:
+    """A colour map between two values, and what the values are."""
+
+    colormap: str
+    levels: tuple[float, float]
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class PaneFrame:
-    """One picture with its words.
+    """One pane: layers, with words.
 
     Parameters
     ----------
-    key, role
-        Whose pane (``"reference"`` or the key of a result), which row.
+    key, row
+        Whose pane (``"reference"`` or the key of a result), name of its row.
     title, aside
         Name above the picture, and what stands at the right of it (time taken).
     lines
         Lines under the picture (scores with their region).
-    image
-        float32 (y, x) with the display orientation applied, None when there is nothing to show; ``message`` then says why.
-        A profile is (frame, position).
-    colormap, levels, label
-        Name of the colour map; values of its ends, in the units of ``image``; name of the quantity on the colour bar.
-    outline
-        bool (y, x), the dynamic region in display orientation, or None.
+    layers
+        From the bottom up; () when there is nothing to show, ``message`` then says why. Without both the place stays free.
     badges
         Short warnings on the picture ("simulated coils", "stale: made with R 4", "preview").
     message
         Shown instead of a picture.
     details
         Several lines for a tooltip: how the numbers were made.
-    invalid
-        Pixels of ``image`` that are NaN or infinite.
-    marker
-        Row of the current frame in a profile, None elsewhere.
     """
 
     key: str
-    role: Role
+    row: str
     title: str
     aside: str = ""
     lines: tuple[str, ...] = ()
-    image: Float | None = None
-    colormap: str = "gray"
-    levels: tuple[float, float] = (0.0, 1.0)
-    label: str = ""
-    outline: Bool | None = None
+    layers: tuple[Layer, ...] = ()
     badges: tuple[str, ...] = ()
     message: str = ""
     details: str = ""
-    invalid: int = 0
-    marker: int | None = None
+
+    @property
+    def picture(self) -> ImageLayer | None:
+        """The picture whose values are told under the cursor, None without one."""
+        return first(self.layers, ImageLayer)
+
+    @property
+    def image(self) -> Float | None:
+        """Values of the picture, float32 (y, x) with the display orientation applied, None without one."""
+        picture = self.picture
+        return None if picture is None else picture.values
+
+    @property
+    def free(self) -> bool:
+        """Whether nothing stands in its place."""
+        return not self.layers and not self.message
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """All words."""
+        return (self.title, self.aside, self.message, self.details, *self.lines, "|", *self.badges)
 
 
-_NAMES: Final = tuple(f.name for f in fields(PaneFrame))
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Panes of one kind, one for each column of the comparison; ``scale`` is the colour scale drawn beside them, None for none."""
 
-
-def same_frame(one: PaneFrame | None, other: PaneFrame | None) -> bool:
-    """Whether two frames draw the same picture; arrays are compared by identity, which the cache of ``resolve`` keeps."""
-    if one is None or other is None:
-        return one is other
-    return all(_same(getattr(one, name), getattr(other, name)) for name in _NAMES)
-
-
-def _same(a: Any, b: Any) -> bool:
-    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
-        return a is b
-    return bool(a == b)
+    name: str
+    panes: tuple[PaneFrame, ...]
+    form: Form = Form.PICTURE
+    scale: ColorScale | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,41 +120,44 @@ class Display:
 
     Parameters
     ----------
-    panes
-        The reference first, then each result, in the order of the session.
-    errors, profiles
-        Rows below, in the same order as ``panes`` and of the same length, or empty. The reference's error frame has no image.
+    rows
+        The first has the pictures with their words: the reference first, then each result, in the order of the session. Those
+        below have the same columns.
     window, automatic
-        The one magnitude window (low, high) of all panes, and whether it is the reference's automatic one.
+        The one window (low, high) of all pictures, and whether it follows the data.
+    window_moves
+        Whether another window would change the pictures (phase and k-space have fixed scales).
     sizes, slice_index, frame
         What can be stepped through, and where we are (clamped into it).
-    component
-        Part of the complex images on screen.
     orientation, pixel_aspect
         How data pixels lie on screen; height of a display pixel divided by its width.
-    line
-        The profile line in data pixels, None when the profile row is hidden or the panes show k-space.
     messages
         Sentences worth saying once ("12 pixels of CG-SENSE are not numbers").
     hint
         What to do next while there is nothing to show, "" otherwise.
     """
 
-    panes: tuple[PaneFrame, ...] = ()
-    errors: tuple[PaneFrame, ...] = ()
-    profiles: tuple[PaneFrame, ...] = ()
+    rows: tuple[Row, ...] = ()
     window: tuple[float, float] = (0.0, 1.0)
     automatic: bool = True
+    window_moves: bool = True
     sizes: Sizes = Sizes()
     slice_index: int = 0
     frame: int = 0
-    component: Component = Component.MAGNITUDE
     orientation: Orientation = field(default_factory=lambda: Orientation(1, 1))
     pixel_aspect: float = 1.0
-    line: Line | None = None
     messages: tuple[str, ...] = ()
     hint: str = ""
 
-    def pane(self, key: str) -> PaneFrame | None:
-        """Return the image frame of a key, None when it is not on screen."""
-        return next((pane for pane in self.panes if pane.key == key), None)
+    @property
+    def panes(self) -> tuple[PaneFrame, ...]:
+        """The frames of the first row."""
+        return self.rows[0].panes if self.rows else ()
+
+    def row(self, name: str) -> tuple[PaneFrame, ...]:
+        """Return the frames of a row, () when it is not on screen."""
+        return next((row.panes for row in self.rows if row.name == name), ())
+
+    def pane(self, key: str, row: str = IMAGE) -> PaneFrame | None:
+        """Return the frame of a key, None when it is not on screen."""
+        return next((pane for pane in self.row(row) if pane.key == key), None)

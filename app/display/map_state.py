@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from app.display.marks import Point
+from app.display.shapes import Point
 from engine.core.maps import FitRequest
 from engine.core.types import Float
 

@@ -44,6 +44,9 @@ class ViewState:
         Line (x0, y0, x1, y1) in image pixels of the x-t profile, None for a horizontal line through the centre.
     show_profile
         Whether the x-t row is shown.
+    divider
+        Where the divider stands, as a fraction of the pane's width: left of it each result shows the reference. None
+        for no divider.
     quarter_turns, flipped
         Display orientation: quarter turns counter-clockwise after an optional left-right flip. The data are never changed.
     score_region
@@ -60,6 +63,7 @@ class ViewState:
     region_percentile: float = 90.0
     profile: tuple[float, float, float, float] | None = None
     show_profile: bool = True
+    divider: float | None = None
     quarter_turns: int = 0
     flipped: bool = False
     score_region: str = "whole"

@@ -16,7 +16,7 @@ from app.controllers.outputs import ask_output
 from app.controllers.refreshing import RefreshingController
 from app.display.cursor import values_at
 from app.display.curves import CurveEntry, to_csv
-from app.display.frames import Display, Role
+from app.display.frames import ERROR, Display
 from app.display.map_state import Layer, MapView, Tool
 from app.display.marks import Mark
 from app.display.relaxation_colors import check_range
@@ -90,14 +90,14 @@ class MapsController(RefreshingController):
         grid.cursorMoved.connect(self._on_cursor)
         grid.cursorLeft.connect(self._on_cursor_left)
         grid.pixelClicked.connect(self._on_pixel)
-        grid.pointClicked.connect(self._on_point)
+        grid.pointClicked.connect(lambda _, x, y: self.clicked.emit(x, y))
         grid.handleMoved.connect(self.handle_moved)
-        grid.handleDragFinished.connect(self.handle_released)
+        grid.dragFinished.connect(self.handle_released)
         grid.paneClicked.connect(self.select)
         grid.frameRequested.connect(self.step_slice)
         grid.sliceRequested.connect(self.step_slice)
         grid.windowChanged.connect(self._on_window)
-        grid.windowDragFinished.connect(self._end_drag)
+        grid.dragFinished.connect(self._end_drag)
         grid.windowReset.connect(self.reset_upper_range)
         self._pixel.copy_requested.connect(self.copy_pixel)
 
@@ -143,7 +143,6 @@ class MapsController(RefreshingController):
         if case is None or not self._snapshot.entries:
             self._shown = MapDisplay(Display(hint=hint))
             panel.grid.apply(self._shown.display)
-            panel.grid.set_marks(())
             panel.set_empty(True)
             self._show_pixel()
             return
@@ -153,7 +152,6 @@ class MapsController(RefreshingController):
         self._shown = resolve_maps(shown, view, case.view, self._snapshot.entries)
         panel.set_empty(False)
         panel.grid.apply(self._shown.display)
-        panel.grid.set_marks(self._shown.marks)
         panel.scale_bar.set_scale(self._shown.scale)
         panel.difference_bar.set_scale(self._shown.lower)
         first = self._snapshot.entries[0].maps
@@ -161,6 +159,7 @@ class MapsController(RefreshingController):
         comparable = self._snapshot.entries[0].key == REFERENCE and len(self._snapshot.entries) > 1
         panel.set_able(layers, comparable, quantity(first))
         panel.set_view(view.layer, view.difference, view.tool)
+        panel.grid.set_tool("inspect" if view.tool is Tool.INSPECT else "point")
         panel.set_slices(self._snapshot.slices, self._shown.display.slice_index)
         if self._cursor is not None:
             self._point(*self._cursor)
@@ -354,20 +353,15 @@ class MapsController(RefreshingController):
         if found is None or found.key in own:
             self.pointed.emit(f"x {x}  y {y}" + (f": {words[found.key]}" if found is not None else ""))
             return
-        lower = shown.lower if under is not None and under.role is Role.ERROR else None
+        lower = shown.lower if under is not None and under.row == ERROR else None
         number, scale = (found.value, shown.scale) if lower is None else (found.error, lower)
         self.pointed.emit(f"x {x}  y {y}: {found.title} {scale.label} {value_text(math.nan if number is None else number, scale)}")
 
     # --- the clicked pixel ---------------------------------------------------------------------------------------------
 
     def _on_pixel(self, _: str, x: int, y: int) -> None:
-        if self.view.tool is Tool.INSPECT:
-            self._look(pixel=(x, y))
-            self.inspected.emit()
-
-    def _on_point(self, _: str, x: float, y: float) -> None:
-        if self.view.tool is not Tool.INSPECT:
-            self.clicked.emit(x, y)
+        self._look(pixel=(x, y))
+        self.inspected.emit()
 
     def _show_pixel(self) -> None:
         """Fit the clicked pixel for every map on screen, in the background, when it is another one than before."""

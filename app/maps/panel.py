@@ -9,7 +9,6 @@ from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QLabel, QSlider, QToolButton, QVBoxLayout, QWidget
 
 from app import theme
-from app.display.frames import Role
 from app.display.map_state import Layer, Tool
 from app.maps.color_bar import ColorBar
 from app.panels.parts import NORMAL, TIGHT, tool_button
@@ -52,7 +51,7 @@ class MapsPanel(QWidget):
         super().__init__(parent)
         self.setObjectName("maps")
         self.setAccessibleName("Maps")
-        self.grid = PaneGrid(name="maps", scale_rows=(Role.ERROR,))
+        self.grid = PaneGrid(name="maps")
         self.grid.setAccessibleName("Relaxation maps")
         self.scale_bar, self.difference_bar = (
             ColorBar("maps.scale", "the scale of the maps"),

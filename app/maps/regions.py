@@ -17,11 +17,12 @@ from app.controllers.context import Context
 from app.controllers.refreshing import RefreshingController
 from app.display.edges import segments as edges
 from app.display.map_state import Drawing, Tool
-from app.display.marks import Mark, MarkKind, Point
+from app.display.marks import Mark, MarkKind
+from app.display.shapes import Point, smooth
 from app.document.case import Case
 from app.document.state import Topic
 from app.maps import segments as regions
-from app.maps.contour import in_order, rows_and_columns, smooth
+from app.maps.contour import in_order, rows_and_columns
 from app.maps.controller import MapsController
 from app.maps.layers import quantity
 from app.maps.regions_panel import RegionsPanel

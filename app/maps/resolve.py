@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
-from app.display.frames import Display, PaneFrame, Role, Sizes
+from app.display.frames import ERROR, IMAGE, ColorScale, Display, Form, PaneFrame, Row, Sizes
+from app.display.layers import ImageLayer, MarksLayer, RoiLayer
 from app.display.map_state import Layer, MapView, Tool
 from app.display.marks import Mark, MarkKind
 from app.display.orientation import Orientation
 from app.display.scene import CACHE, voxel_aspect
+from app.display.shapes import Shape
 from app.display.state import ViewState
 from app.display.words import seconds_text
 from app.maps import words as map_words
-from app.maps.contour import smooth
 from app.maps.layers import Scale, difference, difference_scale, has_layer, scale_of, values_of
 from app.maps.snapshot import ExtraMap, MapEntry, MapSnapshot
 from engine.core.types import Float
@@ -29,17 +30,17 @@ INSERTION_COLOR: Final = "#ffd24a"
 ROI_COLOR: Final = "#6ec6ff"
 BLOOD_COLOR: Final = "#ff9df0"
 PIXEL_COLOR: Final = "#ffffff"
+Over = MarksLayer | RoiLayer
 LABELS: Final = {Tool.EPI: "epi", Tool.ENDO: "endo", Tool.ROI: "ROI", Tool.BLOOD: "blood", Tool.INSERTION: "RV"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MapDisplay:
-    """Everything on screen in the Maps workspace: panes, the scales of both rows, marks on all pictures."""
+    """Everything on screen in the Maps workspace: panes, the scales of both rows."""
 
     display: Display
     scale: Scale | None = None
     lower: Scale | None = None
-    marks: tuple[Mark, ...] = ()
 
 
 def resolve_maps(
@@ -57,12 +58,17 @@ def resolve_maps(
     orientation = Orientation(height, width, view.quarter_turns, view.flipped)
     at = min(max(view.slice_index, 0), snapshot.slices - 1)
     scale = scale_of(scaled, maps_view)
+    over = drawn(snapshot, maps_view)
     panes = tuple(_pane(entry, scale, maps_view.layer, at, orientation, snapshot) for entry in snapshot.entries)
     panes += tuple(_extra(extra, at, orientation) for extra in snapshot.extras)
+    rows = [Row(IMAGE, _covered(panes, over), Form.WORDS)]
     lower, scale_below = _lower(snapshot, maps_view, at, orientation, scaled)
+    if scale_below is not None:
+        label = f"{scale_below.label}, {scale_below.unit}"
+        colors = ColorScale(scale_below.colormap, scale_below.levels, label)
+        rows.append(Row(ERROR, _covered(lower, over), Form.PICTURE, colors))
     display = Display(
-        panes=panes,
-        errors=lower,
+        rows=tuple(rows),
         window=scale.levels,
         automatic=scale.automatic,
         sizes=Sizes(snapshot.slices, 1, height, width),
@@ -70,88 +76,89 @@ def resolve_maps(
         orientation=orientation,
         pixel_aspect=voxel_aspect(snapshot.voxel_mm, orientation),
     )
-    return MapDisplay(display, scale, scale_below, marks_of(snapshot, maps_view))
+    return MapDisplay(display, scale, scale_below)
 
 
-def marks_of(snapshot: MapSnapshot, view: MapView) -> tuple[Mark, ...]:
-    """Return what is drawn on all pictures: contours, regions, the clicked pixel."""
-    made: list[Mark] = []
+def drawn(snapshot: MapSnapshot, view: MapView) -> tuple[Over, ...]:
+    """Return what lies on all pictures: borders of segments, contours and regions, the clicked pixel."""
+    made: list[Over] = []
     drawing = snapshot.drawing
     if view.marks:
-        made += snapshot.borders
-        for points, color, kind, key in (
-            (drawing.epi, EPI_COLOR, MarkKind.OUTLINE, Tool.EPI),
-            (drawing.endo, ENDO_COLOR, MarkKind.DASHED, Tool.ENDO),
-            (drawing.roi, ROI_COLOR, MarkKind.OUTLINE, Tool.ROI),
-            (drawing.blood, BLOOD_COLOR, MarkKind.DASHED, Tool.BLOOD),
+        if snapshot.borders:
+            made.append(MarksLayer(snapshot.borders))
+        for points, color, dashed, key in (
+            (drawing.epi, EPI_COLOR, False, Tool.EPI),
+            (drawing.endo, ENDO_COLOR, True, Tool.ENDO),
+            (drawing.roi, ROI_COLOR, False, Tool.ROI),
+            (drawing.blood, BLOOD_COLOR, True, Tool.BLOOD),
         ):
             if points:
                 # Names only while drawing: on a small heart they would hide it.
-                made.append(Mark(kind, smooth(points), color, LABELS[key] if view.tool is key else "", key, points))
+                made.append(RoiLayer(Shape.CONTOUR, points, color, key, dashed, LABELS[key] if view.tool is key else ""))
         if drawing.insertion is not None:
             at = (drawing.insertion,)
-            made.append(Mark(MarkKind.POINT, at, INSERTION_COLOR, LABELS[Tool.INSERTION], Tool.INSERTION, at))
+            made.append(RoiLayer(Shape.POINT, at, INSERTION_COLOR, Tool.INSERTION, label=LABELS[Tool.INSERTION]))
     if view.pixel is not None:
-        made.append(Mark(MarkKind.PIXEL, ((float(view.pixel[0]), float(view.pixel[1])),), PIXEL_COLOR))
+        made.append(MarksLayer((Mark(MarkKind.PIXEL, ((float(view.pixel[0]), float(view.pixel[1])),), PIXEL_COLOR),)))
     return tuple(made)
+
+
+def _covered(frames: tuple[PaneFrame, ...], over: tuple[Over, ...]) -> tuple[PaneFrame, ...]:
+    """Return frames with layers on all their pictures: the same objects for all of them."""
+    return tuple(replace(frame, layers=(*frame.layers, *over)) if frame.layers and over else frame for frame in frames)
 
 
 def _pane(
     entry: MapEntry, scale: Scale, layer: Layer, slice_index: int, orientation: Orientation, snapshot: MapSnapshot
 ) -> PaneFrame:
     maps = entry.maps
-    message, image, details = _missing(entry, layer, slice_index, orientation), None, ""
+    message, details = _missing(entry, layer, slice_index, orientation), ""
     lines: tuple[str, ...] = ()
+    layers: tuple[ImageLayer, ...] = ()
     badges: tuple[str, ...] = snapshot.notes if entry is snapshot.entries[0] else ()
     if slice_index in maps.slices:
         at = maps.slices.index(slice_index)
         lines = (map_words.median_text(maps, at), map_words.invalid_text(maps, at))
         details = map_words.details(maps, at)
         if not message:
-            image = _turned(values_of(maps, layer, at), orientation)
+            layers = _picture(values_of(maps, layer, at), orientation, scale.colormap, scale.levels)
     if entry.stale:
         badges = (*badges, entry.stale)
     if maps.displacement is not None and slice_index in maps.slices:
         badges = (*badges, _motion_text(maps.displacement, maps.slices.index(slice_index)))
     return PaneFrame(
         entry.key,
-        Role.IMAGE,
+        IMAGE,
         entry.title,
         seconds_text(maps.seconds),
         lines,
-        image=image,
-        colormap=scale.colormap,
-        levels=scale.levels,
-        label=f"{scale.label}, {scale.unit}".rstrip(", "),
-        badges=badges,
-        message=message,
-        details=details,
-        invalid=_invalid(image),
+        layers,
+        badges,
+        message,
+        details,
     )
 
 
 def _extra(extra: ExtraMap, slice_index: int, orientation: Orientation) -> PaneFrame:
     """Return a map made from others, on a scale of its own that its words tell."""
-    image, message = None, ""
+    layers: tuple[ImageLayer, ...] = ()
+    message = ""
     if extra.values.shape[-2:] != (orientation.height, orientation.width):
         message = "Another matrix size"
     elif slice_index not in extra.slices:
         message = f"Slice {slice_index + 1} is not\nthere"
     else:
-        image = _turned(_slice_of(extra.values, extra.slices.index(slice_index)), orientation)
+        values = _slice_of(extra.values, extra.slices.index(slice_index))
+        layers = _picture(values, orientation, extra.colormap, extra.levels)
     low, high = extra.levels
     return PaneFrame(
         extra.key,
-        Role.IMAGE,
+        IMAGE,
         extra.title,
         lines=(*extra.lines[:1], f"colours {low:g} to {high:g} {extra.unit}".rstrip()),
-        image=image,
-        colormap=extra.colormap,
-        levels=extra.levels,
-        label=f"{extra.title}, {extra.unit}".rstrip(", "),
+        layers=layers,
         message=message,
         details="\n".join((extra.title, *extra.lines)),
-        invalid=_invalid(image),
     )
 
 
@@ -176,31 +183,19 @@ def _lower(
     if scale is None:
         return (), None
     reference = entries[0]
-    label = f"{scale.label}, {scale.unit}"
-    frames = [PaneFrame(REFERENCE, Role.ERROR, "Difference", colormap=scale.colormap, levels=scale.levels, label=label)]
+    frames = [PaneFrame(REFERENCE, ERROR, "Difference")]  # its place is free for the scale
     for entry in entries[1:]:
         message = _missing(entry, view.layer, slice_index, orientation) or _missing(reference, view.layer, slice_index, orientation)
         if not message and entry.maps.main.quantity != reference.maps.main.quantity:
             message = "Another quantity than the reference's map"
-        image = None
+        layers: tuple[ImageLayer, ...] = ()
         if not message:
             at, there = entry.maps.slices.index(slice_index), reference.maps.slices.index(slice_index)
-            image = _turned(difference(entry.maps, at, reference.maps, there, view.layer), orientation)
-        frames.append(
-            PaneFrame(
-                entry.key,
-                Role.ERROR,
-                entry.title,
-                image=image,
-                colormap=scale.colormap,
-                levels=scale.levels,
-                label=label,
-                message=message,
-                invalid=_invalid(image),
-            )
-        )
+            values = difference(entry.maps, at, reference.maps, there, view.layer)
+            layers = _picture(values, orientation, scale.colormap, scale.levels)
+        frames.append(PaneFrame(entry.key, ERROR, entry.title, layers=layers, message=message))
     # Maps made from others have no difference from the reference.
-    frames += [PaneFrame(extra.key, Role.ERROR, "", colormap=scale.colormap, levels=scale.levels) for extra in snapshot.extras]
+    frames += [PaneFrame(extra.key, ERROR, extra.title) for extra in snapshot.extras]
     return tuple(frames), scale
 
 
@@ -217,16 +212,13 @@ def _missing(entry: MapEntry, layer: Layer, slice_index: int, orientation: Orien
     return ""
 
 
-def _turned(values: Float, orientation: Orientation) -> Float:
-    def make() -> Float:
+def _picture(values: Float, orientation: Orientation, colormap: str, levels: tuple[float, float]) -> tuple[ImageLayer, ...]:
+    """Return values (y, x) as the layer that a pane begins with."""
+
+    def make() -> tuple[Float, int]:
         out: Float = np.ascontiguousarray(orientation.apply(values))
         out.flags.writeable = False
-        return out
+        return out, int(np.count_nonzero(~np.isfinite(out)))
 
-    return CACHE.get((values,), ("map turned", orientation), make)
-
-
-def _invalid(image: Float | None) -> int:
-    if image is None:
-        return 0
-    return CACHE.get((image,), "map invalid", lambda: int(np.count_nonzero(~np.isfinite(image))))
+    turned, invalid = CACHE.get((values,), ("map turned", orientation), make)
+    return (ImageLayer(turned, colormap, levels, invalid),)

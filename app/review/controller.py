@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QFileDialog
 
 from app.controllers.context import Context
 from app.display.cursor import values_at
-from app.display.frames import REFERENCE, Display, Role
+from app.display.frames import ERROR, REFERENCE, Display
 from app.display.state import Component, ErrorMode, ViewState
 from app.display.words import number
 from app.document.results import frame_duration
@@ -86,10 +86,9 @@ class ReviewController(QObject):
         grid.frameRequested.connect(self.step_frame)
         grid.sliceRequested.connect(self.step_slice)
         grid.windowChanged.connect(lambda low, high: self._edit("change the window", window=(low, high)))
-        grid.windowDragFinished.connect(self._end_drag)
         grid.windowReset.connect(self.reset_window)
-        grid.profileMoved.connect(lambda *line: self._edit("move the profile", profile=line))
-        grid.profileDragFinished.connect(self._end_drag)
+        grid.viewEdited.connect(lambda words, changes: self._edit(words, **changes))
+        grid.dragFinished.connect(self._end_drag)
         grid.paneClicked.connect(self.select)
         player.frameChanged.connect(lambda frame: self._look(frame=frame))
         player.sliceChanged.connect(lambda index: self._look(slice_index=index))
@@ -303,7 +302,7 @@ class ReviewController(QObject):
         self._inspector.set_place(f"x {x}  y {y}")
         under = self._panel.grid.pointed
         found = next((value for value in values if under is None or value.key == under.key), None)
-        on_error = under is not None and under.role is Role.ERROR
+        on_error = under is not None and under.row == ERROR
         value = None if found is None else found.error if on_error else found.value
         words = "no picture here" if found is None or value is None else f"{found.title}{' error' * on_error} {number(value, 4)}"
         self.pointed.emit(f"x {x}  y {y}  frame {self._display.frame + 1}: {words}")

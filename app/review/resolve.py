@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from app.display.frames import Display, PaneFrame
+from app.display.frames import PROFILE, Display, Row
 from app.display.scene import Scene, make_scene, pixel_aspect
 from app.display.snapshot import SessionSnapshot
 from app.display.state import Component, ErrorMode, ViewState
@@ -23,35 +23,33 @@ def resolve(snapshot: SessionSnapshot, view: ViewState) -> Display:
     """
     scene = make_scene(snapshot, view)
     if scene is None:
-        return Display(hint=READY_HINT if snapshot.title else EMPTY_HINT, component=view.component)
-    panes, errors, profiles = image_row(scene), error_row(scene), profile_row(scene)
+        return Display(hint=READY_HINT if snapshot.title else EMPTY_HINT)
+    rows = tuple(row for row in (image_row(scene), error_row(scene), profile_row(scene)) if row is not None)
     return Display(
-        panes=panes,
-        errors=errors,
-        profiles=profiles,
+        rows=rows,
         window=scene.window,
         automatic=scene.automatic,
+        window_moves=view.component not in (Component.PHASE, Component.KSPACE),
         sizes=scene.sizes,
         slice_index=scene.slice_index,
         frame=scene.frame,
-        component=view.component,
         orientation=scene.orientation,
         pixel_aspect=pixel_aspect(snapshot, scene.orientation),
-        line=scene.line if profiles and view.component is not Component.KSPACE else None,
-        messages=_messages(scene, (*panes, *errors)),
+        messages=_messages(scene, rows),
     )
 
 
-def _messages(scene: Scene, panes: tuple[PaneFrame, ...]) -> tuple[str, ...]:
+def _messages(scene: Scene, rows: tuple[Row, ...]) -> tuple[str, ...]:
     """Return sentences about this picture that a status line should say."""
     said = []
     if scene.reference is None:
         said.append("No reference: errors and scores cannot be shown.")
         if scene.basis:
             said.append(f"The window is that of {scene.basis}.")
-    for pane in panes:
-        if pane.invalid:
-            said.append(f"{pane.invalid} of {0 if pane.image is None else pane.image.size} pixels of {pane.title} are not numbers.")
+    for pane in (pane for row in rows if row.name != PROFILE for pane in row.panes):
+        picture = pane.picture
+        if picture is not None and picture.invalid:
+            said.append(f"{picture.invalid} of {picture.values.size} pixels of {pane.title} are not numbers.")
     if scene.reference is None and scene.view.error_mode is not ErrorMode.NONE:
         said.append("Open fully sampled data to see error maps.")
     return tuple(dict.fromkeys(said))

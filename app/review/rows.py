@@ -1,4 +1,4 @@
-"""The three rows of panes: images, errors, x-t profiles."""
+"""The rows of panes: images, errors, x-t profiles. Each frame is made of layers, from the bottom up."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 
 from app.display import words
 from app.display.components import COLORMAPS, LABELS, component_of, decibels, kspace_magnitude
-from app.display.frames import REFERENCE, PaneFrame, Role
+from app.display.frames import ERROR, IMAGE, PROFILE, REFERENCE, ColorScale, Form, PaneFrame, Row
+from app.display.layers import DividerLayer, ImageLayer, Layer, LineLayer, MarkerLayer, OutlineLayer
 from app.display.orientation import Orientation
 from app.display.profile import sample
 from app.display.scene import CACHE, Place, Scene
@@ -40,26 +41,54 @@ class Picture(NamedTuple):
     invalid: int
 
 
-def image_row(scene: Scene) -> tuple[PaneFrame, ...]:
+def image_row(scene: Scene) -> Row:
     """Return the reference, then each result."""
-    outline = _outline(scene)
+    component = scene.view.component
+    over = _over(scene)
     panes = []
     if scene.reference is not None:
         position = f"slice {scene.slice_index + 1}, frame {scene.frame + 1}{_time(scene)}"
+        lines = (scene.snapshot.reference_words, position)
         badges = _short(scene.snapshot.notes)
-        panes.append(
-            _image(
-                scene, scene.reference, REFERENCE, "Reference", "", (scene.snapshot.reference_words, position), badges, "", outline
-            )
-        )
+        panes.append(_image(scene, scene.reference, PaneFrame(REFERENCE, IMAGE, "Reference", "", lines, over, badges)))
+    divider = _divider(scene)
     for entry, place in zip(scene.snapshot.results, scene.results, strict=True):
-        lines = words.score_lines(entry.scores, scene.view.score_region)
-        aside = words.seconds_text(entry.reconstruction.seconds)
         badges = words.badges_of(entry, scene.snapshot, _stale(entry, scene))
         if not panes:
             badges = (*_short(scene.snapshot.notes), *badges)
-        panes.append(_image(scene, place, entry.key, entry.title, aside, lines, badges, _details(entry, scene), outline))
-    return tuple(panes)
+        frame = PaneFrame(
+            entry.key,
+            IMAGE,
+            entry.title,
+            words.seconds_text(entry.reconstruction.seconds),
+            words.score_lines(entry.scores, scene.view.score_region),
+            (*divider, *over),
+            badges,
+            details=_details(entry, scene),
+        )
+        panes.append(_image(scene, place, frame))
+    return Row(IMAGE, tuple(panes), Form.WORDS, ColorScale(COLORMAPS[component], scene.levels(component), LABELS[component]))
+
+
+def _over(scene: Scene) -> tuple[Layer, ...]:
+    """Return what lies on the picture of every pane: the same objects for all of them."""
+    if scene.view.component is Component.KSPACE:
+        return ()
+    outline, line = _outline(scene), _line(scene)
+    return (*(() if outline is None else (OutlineLayer(outline),)), *(() if line is None else (line,)))
+
+
+def _line(scene: Scene) -> LineLayer | None:
+    """Return the line of the profiles, None while there is none to see."""
+    return LineLayer(scene.line) if has_profiles(scene) and scene.view.component is not Component.KSPACE else None
+
+
+def _divider(scene: Scene) -> tuple[Layer, ...]:
+    """Return the reference left of the divider, for the panes of results."""
+    at = scene.view.divider
+    if at is None or scene.reference is None or _missing(scene, scene.reference):
+        return ()
+    return (DividerLayer(at, _picture(scene, scene.reference), REFERENCE),)
 
 
 def _time(scene: Scene) -> str:
@@ -75,34 +104,35 @@ def _short(notes: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(note for note in notes if len(note) <= LONGEST_BADGE)
 
 
-def error_row(scene: Scene) -> tuple[PaneFrame, ...]:
-    """Return the error of each result against the reference, on one scale; () when it is off or there is no reference.
+def error_row(scene: Scene) -> Row | None:
+    """Return the error of each result against the reference, on one scale; None when it is off or there is no reference.
 
     The picture holds the error itself and its scale ends at (window high / gain): the same colours as gain x error on the scale
     0 to window high, and the number at the end of the bar and under the cursor is the true error.
     """
     mode = scene.view.error_mode
     if mode is ErrorMode.NONE or scene.reference is None or not scene.results:
-        return ()
+        return None
     component = scene.view.component
     signed = mode is ErrorMode.SIGNED and component is not Component.KSPACE
     levels = error_levels(scene, component, signed)
     gain = "" if component is Component.KSPACE else f" ×{scene.view.error_gain:g}"
     label = ("signed " if signed else "") + ERROR_WORDS[component].format(gain=gain)
     colormap = "gray" if component is Component.KSPACE else "berlin" if signed else "error"
-    blank = PaneFrame(REFERENCE, Role.ERROR, "Error", colormap=colormap, levels=levels, label=label)
-    frames = [blank]
+    line = _line(scene)
+    over = () if line is None else (line,)
+    frames = [PaneFrame(REFERENCE, ERROR, "Error")]  # its place is free for the scale
     for entry, place in zip(scene.snapshot.results, scene.results, strict=True):
         message = _missing(scene, place)
         if not message and scene.reference.slice_at is None:
             message = "The reference of this slice\nis not computed yet"
         if message:
-            frames.append(replace(blank, key=entry.key, title=entry.title, message=message))
+            frames.append(PaneFrame(entry.key, ERROR, entry.title, message=message))
             continue
-        picture = _error(scene, place, scene.reference, signed)
-        shown = replace(blank, key=entry.key, title=entry.title, message="", image=picture.image, invalid=picture.invalid)
-        frames.append(shown)
-    return tuple(frames)
+        values, invalid = _error(scene, place, scene.reference, signed)
+        layers = (ImageLayer(values, colormap, levels, invalid), *over)
+        frames.append(PaneFrame(entry.key, ERROR, entry.title, layers=layers))
+    return Row(ERROR, tuple(frames), Form.PICTURE, ColorScale(colormap, levels, label))
 
 
 def error_levels(scene: Scene, component: Component, signed: bool) -> tuple[float, float]:
@@ -114,12 +144,18 @@ def error_levels(scene: Scene, component: Component, signed: bool) -> tuple[floa
     return (-top if signed else 0.0), top
 
 
-def profile_row(scene: Scene) -> tuple[PaneFrame, ...]:
-    """Return all frames along the profile line, one picture (frame, position) for each pane; () when the row is off."""
-    if not scene.view.show_profile or scene.sizes.frames < 2:
-        return ()
+def has_profiles(scene: Scene) -> bool:
+    """Whether the row of profiles is shown."""
+    return scene.view.show_profile and scene.sizes.frames > 1
+
+
+def profile_row(scene: Scene) -> Row | None:
+    """Return all frames along the profile line, one picture (frame, position) for each pane; None when the row is off."""
+    if not has_profiles(scene):
+        return None
     component = scene.view.component
     shown = Component.MAGNITUDE if component is Component.KSPACE else component
+    levels = scene.levels(shown)
     columns = [(REFERENCE, "Reference", scene.reference)] if scene.reference is not None else []
     columns += [(e.key, e.title, p) for e, p in zip(scene.snapshot.results, scene.results, strict=True)]
     frames: list[PaneFrame] = []
@@ -128,57 +164,32 @@ def profile_row(scene: Scene) -> tuple[PaneFrame, ...]:
         there = place.array.shape[FRAME]
         if not message and there < scene.sizes.frames:  # stretched to the height of the others it would show other frames
             message = f"{there} of {scene.sizes.frames} frames"
-        picture = None if message else _profile(scene, place, shown)
-        frames.append(
-            PaneFrame(
-                key,
-                Role.PROFILE,
-                title,
-                image=None if picture is None else picture.image,
-                invalid=0 if picture is None else picture.invalid,
-                colormap=COLORMAPS[shown],
-                levels=scene.levels(shown),
-                label=f"frames along the line, {LABELS[shown]}",
-                badges=() if frames or message else ("x-t along the line, frames ↓",),
-                message=message,
-                marker=place.frame_at,
-            )
-        )
-    return tuple(frames)
+        layers: tuple[Layer, ...] = ()
+        if not message:
+            values, invalid = _profile(scene, place, shown)
+            layers = (ImageLayer(values, COLORMAPS[shown], levels, invalid),)
+            if place.frame_at is not None:
+                layers = (*layers, MarkerLayer(place.frame_at, values.shape[0]))
+        badges = () if frames or message else ("x-t along the line, frames ↓",)
+        frames.append(PaneFrame(key, PROFILE, title, layers=layers, badges=badges, message=message))
+    return Row(PROFILE, tuple(frames), Form.STRIP)
 
 
-def _image(
-    scene: Scene,
-    place: Place,
-    key: str,
-    title: str,
-    aside: str,
-    lines: tuple[str, ...],
-    badges: tuple[str, ...],
-    details: str,
-    outline: Bool | None,
-) -> PaneFrame:
-    component = scene.view.component
+def _image(scene: Scene, place: Place, frame: PaneFrame) -> PaneFrame:
+    """Return a frame with its picture under its layers, or with the reason why there is none."""
     message = _missing(scene, place)
-    picture = None if message else _part(scene, place)
-    if picture is not None and picture.invalid:
+    if message:
+        return replace(frame, layers=(), message=message)
+    picture = _picture(scene, place)
+    badges = frame.badges
+    if picture.invalid:
         badges = (*badges, f"{picture.invalid} invalid pixel{'s' if picture.invalid > 1 else ''}")
-    return PaneFrame(
-        key,
-        Role.IMAGE,
-        title,
-        aside,
-        lines,
-        image=None if picture is None else picture.image,
-        colormap=COLORMAPS[component],
-        levels=scene.levels(component),
-        label=LABELS[component],
-        outline=None if component is Component.KSPACE or message else outline,
-        badges=badges,
-        message=message,
-        details=details,
-        invalid=0 if picture is None else picture.invalid,
-    )
+    return replace(frame, layers=(picture, *frame.layers), badges=badges)
+
+
+def _picture(scene: Scene, place: Place) -> ImageLayer:
+    values, invalid = _part(scene, place)
+    return ImageLayer(values, COLORMAPS[scene.view.component], scene.levels(scene.view.component), invalid)
 
 
 def _missing(scene: Scene, place: Place) -> str:

@@ -5,30 +5,50 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QColor, QMouseEvent, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
+from PySide6.QtGui import QAction, QColor, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from app import theme
 from app.display.camera import Camera
-from app.display.frames import Display, PaneFrame, Role
-from app.display.layout import GAP, Cell, Layout, arrange
-from app.display.marks import Mark
+from app.display.frames import IMAGE, Display, Form, PaneFrame
+from app.display.layers import DividerLayer, Layer, first
+from app.display.layout import GAP, Layout, arrange
 from app.views.empty import EmptyState
-from app.views.interaction import Hold, Interaction
-from app.views.legend import STRIP, Legend, Scale
+from app.views.layers.pictures import divider_x
+from app.views.legend import STRIP, Legend
 from app.views.link import Link
+from app.views.mouse import Mouse
 from app.views.pane import Pane
 
 MARGIN = 8
-SCALE_ROWS = (Role.IMAGE, Role.ERROR)
-"""Rows whose colour scale is drawn beside the panes."""
 
 
 class PaneGrid(QWidget):
-    """Panes with one zoom, pan, cursor, window and profile line; what the mouse does is told in :mod:`app.views.interaction`.
+    """Rows of panes with one zoom, pan and cursor; what the mouse does is told in :mod:`app.views.tools`.
 
-    The grid draws what :meth:`apply` gives it and tells what the user wants by signals. Zoom and pan are its own; cursor and
-    profile line move at once and are told as well. Coordinates in signals are data pixels (x, y), whatever the display orientation.
+    The grid draws what :meth:`apply` gives it and tells what the user wants by signals. Zoom and pan are its own; what a tool
+    drags moves at once and is told as well. Coordinates in signals are data pixels (x, y), whatever the display orientation.
+
+    Signals
+    -------
+    cursorMoved(x, y), cursorLeft()
+        The pixel under the mouse.
+    frameRequested(by), sliceRequested(by)
+        Steps.
+    windowChanged(low, high), windowReset()
+        Another window for all pictures; the automatic one again.
+    viewEdited(words, changes)
+        Other values of fields of the view, and what to call that when it is undone.
+    handleMoved(key, index, x, y)
+        A point of a shape was moved.
+    dragFinished()
+        What was told since the button was pressed is one step of undo.
+    paneClicked(key), pixelClicked(key, x, y), pointClicked(key, x, y)
+        A click; the last two by tools that want them.
+    viewChanged(zoom)
+        Another part of the images is shown.
+    said(words)
+        A tool has something to say.
     """
 
     cursorMoved = Signal(int, int)  # noqa: N815
@@ -36,36 +56,38 @@ class PaneGrid(QWidget):
     frameRequested = Signal(int)  # noqa: N815
     sliceRequested = Signal(int)  # noqa: N815
     windowChanged = Signal(float, float)  # noqa: N815
-    windowDragFinished = Signal()  # noqa: N815
     windowReset = Signal()  # noqa: N815
-    profileMoved = Signal(float, float, float, float)  # noqa: N815
-    profileDragFinished = Signal()  # noqa: N815
+    viewEdited = Signal(str, object)  # noqa: N815
+    handleMoved = Signal(str, int, float, float)  # noqa: N815
+    dragFinished = Signal()  # noqa: N815
     paneClicked = Signal(str)  # noqa: N815
     pixelClicked = Signal(str, int, int)  # noqa: N815
     pointClicked = Signal(str, float, float)  # noqa: N815
-    handleMoved = Signal(str, int, float, float)  # noqa: N815
-    handleDragFinished = Signal()  # noqa: N815
     viewChanged = Signal(float)  # noqa: N815
+    said = Signal(str)
 
-    def __init__(self, parent: QWidget | None = None, name: str = "review", scale_rows: tuple[Role, ...] = SCALE_ROWS) -> None:
+    def __init__(self, parent: QWidget | None = None, name: str = "review") -> None:
         super().__init__(parent)
-        self._name, self._scale_rows = name, scale_rows
+        self._name = name
         self.setObjectName(f"{name}.grid")
         self.setAccessibleName("Comparison of reconstructions")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setMinimumSize(320, 240)
         self._link = Link()
-        self._interaction = Interaction(self._link)
-        self._panes: dict[tuple[Role, str], Pane] = {}
+        self._mouse = Mouse(self)
+        self._panes: dict[tuple[str, str], Pane] = {}
         self._legend = Legend(self)
         self._empty = EmptyState(self)
-        self._pointed = QPointF()  # where on the desktop the mouse was seen last
-        self._asked: int | None = None  # frame that was asked for and is not on screen yet
         self._flipped: tuple[str, str] | None = None
         self._structure: tuple[object, ...] = ()
 
     # --- what is shown -------------------------------------------------------------------------------------------------
+
+    @property
+    def link(self) -> Link:
+        """What all panes share."""
+        return self._link
 
     @property
     def display(self) -> Display:
@@ -77,48 +99,56 @@ class PaneGrid(QWidget):
         """Zoom and pan of all panes."""
         return self._link.camera
 
-    def pane(self, key: str, role: Role = Role.IMAGE) -> Pane | None:
+    def pane(self, key: str, row: str = IMAGE) -> Pane | None:
         """Return a pane by key and row, None when it is not there."""
-        return self._panes.get((role, key))
+        return self._panes.get((row, key))
 
     @property
     def pointed(self) -> PaneFrame | None:
-        """The picture under the mouse (a flipped pane shows another one than its own), None outside."""
+        """The frame whose picture is under the mouse (a flipped pane and a divider show another than its own), None outside."""
         pane = next((pane for pane in self._panes.values() if pane.objectName() == self._link.hovered), None)
-        return None if pane is None else pane.frame
+        if pane is None:
+            return None
+        divider = first(pane.layers, DividerLayer)
+        if divider is not None and pane.mapFromGlobal(self._mouse.place).x() < divider_x(divider, pane.picture_area()):
+            return self._link.display.pane(divider.of)
+        return pane.frame
 
     def apply(self, display: Display) -> int:
         """Show ``display``; only panes whose frame differs are repainted. Return how many did."""
         link = self._link
-        moved = link.line != display.line and self._interaction.hold is Hold.NOTHING
         turned = (link.display.orientation, link.display.pixel_aspect) != (display.orientation, display.pixel_aspect)
         link.display = display
-        if self._interaction.hold not in (Hold.LINE, Hold.START, Hold.END):
-            link.line = display.line
-        self._asked = None
+        link.asked = None
+        if link.live and not self._mouse.dragging:
+            link.live.clear()
+            turned = True
         self._empty.setVisible(not display.panes)
         self._empty.set_hint(display.hint)
         self.setAccessibleDescription(" ".join((display.hint, *display.messages)).strip())
-        structure = (display.orientation.shape, display.pixel_aspect, *((f.role, f.key) for f in _frames(display)))
+        structure = (
+            display.orientation.shape,
+            display.pixel_aspect,
+            *((row.form, row.scale is None, *((f.key, f.free) for f in row.panes)) for row in display.rows),
+        )
         if structure != self._structure:
             self._structure = structure
             self._rebuild(display)
         changed = self._show_frames()
-        if turned or moved:
+        link.keep_only(frame for row in display.rows for frame in row.panes)
+        if turned:
             self.refresh()
-        self._point_again()
+        self._mouse.point_again()
         return changed
+
+    def set_tool(self, name: str) -> None:
+        """Give the left button of the mouse to a tool."""
+        self._mouse.choose(name)
 
     def set_selected(self, key: str) -> None:
         """Mark one pane as selected, "" for none."""
         if key != self._link.selected:
             self._link.selected = key
-            self.refresh()
-
-    def set_marks(self, marks: tuple[Mark, ...]) -> None:
-        """Draw lines and points on all pictures."""
-        if marks != self._link.marks:
-            self._link.marks = marks
             self.refresh()
 
     def set_empty_actions(self, actions: Iterable[QAction], title: str = "") -> None:
@@ -136,12 +166,25 @@ class PaneGrid(QWidget):
 
     def reset_view(self) -> None:
         """Show whole images again."""
-        self._set_camera(Camera())
+        self.set_camera(Camera())
 
     def zoom_by(self, factor: float) -> None:
         """Zoom about the middle of the panes."""
         camera = self._link.camera
-        self._set_camera(camera.zoomed(factor, camera.across, camera.down))
+        self.set_camera(camera.zoomed(factor, camera.across, camera.down))
+
+    def set_camera(self, camera: Camera) -> None:
+        """Show another part of the images."""
+        if camera != self._link.camera:
+            self._link.camera = camera
+            self.refresh()
+            self._mouse.point_again()
+            self.viewChanged.emit(camera.zoom)
+
+    def show_live(self, layer: Layer) -> None:
+        """Show a layer in the place of the one of the same key, until the session follows."""
+        self._link.live[layer.key] = layer
+        self.refresh()
 
     def refresh(self) -> None:
         """Repaint all panes."""
@@ -153,69 +196,72 @@ class PaneGrid(QWidget):
     def _show_frames(self) -> int:
         display, changed = self._link.display, 0
         source = dict([self._flipped]) if self._flipped else {}
-        frames = {(frame.role, frame.key): frame for frame in _frames(display)}
-        for (role, key), pane in self._panes.items():
-            frame = frames.get((role, source.get(key, key))) or frames[role, key]
-            changed += pane.set_frame(frame)
-        rows = [row[0] for row in (display.panes, display.errors) if row and row[0].role in self._scale_rows]
-        self._legend.set_scales(tuple(Scale(frame.colormap, frame.levels, frame.label) for frame in rows))
+        for row in display.rows:
+            frames = {frame.key: frame for frame in row.panes if not frame.free}
+            for key, own in frames.items():
+                changed += self._panes[row.name, key].set_frame(frames.get(source.get(key, key), own))
+        self._legend.set_scales(tuple(row.scale for row in display.rows if row.scale is not None))
         return changed
 
     def _rebuild(self, display: Display) -> None:
-        wanted = {(frame.role, frame.key) for frame in _frames(display)}
+        wanted = {(row.name, frame.key): row.form for row in display.rows for frame in row.panes if not frame.free}
         for name in [name for name in self._panes if name not in wanted]:
             gone = self._panes.pop(name)
             gone.hide()
             gone.deleteLater()
-        for frame in _frames(display):
-            name = (frame.role, frame.key)
-            if name not in self._panes:
-                pane = Pane(self._link, frame.key, frame.role, self)
+        for (row, key), form in wanted.items():
+            if (row, key) not in self._panes:
+                pane = Pane(self._link, key, row, form, self)
                 if self._name != "review":
                     pane.setObjectName(f"{self._name}.{pane.objectName()}")
                 pane.installEventFilter(self)
-                self._panes[name] = pane
+                self._panes[row, key] = pane
         self._place()
 
     def _place(self) -> None:
         display = self._link.display
         self._empty.setGeometry(self.rect())
-        shown = Role.IMAGE in self._scale_rows or bool(display.errors)
-        self._legend.setVisible(bool(display.panes) and shown)
+        scaled = [index for index, row in enumerate(display.rows) if row.scale is not None]
+        self._legend.setVisible(bool(scaled))
         if not display.panes:
             return
         rows, columns = display.orientation.shape
-        errors, profiles = bool(display.errors), bool(display.profiles)
-        width, height = self.width() - 2 * MARGIN, self.height() - 2 * MARGIN - (0 if errors or not shown else STRIP + GAP)
+        width, height = self.width() - 2 * MARGIN, self.height() - 2 * MARGIN
+        # The reference has no error: the scales stand in its place; without a free place they stand below.
+        free = next((index for index in scaled if display.rows[index].panes[0].free), None)
+        height -= STRIP + GAP if scaled and free is None else 0
         aspect = rows * display.pixel_aspect / columns
-        layout = arrange(len(display.panes), width, height, aspect=aspect, errors=errors, profiles=profiles)
-        for frame, cell in zip(display.panes, layout.cells, strict=True):
-            for role, box in ((Role.IMAGE, cell.image), (Role.ERROR, cell.error), (Role.PROFILE, cell.profile)):
-                pane = self._panes.get((role, frame.key))
-                if pane is not None and box is not None:
-                    pane.setGeometry(MARGIN + box.x, MARGIN + box.y, box.width, box.height)
-                    pane.across = layout.across
-                    pane.show()
-                    pane.raise_()  # an error map beside its image lies on the free part of the image's pane
-            self._place_strip(frame, cell, layout)
-        # The reference has no error: the scales stand in its place; without errors they stand below.
-        free = layout.cells[0].error
+        layout = arrange(len(display.panes), width, height, [row.form for row in display.rows], aspect=aspect)
+        for index, row in enumerate(display.rows):
+            for frame, cell in zip(row.panes, layout.cells, strict=True):
+                pane, box = self._panes.get((row.name, frame.key)), cell[index]
+                if pane is None:
+                    continue
+                pane.setGeometry(MARGIN + box.x, MARGIN + box.y, box.width, box.height)
+                pane.across = layout.across
+                pane.strip = self._strip(layout, box.width, box.height) if row.form is Form.STRIP else None
+                pane.show()
+                pane.raise_()  # a picture beside another one lies on the free part of that one's pane
         if free is not None:
-            self._legend.setGeometry(MARGIN + free.x, MARGIN + free.y, free.width, free.height)
+            box = layout.cells[0][free]
+            self._legend.setGeometry(MARGIN + box.x, MARGIN + box.y, box.width, box.height)
             self._legend.raise_()
-        else:
+        elif scaled:
             across = min(width, 320)
             self._legend.setGeometry(MARGIN + width - across, self.height() - MARGIN - STRIP, across, STRIP)
 
-    def _place_strip(self, frame: PaneFrame, cell: Cell, layout: Layout) -> None:
-        """Make a profile as wide as the whole image above it, so that a horizontal line and its profile align."""
-        pane, box = self._panes.get((Role.PROFILE, frame.key)), cell.profile
-        if pane is None or box is None:
-            return
+    def _strip(self, layout: Layout, width: int, height: int) -> QRectF | None:
+        """Return the part of a strip as wide as the whole image above it, so that a horizontal line and its profile align."""
+        if layout.beside:
+            return None
         rows, columns = self._link.display.orientation.shape
         pixel = min(layout.across / columns, layout.picture / (rows * self._link.display.pixel_aspect))
-        width = pixel * columns
-        pane.strip = None if layout.beside else QRectF((box.width - width) / 2, 0, width, box.height)
+        return QRectF((width - pixel * columns) / 2, 0, pixel * columns, height)
+
+    def pane_at(self, place: QPointF) -> Pane | None:
+        """Return the pane at a place of the desktop, None where there is none."""
+        found = self.childAt(self.mapFromGlobal(place).toPoint())
+        return found if isinstance(found, Pane) else None
 
     # --- events --------------------------------------------------------------------------------------------------------
 
@@ -224,152 +270,15 @@ class PaneGrid(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: ARG002
         self._place()
-        self._point_again()
+        self._mouse.point_again()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002
         QPainter(self).fillRect(self.rect(), QColor(theme.IMAGE_BACKGROUND))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if isinstance(watched, Pane):
-            kind = event.type()
-            if kind == QEvent.Type.MouseMove and isinstance(event, QMouseEvent):
-                self._moved(watched, event)
-            elif kind == QEvent.Type.MouseButtonPress and isinstance(event, QMouseEvent):
+            if event.type() == QEvent.Type.MouseButtonPress:
                 self.setFocus(Qt.FocusReason.MouseFocusReason)
-                self._pressed(watched, event)
-            elif kind == QEvent.Type.MouseButtonRelease and isinstance(event, QMouseEvent):
-                self._released(watched, event)
-            elif kind == QEvent.Type.MouseButtonDblClick and isinstance(event, QMouseEvent):
-                self._double_clicked(event)
-            elif kind == QEvent.Type.Wheel and isinstance(event, QWheelEvent):
-                self._wheeled(watched, event)
-            elif kind == QEvent.Type.Leave:
-                self._left()
-            else:
-                return super().eventFilter(watched, event)
-            return True
+            if self._mouse.handle(watched, event):
+                return True
         return super().eventFilter(watched, event)
-
-    def _pressed(self, pane: Pane, event: QMouseEvent) -> None:
-        if pane.role is not Role.PROFILE:
-            self._interaction.press(pane, event)
-            return
-        self._ask_for(pane.profile_row(event.position()))
-
-    def _moved(self, pane: Pane, event: QMouseEvent) -> None:
-        position = event.position()
-        if pane.role is Role.PROFILE:
-            if event.buttons() & Qt.MouseButton.LeftButton:
-                self._ask_for(pane.profile_row(position))
-            return
-        hold = self._interaction.hold
-        if hold is Hold.NOTHING:
-            self._point(pane, position)
-        elif self._interaction.begun(position):
-            if hold is Hold.IMAGE:
-                before = self._link.camera
-                self._interaction.pan(pane, position)
-                self._camera_changed(before)
-            elif hold is Hold.WINDOW:
-                self.windowChanged.emit(*self._interaction.window(position))
-            elif hold is Hold.HANDLE:
-                point = pane.data_point(position)
-                if point is not None:
-                    self.handleMoved.emit(*self._interaction.handle, *point)
-            else:
-                line = self._interaction.line(pane, position)
-                if line is not None and line != self._link.line:
-                    self._link.line = line
-                    self.refresh()
-                    self.profileMoved.emit(*line)
-
-    def _ask_for(self, frame: int | None) -> None:
-        """Ask for a frame; steps count from the one asked for last, for the mouse can be quicker than the drawing."""
-        before = self._link.display.frame if self._asked is None else self._asked
-        if frame is not None and frame != before:
-            self._asked = frame
-            self.frameRequested.emit(frame - before)
-
-    def _point(self, pane: Pane, position: QPointF) -> None:
-        """Move the shared cursor."""
-        self._pointed = pane.mapToGlobal(position)
-        over = self._interaction.over(pane, position)
-        shape = Qt.CursorShape.CrossCursor if over is Hold.IMAGE else Qt.CursorShape.SizeAllCursor
-        if pane.cursor().shape() != shape:
-            pane.setCursor(shape)
-        pixel = pane.data_pixel(position)
-        if (pixel, pane.objectName()) == (self._link.cursor, self._link.hovered):
-            return
-        if pixel is None:
-            self._left()
-            return
-        self._link.cursor, self._link.hovered = pixel, pane.objectName()
-        self.refresh()
-        self.cursorMoved.emit(*pixel)
-
-    def _point_again(self) -> None:
-        """Tell what lies under a mouse at rest now: images move under it when they are zoomed, turned, or placed anew."""
-        if not self._link.hovered or self._interaction.hold is not Hold.NOTHING:
-            return
-        pane = self.childAt(self.mapFromGlobal(self._pointed).toPoint())
-        if isinstance(pane, Pane) and pane.role is not Role.PROFILE:
-            self._point(pane, pane.mapFromGlobal(self._pointed))
-        else:
-            self._left()
-
-    def _left(self) -> None:
-        if self._link.hovered:
-            self._link.cursor, self._link.hovered = None, ""
-            self.refresh()
-            self.cursorLeft.emit()
-
-    def _released(self, pane: Pane, event: QMouseEvent) -> None:
-        was = self._interaction.hold
-        held = self._interaction.release()
-        if held is not Hold.NOTHING:
-            self._point(pane, event.position())
-        if held is Hold.WINDOW:
-            self.windowDragFinished.emit()
-        elif held is Hold.HANDLE:
-            self.handleDragFinished.emit()
-        elif held in (Hold.LINE, Hold.START, Hold.END):
-            self.profileDragFinished.emit()
-        elif held is Hold.NOTHING and was not in (Hold.NOTHING, Hold.WINDOW):
-            self.paneClicked.emit(pane.key)
-            pixel, point = pane.data_pixel(event.position()), pane.data_point(event.position())
-            if pixel is not None and point is not None:
-                self.pixelClicked.emit(pane.key, *pixel)
-                self.pointClicked.emit(pane.key, *point)
-
-    def _double_clicked(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton:
-            self.reset_view()
-        else:
-            self.windowReset.emit()
-
-    def _wheeled(self, pane: Pane, event: QWheelEvent) -> None:
-        event.accept()
-        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            before = self._link.camera
-            self._interaction.zoom(pane, event)
-            self._camera_changed(before)
-            return
-        steps = self._interaction.notches(event)
-        if steps:
-            slices = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
-            (self.sliceRequested if slices else self.frameRequested).emit(steps)
-
-    def _set_camera(self, camera: Camera) -> None:
-        before, self._link.camera = self._link.camera, camera
-        self._camera_changed(before)
-
-    def _camera_changed(self, before: Camera) -> None:
-        if self._link.camera != before:
-            self.refresh()
-            self._point_again()
-            self.viewChanged.emit(self._link.camera.zoom)
-
-
-def _frames(display: Display) -> tuple[PaneFrame, ...]:
-    """Return the frames that have a pane: all but the reference's error."""
-    return (*display.panes, *display.errors[1:], *display.profiles)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -11,6 +10,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from app import theme
+from app.display.frames import ColorScale
 from app.display.painting import ramp
 from app.display.words import number
 
@@ -19,25 +19,16 @@ STRIP: Final = 46
 """Height of one scale with its words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """A colour map between two values, and what the values are."""
-
-    colormap: str
-    levels: tuple[float, float]
-    label: str
-
-
 class Legend(QWidget):
     """Horizontal colour bars, low at the left; zero is marked when it lies between. The same scale holds for all panes."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("grid.legend")
-        self.scales: tuple[Scale, ...] = ()
+        self.scales: tuple[ColorScale, ...] = ()
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
 
-    def set_scales(self, scales: tuple[Scale, ...]) -> None:
+    def set_scales(self, scales: tuple[ColorScale, ...]) -> None:
         """Show scales, one above the other."""
         if scales == self.scales:
             return
@@ -60,7 +51,7 @@ class Legend(QWidget):
             self._paint_scale(painter, metrics, QRectF(margin, top, self.width() - 2 * margin, one), scale)
             top += one + gap
 
-    def _paint_scale(self, painter: QPainter, metrics: QFontMetricsF, box: QRectF, scale: Scale) -> None:
+    def _paint_scale(self, painter: QPainter, metrics: QFontMetricsF, box: QRectF, scale: ColorScale) -> None:
         low, high = scale.levels
         painter.setPen(QColor(theme.IMAGE_DIM))
         label = metrics.elidedText(scale.label, Qt.TextElideMode.ElideRight, box.width())

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PySide6.QtGui import QGuiApplication
 
+from app.display.frames import ERROR
 from tests.app.maps.stand_in import molli
 from tests.app.maps.test_controller import add_result, opened, wait  # noqa: F401
 from tests.app.maps.test_regions import CENTRE, ENDO, draw_all, ring
@@ -133,7 +134,7 @@ def test_the_map_of_disagreement_stands_beside_the_maps(opened, qtbot):  # noqa:
     assert shown.lines[0] == "SD across 2 maps"
     opened.maps.maps.toggle_difference()
     wait(qtbot, opened)
-    assert len(opened.maps.maps.display.display.errors) == 3
+    assert len(opened.maps.maps.display.display.row(ERROR)) == 3
     panel.disagreement.setChecked(False)
     qtbot.waitUntil(lambda: len(opened.maps.maps.display.display.panes) == 2)
 

@@ -13,8 +13,10 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog
 
-from app.display.frames import REFERENCE, Role
+from app.display.frames import ERROR, IMAGE, REFERENCE
+from app.display.layers import MarksLayer, first
 from app.display.map_state import Layer, Tool
+from app.display.marks import Mark, MarkKind
 from app.document.state import Changed, Topic
 from engine.core.maps import Reason
 from engine.core.types import Kind, Reconstruction, SamplingMask
@@ -53,7 +55,7 @@ def add_result(window, name="cg_sense", factor=0.8, slices=(0, 1)):
     session.add_result(case.key, name, {"cg_sense": "CG-SENSE"}.get(name, name), made)
 
 
-def pane_of(window, key=REFERENCE, role=Role.IMAGE):
+def pane_of(window, key=REFERENCE, role=IMAGE):
     return window.maps.panel.grid.pane(key, role)
 
 
@@ -62,7 +64,7 @@ def spot(pane, x, y):
     return QPoint(round(at[0]), round(at[1]))
 
 
-def click(qtbot, window, x, y, key=REFERENCE, role=Role.IMAGE):
+def click(qtbot, window, x, y, key=REFERENCE, role=IMAGE):
     pane = pane_of(window, key, role)
     QTest.mouseClick(pane, Qt.MouseButton.LeftButton, pos=spot(pane, x, y))
     wait(qtbot, window)
@@ -287,8 +289,8 @@ def test_the_clicked_pixel_is_the_plotted_pixel(opened, engine, qtbot, turns, fl
         (curve,) = opened.maps.maps.curves
         np.testing.assert_array_equal(curve.fit.samples, opened.session.current.data.images[0, :, y, x])
         assert opened.maps.pixel_panel.curve.entries == (curve,)
-        mark = next(m for m in opened.maps.maps.display.marks if m.kind == "pixel")
-        assert mark.points == ((x, y),)
+        (mark,) = first(opened.maps.maps.display.display.panes[0].layers, MarksLayer).marks
+        assert mark == Mark(MarkKind.PIXEL, ((x, y),), "#ffffff")
     assert clicked >= 2
 
 
@@ -298,7 +300,7 @@ def test_every_method_and_the_difference_show_the_same_pixel(opened, engine, qtb
     opened.maps.maps.toggle_difference()
     wait(qtbot, opened)
     key = opened.maps.maps.display.display.panes[1].key
-    for role, which in ((Role.IMAGE, REFERENCE), (Role.IMAGE, key), (Role.ERROR, key)):
+    for role, which in ((IMAGE, REFERENCE), (IMAGE, key), (ERROR, key)):
         click(qtbot, opened, 10, 6, which, role)
         assert engine.pixels[-2:] == [(0, 6, 10), (0, 6, 10)]
         click(qtbot, opened, 4, 9, which, role)

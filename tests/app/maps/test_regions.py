@@ -13,6 +13,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialogButtonBox, QFileDialog
 
+from app.display.layers import MarksLayer, first
 from app.display.map_state import Drawing, Tool
 from app.display.marks import MarkKind
 from app.maps.sites_dialog import SitesDialog
@@ -107,8 +108,9 @@ def test_segments_bullseye_and_table_follow_the_drawing(opened, engine, qtbot): 
     model = panel.model
     assert model.data(model.index(0, 0)) == "myocardium"
     assert model.data(model.index(1, 0)) == "7 anterior"
-    kinds = {mark.kind for mark in opened.maps.maps.display.marks}
-    assert {MarkKind.LINES, MarkKind.WORD, MarkKind.OUTLINE, MarkKind.DASHED, MarkKind.POINT} <= kinds
+    layers = opened.maps.maps.display.display.panes[0].layers
+    assert {mark.kind for mark in first(layers, MarksLayer).marks} == {MarkKind.LINES, MarkKind.WORD}
+    assert {"endo", "epi", "insertion"} <= {layer.key for layer in layers}
     panel.level_chosen.emit("apical")
     panel.direction_toggled.emit(True)
     wait(qtbot, opened)

@@ -7,13 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.display.frames import REFERENCE
+from app.display.frames import ERROR, REFERENCE
+from app.display.layers import MarksLayer
 from app.display.map_state import Drawing, FitSettings, Layer, MapView, Tool
-from app.display.marks import MarkKind
+from app.display.marks import Mark, MarkKind
+from app.display.shapes import Shape
 from app.display.state import ViewState
 from app.display.words import ms
 from app.maps.layers import auto_range, difference_scale, round_up, scale_of, values_of
-from app.maps.resolve import resolve_maps
+from app.maps.resolve import drawn, resolve_maps
 from app.maps.snapshot import MapEntry, MapSnapshot
 from app.maps.words import counts, invalid_text, median_text, reasons_text
 from engine.core.maps import MapSet, Reason
@@ -47,7 +49,7 @@ def test_values_are_nan_where_the_fit_does_not_hold():
     assert image[3, 4] == 2000 + 34 + 25
     assert np.isnan(image[0, 0])
     assert np.isnan(image[1, 2])
-    assert shown.display.panes[1].invalid == 2
+    assert shown.display.panes[1].picture.invalid == 2
     assert shown.scale.colormap == "lipari"
     assert shown.scale.unit == "ms"
     assert not image.flags.writeable
@@ -109,7 +111,7 @@ def test_round_up(value, up):
 
 def test_differences_are_taken_from_the_reference_on_a_symmetrical_scale():
     shown = resolve_maps(snapshot(), MapView(difference=True), ViewState())
-    reference, lower = shown.display.errors
+    reference, lower = shown.display.row(ERROR)
     assert reference.image is None
     assert lower.image[3, 4] == 25.0
     assert np.isnan(lower.image[0, 0])
@@ -120,8 +122,8 @@ def test_differences_are_taken_from_the_reference_on_a_symmetrical_scale():
 
 def test_there_are_no_differences_without_a_reference_or_of_other_layers():
     alone = snapshot(MapEntry("r1", "CG", maps()), MapEntry("r2", "Net", maps(5.0)))
-    assert resolve_maps(alone, MapView(difference=True), ViewState()).display.errors == ()
-    assert resolve_maps(snapshot(), MapView(difference=True, layer=Layer.SD), ViewState()).display.errors == ()
+    assert resolve_maps(alone, MapView(difference=True), ViewState()).display.row(ERROR) == ()
+    assert resolve_maps(snapshot(), MapView(difference=True, layer=Layer.SD), ViewState()).display.row(ERROR) == ()
     assert difference_scale(snapshot().entries[:1], MapView()) is None
 
 
@@ -131,7 +133,7 @@ def test_a_slice_that_was_not_fitted_and_other_sizes_are_said():
     first = resolve_maps(held, MapView(difference=True), ViewState(slice_index=0)).display
     assert "Slice 1" in first.panes[1].message
     assert "6 × 7" in first.panes[2].message
-    assert "Slice 1" in first.errors[1].message
+    assert "Slice 1" in first.row(ERROR)[1].message
     second = resolve_maps(held, MapView(), ViewState(slice_index=1)).display
     assert second.panes[1].image[3, 4] == 1034.0
 
@@ -159,11 +161,14 @@ def test_words():
 def test_marks():
     drawing = Drawing(endo=((1, 1), (2, 1), (2, 2)), insertion=(4.0, 2.0))
     shown = resolve_maps(snapshot(drawing=drawing), MapView(pixel=(3, 4)), ViewState())
-    assert [(m.kind, m.label) for m in shown.marks] == [(MarkKind.DASHED, ""), (MarkKind.POINT, "RV"), (MarkKind.PIXEL, "")]
-    drawing_it = resolve_maps(snapshot(drawing=drawing), MapView(tool=Tool.ENDO), ViewState()).marks
-    assert drawing_it[0].label == "endo"
-    assert drawing_it[0].handles == drawing.endo
-    assert resolve_maps(snapshot(drawing=drawing), MapView(marks=False), ViewState()).marks == ()
+    picture, endo, insertion, pixel = shown.display.panes[0].layers
+    assert picture is shown.display.panes[0].picture
+    assert (endo.shape, endo.points, endo.dashed, endo.label) == (Shape.CONTOUR, drawing.endo, True, "")
+    assert (insertion.shape, insertion.points, insertion.label) == (Shape.POINT, ((4.0, 2.0),), "RV")
+    assert pixel == MarksLayer((Mark(MarkKind.PIXEL, ((3.0, 4.0),), "#ffffff"),))
+    assert shown.display.panes[1].layers[1] is endo, "one object for all panes"
+    assert drawn(snapshot(drawing=drawing), MapView(tool=Tool.ENDO))[0].label == "endo"
+    assert drawn(snapshot(drawing=drawing), MapView(marks=False)) == ()
 
 
 def test_settings_are_compared_with_their_times():

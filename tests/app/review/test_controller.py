@@ -8,8 +8,8 @@ import threading
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPointF
 from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QLabel, QTableView
 
 from app.review.controller import WEIGHTED_FPS
@@ -61,9 +61,9 @@ def test_window_drags_undo_as_one_step(loaded):
     grid = loaded.review_panel.grid
     for high in (1.0, 2.0, 3.0):
         grid.windowChanged.emit(0.0, high)
-    grid.windowDragFinished.emit()
+    grid.dragFinished.emit()
     grid.windowChanged.emit(0.0, 9.0)
-    grid.windowDragFinished.emit()
+    grid.dragFinished.emit()
     loaded.session.undo()
     assert loaded.session.current.view.window == (0.0, 3.0)
     grid.windowReset.emit()
@@ -76,7 +76,7 @@ def test_window_drags_undo_as_one_step(loaded):
 
 def test_the_profile_moves_and_comes_back(loaded):
     grid = loaded.review_panel.grid
-    grid.profileMoved.emit(1.0, 2.0, 3.0, 4.0)
+    grid.viewEdited.emit("move the profile", {"profile": (1.0, 2.0, 3.0, 4.0)})
     assert loaded.session.current.view.profile == (1.0, 2.0, 3.0, 4.0)
     loaded.session.undo()
     assert loaded.session.current.view.profile is None
@@ -123,7 +123,7 @@ def test_the_status_bar_tells_the_value_of_the_picture_under_the_mouse(compared)
     grid, label, values = compared.review_panel.grid, compared.status_bar.cursor_label, compared.panels["inspector"].values
     told = {}
     for pane in [grid.pane("reference"), *(grid.pane(result.key) for result in compared.session.current.results)]:
-        grid._point(pane, QPointF(pane.rect().center()))
+        QTest.mouseMove(pane, pane.rect().center())
         told[pane.frame.title] = label.text().split(": ")[1]
     expected = {values.index(row, 0).data(): values.index(row, 1).data() for row in range(values.rowCount())}
     assert told == {title: f"{title} {value}" for title, value in expected.items()}

@@ -12,7 +12,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QToolButton, QToolTip
 
 from app.display.colors import INVALID, table, to_rows
-from app.display.frames import REFERENCE, Display, Role
+from app.display.frames import ERROR, IMAGE, PROFILE, REFERENCE, Display
+from app.display.layers import LineLayer, first
 from app.display.snapshot import SessionSnapshot
 from app.display.state import Component, ErrorMode, ViewState
 from app.review.resolve import resolve
@@ -139,7 +140,7 @@ def test_the_outline_follows_the_borders_of_the_region(grid, data, turns, flippe
 
 def test_a_profile_is_as_wide_as_the_image_above_it(grid, data):
     grid.resize(1600, 600)
-    pane, profile = grid.pane("r0"), grid.pane("r0", Role.PROFILE)
+    pane, profile = grid.pane("r0"), grid.pane("r0", PROFILE)
     assert pane.target().x > 20, "the image leaves room at its sides"
     left = pane.mapTo(grid, pane.target().to_view(-0.5, 0)[0] * QPointF(1, 0)).x()
     right = pane.mapTo(grid, pane.target().to_view(8.5, 0)[0] * QPointF(1, 0)).x()
@@ -160,7 +161,7 @@ def test_what_lies_under_a_mouse_at_rest_is_told_when_the_images_move(grid, data
         lambda: grid.apply(resolve(data, VIEW)),
     ):
         change()
-        assert told[-1] == pane.data_pixel(QPointF(at)) == grid._link.cursor
+        assert told[-1] == pane.data_pixel(QPointF(at)) == grid.link.cursor
     assert told == [(6, 2), (5, 2), (6, 2), (2, 2), (6, 2)]
     grid.apply(resolve(replace(data, reference=None, results=()), VIEW))
     assert told[-1] is None
@@ -248,7 +249,7 @@ def test_window_drag(grid, qtbot, button):
     low, high = grid.display.window
     told = []
     grid.windowChanged.connect(lambda *window: told.append(window))
-    with qtbot.waitSignal(grid.windowDragFinished):
+    with qtbot.waitSignal(grid.dragFinished):
         drag(pane, QPoint(40, 80), QPoint(140, 80), button)
     new_low, new_high = told[-1]
     assert new_high - new_low == pytest.approx((high - low) * np.exp(100 / 200))
@@ -272,23 +273,24 @@ def test_profile_line_is_dragged_in_any_pane_and_mirrored_in_all(grid, data, qtb
     grid.apply(resolve(data, replace(VIEW, quarter_turns=turns, flipped=flipped)))
     pane = grid.pane("r1")
     told = []
-    grid.profileMoved.connect(lambda *line: told.append(line))
-    with qtbot.waitSignal(grid.profileDragFinished):
+    grid.viewEdited.connect(lambda _, changes: told.append(changes["profile"]))
+    with qtbot.waitSignal(grid.dragFinished):
         drag(pane, place(pane, 4, 3), place(pane, 4, 5))  # the whole line, two pixels down
     assert told[-1] == pytest.approx((1, 5, 7, 5), abs=0.05)
-    ends = {p: grid.pane(p).line_ends() for p in (REFERENCE, "r0", "r1")}
-    assert len({(round(a.x()), round(a.y()), round(b.x()), round(b.y())) for a, b in ends.values()}) == 1
+    assert {first(grid.pane(key).layers, LineLayer).line for key in (REFERENCE, "r0", "r1")} == {told[-1]}, (
+        "before the session follows"
+    )
     drag(pane, place(pane, 7, 5), place(pane, 6, 2))  # one end
     assert told[-1] == pytest.approx((1, 5, 6, 2), abs=0.05)
     # The answer of the session is the same line: profiles follow.
     grid.apply(resolve(data, replace(VIEW, quarter_turns=turns, flipped=flipped, profile=told[-1])))
-    assert grid.pane("r0", Role.PROFILE).frame.image.shape[1] == round(np.hypot(5, 3)) + 1
+    assert grid.pane("r0", PROFILE).frame.image.shape[1] == round(np.hypot(5, 3)) + 1
 
 
 def test_whole_line_stops_at_the_border_unbent(grid):
     pane = grid.pane("r0")
     told = []
-    grid.profileMoved.connect(lambda *line: told.append(line))
+    grid.viewEdited.connect(lambda _, changes: told.append(changes["profile"]))
     drag(pane, place(pane, 4, 3), place(pane, 4, 3) + QPoint(0, 400))
     assert told[-1] == pytest.approx((1, 6, 7, 6), abs=0.05)
 
@@ -303,7 +305,7 @@ def test_click_selects_and_a_drag_does_not(grid, qtbot):
 
 
 def test_click_in_a_profile_goes_to_its_frame(grid, qtbot):
-    pane = grid.pane("r0", Role.PROFILE)
+    pane = grid.pane("r0", PROFILE)
     area = pane.picture_area()
     with qtbot.waitSignal(grid.frameRequested) as asked:
         QTest.mouseClick(pane, Qt.MouseButton.LeftButton, pos=QPoint(int(area.center().x()), int(area.top() + 0.7 * area.height())))
@@ -311,7 +313,7 @@ def test_click_in_a_profile_goes_to_its_frame(grid, qtbot):
 
 
 def test_a_profile_can_be_scrubbed_quicker_than_it_is_drawn(grid, data):
-    pane = grid.pane("r0", Role.PROFILE)
+    pane = grid.pane("r0", PROFILE)
     area, told = pane.picture_area(), []
     grid.frameRequested.connect(told.append)
 
@@ -333,17 +335,17 @@ def test_flip_shows_the_other_picture_in_place(grid):
     own = place_of.frame
     grid.flip("r0", "r1")
     assert place_of.frame is other.frame
-    assert grid.pane("r0", Role.ERROR).frame is grid.pane("r1", Role.ERROR).frame
+    assert grid.pane("r0", ERROR).frame is grid.pane("r1", ERROR).frame
     grid.flip("", "")
     assert place_of.frame is own
 
 
 def test_the_picture_under_the_mouse_is_known(grid):
     assert grid.pointed is None
-    for key, role in (("r0", Role.IMAGE), ("r1", Role.ERROR), (REFERENCE, Role.IMAGE)):
+    for key, role in (("r0", IMAGE), ("r1", ERROR), (REFERENCE, IMAGE)):
         pane = grid.pane(key, role)
         QTest.mouseMove(pane, place(pane, 4, 5))
-        assert (grid.pointed.key, grid.pointed.role) == (key, role)
+        assert (grid.pointed.key, grid.pointed.row) == (key, role)
     grid.flip(REFERENCE, "r0")
     assert grid.pointed.key == "r0"
     QTest.mouseMove(grid.pane(REFERENCE), QPoint(3, 3))  # the title
