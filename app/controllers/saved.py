@@ -19,17 +19,17 @@ REFERENCES_DIFFER = 0.01
 def series_of(made: Reconstruction, file: Path) -> ImageSeries:
     """Return what a saved reconstruction is compared with, as a series: its reference, else its own images."""
     images = made.image if made.reference is None else made.reference
-    unknown = () if made.voxel_mm is not None else ("voxel size",)
+    unknown = [*([] if made.geometry.known else ["orientation"]), *([] if made.voxel_mm is not None else ["voxel size"])]
     return ImageSeries(
         images,
         made.kind,
         made.times_ms,
-        made.voxel_mm,
+        made.geometry,
         file.stem,
         str(file),
         "myoscope_h5",
         _data_notes(made),
-        ("orientation", *unknown),
+        tuple(unknown),
     )
 
 

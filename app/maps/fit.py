@@ -278,7 +278,7 @@ class MapsFitController(QObject):
         self._tried[case.key, source.key] = (settings, source.identity, source.slices)
         times = source_times(case, source)
         request = settings.request(times)
-        work = partial(_fit, self._c.api, source, request, case.data.kind, case.data.voxel_mm)
+        work = partial(_fit, self._c.api, source, request, case.data.kind)
         title = f"Maps of {source.title}"
         handle = self._c.runner.submit(LANE, title, work, key=_key(case, source.key), priority=PRIORITY)
         handle.progressed.connect(partial(self._on_progress, run, source))
@@ -355,12 +355,10 @@ def _key(case: Case, source: str) -> str:
     return f"maps.{case.key}.{source}"
 
 
-def _fit(
-    api: Any, source: Source, request: FitRequest, kind: Kind, voxel: tuple[float, float, float] | None, report: Reporter
-) -> tuple[MapSet, MapSet | None]:
+def _fit(api: Any, source: Source, request: FitRequest, kind: Kind, report: Reporter) -> tuple[MapSet, MapSet | None]:
     """Return the maps, and with motion correction also those without, for the flip between before and after."""
     report.check()
-    fit = partial(api.fit_maps, picked(source), title=source.title, kind=kind, slices=source.slices, voxel_mm=voxel)
+    fit = partial(api.fit_maps, picked(source), title=source.title, kind=kind, slices=source.slices, geometry=source.geometry)
     if request.motion == "none":
         return fit(request, report), None
     before: MapSet = fit(replace(request, motion="none"), report.part(0.0, 0.1))

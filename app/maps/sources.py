@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from app.display.map_state import Drawing, FitSettings
 from app.document.case import Case, MapResult
 from app.maps.snapshot import MapEntry, MapSnapshot
+from engine.core.geometry import UNKNOWN, Geometry
 from engine.core.types import Float, ImageSeries, Kind
 
 REFERENCE = "reference"
@@ -21,7 +22,8 @@ QUANTITIES = {Kind.MOLLI: "T1", Kind.T2PREP: "T2"}
 class Source:
     """Images that can be fitted: float32 or complex64 (slice, frame, y, x).
 
-    ``identity`` is another name for other images; ``why`` says why they cannot be fitted, "" when they can.
+    ``identity`` is another name for other images; ``geometry`` is that of ``slices``, which are numbers of the series; ``why``
+    says why they cannot be fitted, "" when they can.
     """
 
     key: str
@@ -30,6 +32,7 @@ class Source:
     slices: tuple[int, ...]
     frames: tuple[int, ...]
     identity: str
+    geometry: Geometry
     why: str = ""
 
 
@@ -39,16 +42,19 @@ def sources_of(case: Case) -> tuple[Source, ...]:
     data, identity = case.data, f"{case.key}/{REFERENCE}"
     if isinstance(data, ImageSeries) and (case.saved is None or case.saved.reference is not None):
         title = "Images" if case.saved is None else "Reference"
-        found.append(Source(REFERENCE, title, data.images, tuple(range(case.slices)), tuple(range(case.frames)), identity))
+        slices = tuple(range(case.slices))
+        found.append(Source(REFERENCE, title, data.images, slices, tuple(range(case.frames)), identity, data.geometry))
     elif case.comparable:
         slices = tuple(sorted(case.reference_slices))
         images = None if case.reference is None or not slices else case.reference
         why = "" if images is not None else "The reference is being computed."
-        found.append(Source(REFERENCE, "Reference", images, slices, tuple(range(case.frames)), identity, why))
+        where = data.geometry.select(slices) if slices else UNKNOWN
+        found.append(Source(REFERENCE, "Reference", images, slices, tuple(range(case.frames)), identity, where, why))
     for result in case.results:
         made = result.reconstruction
         why = "" if len(made.frames) == case.frames else f"Only {len(made.frames)} of {case.frames} frames were reconstructed."
-        found.append(Source(result.key, result.title, made.image, made.slices, made.frames, result.identity, why))
+        where = made.geometry
+        found.append(Source(result.key, result.title, made.image, made.slices, made.frames, result.identity, where, why))
     return tuple(found)
 
 

@@ -298,7 +298,7 @@ def _preview(
         frames=frames,
         mask=mask,
         kind=series.kind,
-        voxel_mm=series.voxel_mm,
+        geometry=series.geometry.select((slice_index,)),
         # The quick image is a root sum of squares: said, because its phase pane shows nothing.
         notes=("magnitude only (RSS)",),
     )

@@ -13,6 +13,7 @@ from app.controllers.context import Context
 from app.document.case import Case, Result
 from app.document.state import Topic
 from engine.core.errors import InputError
+from engine.core.geometry import Geometry
 from engine.core.jobs import Reporter
 from engine.core.types import Complex, ImageSeries, KSpaceSeries, Reconstruction, Region, Score
 
@@ -91,7 +92,8 @@ class ScoresController(QObject):
         if self._region_of.get(case.key) == question:
             return
         self._region_of[case.key] = question
-        work = partial(_region, self._c.api, case.reference, sorted(case.reference_slices), case.view.region_percentile)
+        slices, geometry = sorted(case.reference_slices), case.data.geometry
+        work = partial(_region, self._c.api, case.reference, slices, case.view.region_percentile, geometry)
         handle = self._c.runner.submit("io", "Dynamic region", work, key="region." + case.key, quiet=True, priority=4)
         handle.succeeded.connect(partial(self._set_region, case.key))
         handle.failed.connect(partial(self._c.errors.report, "Dynamic region"))
@@ -132,7 +134,9 @@ def _reference(api: Any, series: KSpaceSeries, slice_index: int, report: Reporte
     return images
 
 
-def _region(api: Any, reference: Complex, slices: list[int], percentile: float, report: Reporter) -> Region | None:
+def _region(
+    api: Any, reference: Complex, slices: list[int], percentile: float, geometry: Geometry, report: Reporter
+) -> Region | None:
     """Return the dynamic region of the slices that have a reference; a slice in which nothing moves has none."""
     pixels = np.zeros((reference.shape[0], *reference.shape[-2:]), np.bool_)
     words = ""
@@ -144,7 +148,7 @@ def _region(api: Any, reference: Complex, slices: list[int], percentile: float, 
             continue
         pixels[index] = found.pixels[0]
         words = found.description
-    return Region(pixels, "dynamic", words) if words else None
+    return Region(pixels, "dynamic", words, geometry) if words else None
 
 
 def _scores(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from engine.core.geometry import UNKNOWN, Geometry
 from engine.core.jobs import Reporter, silent
 from engine.core.records.registries import MetricInfo
 from engine.core.types import (
@@ -36,22 +37,22 @@ def evaluate(
     return score(estimate, reference_images, metric_names, region, protocol, report or silent(), kind)
 
 
-def dynamic_region(reference_images: Complex, percentile: float = 90.0) -> Region:
+def dynamic_region(reference_images: Complex, percentile: float = 90.0, geometry: Geometry = UNKNOWN) -> Region:
     """Return the dynamic region of CRUNet-MR (section 3.4): temporal standard deviation above its percentile, per slice."""
     from engine.evaluation.regions import dynamic_region as find
 
-    return find(reference_images, percentile)
+    return find(reference_images, percentile, geometry)
 
 
-def static_region(reference_images: Complex, percentile: float = 90.0) -> Region:
+def static_region(reference_images: Complex, percentile: float = 90.0, geometry: Geometry = UNKNOWN) -> Region:
     """Return the complement of the dynamic region."""
     from engine.evaluation.regions import static_region as find
 
-    return find(reference_images, percentile)
+    return find(reference_images, percentile, geometry)
 
 
-def region_by_name(name: str, reference_images: Complex, percentile: float = 90.0) -> Region | None:
+def region_by_name(name: str, reference_images: Complex, percentile: float = 90.0, geometry: Geometry = UNKNOWN) -> Region | None:
     """Return the region called whole (None), dynamic or static, or the one in a mask file of that path."""
     from engine.evaluation.regions import region_by_name as find
 
-    return find(name, reference_images, percentile)
+    return find(name, reference_images, percentile, geometry)

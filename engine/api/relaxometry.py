@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from engine.core.geometry import UNKNOWN, Geometry
 from engine.core.jobs import Reporter, silent
 from engine.core.maps import FitRequest, MapSet, PixelFit
 from engine.core.records.registries import FitModelInfo
@@ -37,13 +38,13 @@ def fit_maps(
     title: str = "",
     kind: Kind = Kind.UNKNOWN,
     slices: tuple[int, ...] = (),
-    voxel_mm: tuple[float, float, float] | None = None,
+    geometry: Geometry = UNKNOWN,
 ) -> MapSet:
     """Fit T1 or T2 in every pixel of images (slice, frame, y, x). See :func:`engine.relaxometry.fit.fit_maps`."""
     from engine.relaxometry.fit import fit_maps as run
 
     load = _weights_loader(request.model)
-    return run(images, request, report, times_ms=times_ms, title=title, kind=kind, slices=slices, voxel_mm=voxel_mm, load=load)
+    return run(images, request, report, times_ms=times_ms, title=title, kind=kind, slices=slices, geometry=geometry, load=load)
 
 
 def fit_map(

@@ -16,6 +16,7 @@ from engine.cli.evaluate_maps import run as run_maps
 from engine.cli.output import add_common, print_json, print_table, reporter
 from engine.core.errors import InputError, ShapeError
 from engine.core.files import check_writable, replacing
+from engine.core.geometry import Geometry
 from engine.core.jobs import Reporter
 from engine.core.types import Complex, ImageSeries, Kind, KSpaceSeries, Reconstruction, Score
 
@@ -53,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     _check_used(options)
     if options.csv:
         check_writable(options.csv, options.estimate, options.reference)
-    estimate, slices, frames, kind = _estimate(options.estimate, options)
+    estimate, slices, frames, kind, geometry = _estimate(options.estimate, options)
     reference = _reference(options.reference, options, slices, frames, report.part(0, 0.5))
     if estimate.shape != reference.shape:
         raise ShapeError(
@@ -61,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
             "Compare files of the same series, slices and frames.",
         )
     settings = {} if options.percentile is None else {"percentile": options.percentile}
-    region = api.region_by_name(options.region, reference, **settings)
+    region = api.region_by_name(options.region, reference, geometry=geometry, **settings)
     scores = api.evaluate(estimate, reference, names, region, options.protocol, report.part(0.5, 0.5), kind)
     if slices is not None:  # a reconstruction of some slices: say which ones of the series they are
         scores = [score if score.slice == "all" else replace(score, slice=slices[int(score.slice)]) for score in scores]
@@ -100,8 +101,10 @@ def _open(path: str, options: argparse.Namespace) -> KSpaceSeries | ImageSeries:
     return api.open_series(path)
 
 
-def _estimate(path: str, options: argparse.Namespace) -> tuple[Complex, tuple[int, ...] | None, tuple[int, ...] | None, Kind]:
-    """Return the images, for a reconstruction which slices and frames of its series they are, and the kind."""
+def _estimate(
+    path: str, options: argparse.Namespace
+) -> tuple[Complex, tuple[int, ...] | None, tuple[int, ...] | None, Kind, Geometry]:
+    """Return the images, for a reconstruction which slices and frames of its series they are, the kind, and where they lie."""
     opened = _open(path, options)
     if not isinstance(opened, ImageSeries):
         raise InputError(
@@ -109,8 +112,8 @@ def _estimate(path: str, options: argparse.Namespace) -> tuple[Complex, tuple[in
         )
     if "method" in opened.attributes:  # one of our reconstruction files
         made: Reconstruction = api.open_reconstruction(path)
-        return made.image, made.slices, made.frames, made.kind
-    return np.asarray(opened.images, dtype=np.complex64), None, None, opened.kind
+        return made.image, made.slices, made.frames, made.kind, made.geometry
+    return np.asarray(opened.images, dtype=np.complex64), None, None, opened.kind, opened.geometry
 
 
 def _reference(

@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
 def _region(options: argparse.Namespace, maps: MapSet, reference: MapSet) -> Region | None:
     """Return the region in the slices of ``maps``; dynamic and static are those of the reference's images."""
     settings = {} if options.percentile is None else {"percentile": options.percentile}
-    found = api.region_by_name(options.region, reference.images, **settings)
+    found = api.region_by_name(options.region, reference.images, geometry=reference.geometry, **settings)
     if found is None:
         return None
     pixels = np.zeros(maps.valid.shape, dtype=bool)

@@ -82,7 +82,7 @@ def _default_model(kind: Kind, file: str) -> str:
 
 def _fit(series: KSpaceSeries | ImageSeries, request: FitRequest, options: argparse.Namespace, report: Reporter) -> MapSet:
     chosen = parse.indices(options.slices, series.shape[0], "slices") or tuple(range(series.shape[0]))
-    title, affine = series.name, series.attributes.get("affine")
+    title, geometry = series.name, series.geometry.select(chosen)
     if isinstance(series, KSpaceSeries):
         if options.reference:
             raise InputError(
@@ -109,11 +109,8 @@ def _fit(series: KSpaceSeries | ImageSeries, request: FitRequest, options: argpa
             raise InputError("--reference belongs to a reconstruction (found images)", "Leave it out.")
         images, numbers = series.images[list(chosen)], chosen
     times = None if series.times_ms is None else np.asarray(series.times_ms)[list(chosen)]
-    maps = api.fit_maps(
-        images, request, report, times_ms=times, title=title, kind=series.kind, slices=numbers, voxel_mm=series.voxel_mm
-    )
-    extra = {"source": series.name, **({} if affine is None else {"affine": affine})}
-    return replace(maps, provenance={**maps.provenance, **extra})
+    maps = api.fit_maps(images, request, report, times_ms=times, title=title, kind=series.kind, slices=numbers, geometry=geometry)
+    return replace(maps, provenance={**maps.provenance, "source": series.name})
 
 
 def _print(maps: MapSet, options: argparse.Namespace) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from engine.core import axes
 from engine.core.errors import ShapeError
+from engine.core.geometry import Geometry
 from engine.core.types import Bool, Float, Kind, ParameterMap, frozen
 
 
@@ -107,7 +108,6 @@ class MapSet:
     images: Any
     kind: Kind = Kind.UNKNOWN
     slices: tuple[int, ...] = ()
-    voxel_mm: tuple[float, float, float] | None = None
     displacement: Float | None = None
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
@@ -129,6 +129,16 @@ class MapSet:
     def main(self) -> ParameterMap:
         """The map that was asked for: T1 or T2."""
         return next(iter(self.maps.values()))
+
+    @property
+    def geometry(self) -> Geometry:
+        """Where the slices lie, as far as it is known."""
+        return self.main.geometry
+
+    @property
+    def voxel_mm(self) -> tuple[float, float, float] | None:
+        """Voxel size (z, y, x) in mm, None when unknown."""
+        return self.geometry.voxel_mm
 
     @property
     def valid(self) -> Bool:

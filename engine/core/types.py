@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from engine.core import axes
 from engine.core.errors import InputError, ShapeError
+from engine.core.geometry import UNKNOWN, Geometry
 
 Complex = NDArray[np.complex64]
 Float = NDArray[np.float32]
@@ -156,8 +157,8 @@ class KSpaceSeries:
     ----------
     reader
         Source of the samples, (slice, frame, coil, ky, kx) complex64, not yet checked for NaN.
-    kind, times_ms, voxel_mm
-        What frames are; times (slice, frame) in ms or None; voxel size (z, y, x) in mm or None.
+    kind, times_ms, geometry
+        What frames are; times (slice, frame) in ms or None; where the slices lie, or as much of it as is known.
     acquired
         The mask the data were measured with, or None when fully sampled.
     name, source, format
@@ -173,7 +174,7 @@ class KSpaceSeries:
     reader: KSpaceReader
     kind: Kind = Kind.UNKNOWN
     times_ms: Float | None = None
-    voxel_mm: tuple[float, float, float] | None = None
+    geometry: Geometry = UNKNOWN
     acquired: SamplingMask | None = None
     name: str = ""
     source: str = ""
@@ -186,8 +187,14 @@ class KSpaceSeries:
         s, f, _, _, _ = self.reader.shape
         axes.check_axes(self.reader, axes.KSPACE_AXES, "k-space")
         object.__setattr__(self, "times_ms", check_times(self.times_ms, s, f))
+        self.geometry.check_slices(s)
         if self.acquired is not None:
             self.acquired.check_fits(self.reader.shape)
+
+    @property
+    def voxel_mm(self) -> tuple[float, float, float] | None:
+        """Voxel size (z, y, x) in mm, None when unknown."""
+        return self.geometry.voxel_mm
 
     @property
     def shape(self) -> tuple[int, int, int, int, int]:
@@ -224,7 +231,7 @@ class ImageSeries:
     images: NDArray[Any]
     kind: Kind = Kind.UNKNOWN
     times_ms: Float | None = None
-    voxel_mm: tuple[float, float, float] | None = None
+    geometry: Geometry = UNKNOWN
     name: str = ""
     source: str = ""
     format: str = ""
@@ -237,6 +244,12 @@ class ImageSeries:
         dtype = np.complex64 if np.iscomplexobj(self.images) else np.float32
         object.__setattr__(self, "images", frozen(self.images, dtype))
         object.__setattr__(self, "times_ms", check_times(self.times_ms, self.images.shape[0], self.images.shape[1]))
+        self.geometry.check_slices(self.images.shape[0])
+
+    @property
+    def voxel_mm(self) -> tuple[float, float, float] | None:
+        """Voxel size (z, y, x) in mm, None when unknown."""
+        return self.geometry.voxel_mm
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -274,7 +287,7 @@ class Reconstruction:
     mask: SamplingMask
     kind: Kind = Kind.UNKNOWN
     times_ms: Float | None = None
-    voxel_mm: tuple[float, float, float] | None = None
+    geometry: Geometry = UNKNOWN
     reference: Complex | None = None
     stages: Mapping[str, Complex] = field(default_factory=dict)
     weights: str | None = None
@@ -299,6 +312,12 @@ class Reconstruction:
                     "Reconstruct the same slices and frames as the reference.",
                 )
             object.__setattr__(self, "reference", frozen(self.reference, np.complex64))
+        self.geometry.check_slices(self.image.shape[0])
+
+    @property
+    def voxel_mm(self) -> tuple[float, float, float] | None:
+        """Voxel size (z, y, x) in mm, None when unknown."""
+        return self.geometry.voxel_mm
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -311,9 +330,11 @@ class ParameterMap:
     valid: Bool
     sd: Float | None = None
     residual: Float | None = None
+    geometry: Geometry = UNKNOWN
 
     def __post_init__(self) -> None:
         axes.check_axes(self.values, axes.MAP_AXES, self.quantity)
+        self.geometry.check_slices(self.values.shape[0])
         for name, dtype in (("values", np.float32), ("valid", np.bool_), ("sd", np.float32), ("residual", np.float32)):
             array = getattr(self, name)
             if array is None:
@@ -333,9 +354,11 @@ class Region:
     pixels: Bool
     name: str
     description: str = ""
+    geometry: Geometry = UNKNOWN
 
     def __post_init__(self) -> None:
         axes.check_axes(self.pixels, axes.MAP_AXES, f"region {self.name}")
+        self.geometry.check_slices(self.pixels.shape[0])
         object.__setattr__(self, "pixels", frozen(self.pixels, np.bool_))
 
 

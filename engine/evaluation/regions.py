@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from engine.core import axes
 from engine.core.axes import FRAME, X, Y
 from engine.core.errors import InputError
+from engine.core.geometry import UNKNOWN, Geometry
 from engine.core.types import Complex, Region
 
 WHOLE = "whole"
@@ -43,7 +45,7 @@ def _dynamic_pixels(reference_images: Complex, percentile: float) -> NDArray[np.
     return pixels
 
 
-def dynamic_region(reference_images: Complex, percentile: float = 90.0) -> Region:
+def dynamic_region(reference_images: Complex, percentile: float = 90.0, geometry: Geometry = UNKNOWN) -> Region:
     """Return the dynamic region of CRUNet-MR (section 3.4) of images (slice, frame, y, x).
 
     A pixel belongs to it when the standard deviation over frames of the ground truth's magnitude exceeds the ``percentile`` of
@@ -55,16 +57,18 @@ def dynamic_region(reference_images: Complex, percentile: float = 90.0) -> Regio
         One frame only, nothing moves, an impossible percentile, or NaN.
     """
     pixels = _dynamic_pixels(reference_images, percentile)
-    return Region(pixels, DYNAMIC, f"temporal standard deviation of the reference above its {percentile:g}th percentile per slice")
+    words = f"temporal standard deviation of the reference above its {percentile:g}th percentile per slice"
+    return Region(pixels, DYNAMIC, words, geometry)
 
 
-def static_region(reference_images: Complex, percentile: float = 90.0) -> Region:
+def static_region(reference_images: Complex, percentile: float = 90.0, geometry: Geometry = UNKNOWN) -> Region:
     """Return the complement of :func:`dynamic_region` ("static region" of CRUNet-MR, section 3.4)."""
     pixels = ~_dynamic_pixels(reference_images, percentile)
-    return Region(pixels, STATIC, f"temporal standard deviation of the reference up to its {percentile:g}th percentile per slice")
+    words = f"temporal standard deviation of the reference up to its {percentile:g}th percentile per slice"
+    return Region(pixels, STATIC, words, geometry)
 
 
-def region_by_name(name: str, reference_images: Complex, percentile: float = 90.0) -> Region | None:
+def region_by_name(name: str, reference_images: Complex, percentile: float = 90.0, geometry: Geometry = UNKNOWN) -> Region | None:
     """Return the region called ``whole`` (None), ``dynamic`` or ``static``, or the one in the mask file of that path.
 
     Raises
@@ -75,12 +79,12 @@ def region_by_name(name: str, reference_images: Complex, percentile: float = 90.
     if name == WHOLE:
         return None
     if name == DYNAMIC:
-        return dynamic_region(reference_images, percentile)
+        return dynamic_region(reference_images, percentile, geometry)
     if name == STATIC:
-        return static_region(reference_images, percentile)
+        return static_region(reference_images, percentile, geometry)
     if not Path(name).exists():
         raise InputError(f"unknown region {name!r} (expected whole, dynamic, static or a mask file)", "Check the name or the path.")
     from engine.evaluation.region_files import read_region
 
     slices, _, y, x = reference_images.shape
-    return read_region(name, (slices, y, x))
+    return replace(read_region(name, (slices, y, x)), geometry=geometry)

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from engine.core.axes import IMAGE_AXES, KSPACE_AXES
 from engine.core.errors import EngineError, FormatError, InputError, ShapeError
+from engine.core.geometry import Geometry
 from engine.core.records.entries import Content, Entry
 from engine.core.types import Complex, ImageSeries, Kind, KSpaceReader, KSpaceSeries
 from engine.io.acquired import acquired_mask
 from engine.io.contract import OpenOptions
-from engine.io.overrides import checked_kind, series_times
+from engine.io.overrides import checked_kind, series_times, unknown_words
 
 LETTERS = "sfcyx"
 LETTER_NAMES = "s slice, f frame, c coil, y, x"
@@ -268,7 +269,7 @@ def build(path: Path, format_name: str, variable: Variable, facts: Facts, option
     common: dict[str, Any] = {
         "kind": checked_kind(options, facts.kind),
         "times_ms": _fitting_times(options, facts, (sizes.get("s", 1), sizes.get("f", 1)), notes),
-        "voxel_mm": facts.voxel_mm,
+        "geometry": Geometry(voxel_mm=facts.voxel_mm, phase_encode="y" if "c" in letters else ""),
         "name": path.stem,
         "source": str(path),
         "format": format_name,
@@ -333,7 +334,7 @@ def _fitting_times(options: OpenOptions, facts: Facts, shape: tuple[int, int], n
 
 
 def _unknown(facts: Facts) -> tuple[str, ...]:
-    return (*facts.unknown, "orientation", *(["voxel size"] if facts.voxel_mm is None else []))
+    return (*facts.unknown, *unknown_words(Geometry(voxel_mm=facts.voxel_mm)))
 
 
 def facts_from(values: Mapping[str, Any]) -> Facts:

@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 
 from engine.core.axes import COIL, KSPACE_FRAME, KX, KY
 from engine.core.errors import EngineError, FormatError, ShapeError
+from engine.core.geometry import Geometry
 from engine.core.records.entries import Content, Entry
 from engine.core.types import Complex, Kind, KSpaceReader, KSpaceSeries, SamplingMask
 from engine.io import cmrxrecon_names as names
@@ -249,7 +250,7 @@ class CMRxRecon(Format):
             reader=reader,
             kind=kind,
             times_ms=times,
-            voxel_mm=voxel,
+            geometry=Geometry(voxel_mm=voxel, phase_encode="y"),
             acquired=acquired,
             name=path.stem,
             source=str(path),

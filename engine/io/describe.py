@@ -24,6 +24,8 @@ def describe(series: KSpaceSeries | ImageSeries) -> SeriesInfo:
         acceleration=acceleration,
         pattern=pattern,
         voxel_mm=series.voxel_mm,
+        orientation=series.geometry.orientation or None,
+        phase_encode=series.geometry.phase_encode or None,
         scale=_scale(series),
         unknown=series.unknown,
         notes=series.notes,

@@ -10,17 +10,20 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.errors import InputError
+from engine.core.geometry import Geometry
 from engine.core.types import Kind, SamplingMask
 
 # HDF5 keeps an attribute in the object header, which ends at 64 KiB.
 ATTRIBUTE_LIMIT = 60_000
+GEOMETRY = "geometry"
 
 
 def put_common(
     file: h5py.File,
     kind: Kind,
     times_ms: NDArray[Any] | None,
-    voxel_mm: tuple[float, float, float] | None,
+    geometry: Geometry,
     notes: tuple[str, ...],
 ) -> None:
     """Write the attributes that every file has."""
@@ -28,8 +31,7 @@ def put_common(
     put_words(file, "notes", notes)
     if times_ms is not None:
         file.attrs["times_ms"] = np.asarray(times_ms, np.float32)
-    if voxel_mm is not None:
-        file.attrs["voxel_mm"] = np.asarray(voxel_mm, np.float64)
+    put_geometry(file, geometry)
 
 
 def put_words(file: h5py.File, name: str, words: tuple[str, ...]) -> None:
@@ -48,12 +50,30 @@ def get_kind(attrs: h5py.AttributeManager) -> Kind:
     return Kind(name) if name in set(Kind) else Kind.UNKNOWN
 
 
-def get_voxel(attrs: h5py.AttributeManager) -> tuple[float, float, float] | None:
-    """Return the voxel size (z, y, x) in mm or None."""
-    if "voxel_mm" not in attrs:
-        return None
-    z, y, x = (float(size) for size in attrs["voxel_mm"])
-    return z, y, x
+def put_geometry(file: h5py.File, geometry: Geometry) -> None:
+    """Write what is known of where the pixels lie: attributes, and dataset ``geometry`` (slice, 4, 4) with the affines in mm."""
+    if geometry.voxel_mm is not None:
+        file.attrs["voxel_mm"] = np.asarray(geometry.voxel_mm, np.float64)
+    for name, word in (("phase_encode", geometry.phase_encode), ("frame_of_reference", geometry.frame_of_reference)):
+        if word:
+            file.attrs[name] = word
+    if geometry.planes is not None:
+        data = file.create_dataset(GEOMETRY, data=geometry.planes)
+        data.attrs["axes"] = ["slice", "right, anterior, superior, 1", "x, y, slice, 1"]
+
+
+def get_geometry(file: h5py.File) -> Geometry:
+    """Return what :func:`put_geometry` wrote; of a file made by hand as much as it tells."""
+    attrs = file.attrs
+    voxel = tuple(float(size) for size in np.atleast_1d(attrs["voxel_mm"])) if "voxel_mm" in attrs else None
+    if voxel is not None and len(voxel) != 3:
+        raise InputError(f"voxel_mm cannot be {voxel} (expected three sizes in mm, z, y, x)", "Correct the attribute of the file.")
+    return Geometry(
+        planes=file[GEOMETRY][()] if isinstance(file.get(GEOMETRY), h5py.Dataset) else None,
+        voxel_mm=voxel,
+        phase_encode=str(attrs.get("phase_encode", "")),
+        frame_of_reference=str(attrs.get("frame_of_reference", "")),
+    )
 
 
 def put_mask(file: h5py.File, mask: SamplingMask) -> None:

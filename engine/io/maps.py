@@ -23,11 +23,11 @@ from engine.core.records.series import MapsInfo, MapSummary
 from engine.core.types import ImageSeries, KSpaceSeries, ParameterMap
 from engine.io import hdf5_inside
 from engine.io.contract import FORMATS, Format, OpenOptions, Writable, WriteOptions
-from engine.io.h5_fields import get_json, get_kind, get_voxel, get_words, put_common, put_json
+from engine.io.h5_fields import get_geometry, get_json, get_kind, get_words, put_common, put_json
 from engine.io.hdf5 import opened_ours
 from engine.io.hdf5_arrays import HDF5_ARRAYS
 from engine.io.myoscope_h5 import MARKER, VERSION, writing
-from engine.io.overrides import checked_kind, series_times
+from engine.io.overrides import checked_kind, series_times, unknown_words
 from engine.io.probe import Container, check_there, container, expect
 
 CONTENT = "maps"
@@ -54,7 +54,7 @@ def write_maps(path: str | Path, maps: MapSet) -> None:
         if maps.displacement is not None:
             data = file.create_dataset(DISPLACEMENT, data=np.asarray(maps.displacement, np.float32))
             data.attrs["axes"] = ["slice", "frame", "direction", "y", "x"]
-        put_common(file, maps.kind, maps.times_ms, maps.voxel_mm, maps.notes)
+        put_common(file, maps.kind, maps.times_ms, maps.geometry, maps.notes)
         file.attrs["model"] = maps.model
         file.attrs["title"] = maps.title
         file.attrs["slices"] = np.asarray(maps.slices, np.int64)
@@ -99,6 +99,7 @@ def read_maps(path: str | Path) -> MapSet:
         valid = group["valid"][()].astype(np.bool_)
         names = [name for name in group if "quantity" in group[name].attrs]
         found = {}
+        geometry = get_geometry(file)
         for index, name in enumerate(names):
             sd = "sd_ms" if index == 0 else f"{name}_sd"
             found[name] = ParameterMap(
@@ -108,6 +109,7 @@ def read_maps(path: str | Path) -> MapSet:
                 valid=valid,
                 sd=group[sd][()] if sd in group else None,
                 residual=group["residual"][()] if index == 0 else None,
+                geometry=geometry,
             )
         return MapSet(
             maps=found,
@@ -121,7 +123,6 @@ def read_maps(path: str | Path) -> MapSet:
             images=file[IMAGES][()],
             kind=get_kind(attrs),
             slices=tuple(int(n) for n in attrs.get("slices", ())),
-            voxel_mm=get_voxel(attrs),
             displacement=file[DISPLACEMENT][()] if DISPLACEMENT in file else None,
             seconds=float(attrs.get("seconds", 0.0)),
             notes=get_words(attrs, "notes"),
@@ -148,7 +149,7 @@ def describe(path: str | Path) -> MapsInfo | None:
         maps={name: _summary(one) for name, one in maps.maps.items()},
         valid=round(float(maps.valid.mean()), 4),
         voxel_mm=maps.voxel_mm,
-        unknown=("orientation",),
+        unknown=unknown_words(maps.geometry),
         notes=maps.notes,
     )
 
@@ -213,12 +214,12 @@ class Maps(Format):
             images=maps.images,
             kind=checked_kind(options, maps.kind),
             times_ms=series_times(options, maps.times_ms, maps.images.shape[:2]),
-            voxel_mm=maps.voxel_mm,
+            geometry=maps.geometry,
             name=path.stem,
             source=str(path),
             format=self.name,
             notes=("the images that maps were fitted to",),
-            unknown=("orientation", *(["voxel size"] if maps.voxel_mm is None else [])),
+            unknown=unknown_words(maps.geometry),
         )
 
     def write(self, what: Writable, path: Path, options: WriteOptions) -> Path:

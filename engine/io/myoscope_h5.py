@@ -3,8 +3,10 @@
 k-space: ``kspace`` complex64 (slice, frame, coil, ky, kx); ``mask`` bool (frame or 1, ky, kx or 1) when undersampled; group
 ``truth`` with what a phantom knows. Reconstruction: ``image`` complex64 (slice, frame, y, x), ``mask``, ``reference``, ``stages``
 (stage, slice, frame, y, x). Complex numbers are stored as h5py does, a compound of ``r`` and ``i`` float32 (MATLAB shows a
-structure with these two fields). Attributes: ``kind``, ``times_ms`` (slice, frame), ``voxel_mm`` (z, y, x), ``notes``, ``unknown``,
-``provenance`` (JSON), ``attributes`` (JSON). All arrays are contiguous, so that any program can map them.
+structure with these two fields). Attributes: ``kind``, ``times_ms`` (slice, frame), ``voxel_mm`` (z, y, x), ``phase_encode``,
+``frame_of_reference``, ``notes``, ``unknown``, ``provenance`` (JSON), ``attributes`` (JSON). Where it is known where the slices
+lie, dataset ``geometry`` (slice, 4, 4) says it: index (x, y, 0, 1) -> mm to the right, anterior, superior. All arrays are
+contiguous, so that any program can map them.
 """
 
 from __future__ import annotations
@@ -27,11 +29,11 @@ from engine.core.types import ImageSeries, KSpaceSeries, Reconstruction
 from engine.io import hdf5_inside
 from engine.io.contract import FORMATS, Format, OpenOptions, Writable, WriteOptions
 from engine.io.h5_fields import (
+    get_geometry,
     get_json,
     get_kind,
     get_mask,
     get_truth,
-    get_voxel,
     get_words,
     put_common,
     put_json,
@@ -89,7 +91,7 @@ def write_kspace(
         for index in range(slices):
             report.step(index, slices, "writing k-space")
             data[index] = series.read(index)
-        put_common(file, series.kind, series.times_ms, series.voxel_mm, series.notes)
+        put_common(file, series.kind, series.times_ms, series.geometry, series.notes)
         put_words(file, "unknown", series.unknown)
         put_json(file, "attributes", dict(series.attributes))
         if "provenance" not in series.attributes:
@@ -118,7 +120,7 @@ def write_reconstruction(path: str | Path, reconstruction: Reconstruction) -> No
             stages = file.create_dataset(_stage_key(name), data=np.asarray(stack, np.complex64))
             stages.attrs["axes"] = ["stage", *axes.IMAGE_AXES]
         put_mask(file, rec.mask)
-        put_common(file, rec.kind, rec.times_ms, rec.voxel_mm, rec.notes)
+        put_common(file, rec.kind, rec.times_ms, rec.geometry, rec.notes)
         file.attrs["method"] = rec.method
         file.attrs["slices"] = np.asarray(rec.slices, np.int64)
         file.attrs["frames"] = np.asarray(rec.frames, np.int64)
@@ -185,7 +187,7 @@ def read_reconstruction(path: str | Path) -> Reconstruction:
             mask=get_mask(file["mask"]),
             kind=get_kind(attrs),
             times_ms=attrs.get("times_ms"),
-            voxel_mm=get_voxel(attrs),
+            geometry=get_geometry(file),
             reference=_images(file_path, file, "reference") if "reference" in file else None,
             stages=stages,
             weights=str(attrs["weights"]) if "weights" in attrs else None,
@@ -306,7 +308,7 @@ class MyoscopeH5(Format):
             times = file.attrs.get("times_ms")
             common: dict[str, Any] = {
                 "kind": kind,
-                "voxel_mm": get_voxel(file.attrs),
+                "geometry": get_geometry(file),
                 "name": path.stem,
                 "source": str(path),
                 "format": self.name,

@@ -22,14 +22,15 @@ from numpy.typing import NDArray
 
 from engine import __version__
 from engine.core.axes import IMAGE_AXES
-from engine.core.errors import DependencyError, FormatError, InputError, ShapeError
+from engine.core.errors import DependencyError, EngineError, FormatError, InputError, ShapeError
 from engine.core.files import replacing, translate
+from engine.core.geometry import Geometry
 from engine.core.maps import MapSet
 from engine.core.provenance import RESEARCH_USE
 from engine.core.records.entries import Content, Entry
 from engine.core.types import Float, ImageSeries, Kind
 from engine.io.contract import FOLDER, FORMATS, Format, OpenOptions, Writable, WriteOptions
-from engine.io.overrides import checked_kind, series_times
+from engine.io.overrides import checked_kind, series_times, unknown_words
 from engine.io.probe import check_there
 from engine.io.sizes import DEFLATE_RATIO, check_claim
 
@@ -39,6 +40,9 @@ BIDS_VERSION = "1.10.0"
 TIME_FIELDS = {"InversionTime": Kind.MOLLI, "EchoTime": Kind.T2PREP}
 COLLECTION = re.compile(r"_(inv|echo)-(\d+)_")
 DAMAGE = (OSError, EOFError, ValueError, TypeError, OverflowError, zlib.error)
+# What a transform leads to, by its code; BIDS's words for the axis of phase encoding (i is x) -> ours.
+SPACES = ("", "scanner", "aligned", "talairach", "mni")
+PHASE_AXES = {"i": "x", "i-": "x-", "j": "y", "j-": "y-", "k": "slice", "k-": "slice-"}
 HEADER_SIZES = ((348).to_bytes(4, "little"), (348).to_bytes(4, "big"), (540).to_bytes(4, "little"), (540).to_bytes(4, "big"))
 
 
@@ -99,8 +103,8 @@ def _check_size(path: Path, image: Any) -> None:
     check_claim(path, "the image", shape, image.header.get_data_dtype(), path.stat().st_size * ratio)
 
 
-def _load(path: Path) -> tuple[NDArray[Any], NDArray[np.float64], tuple[float, float, float]]:
-    """Return the array (x, y, z, time), the affine, and the voxel size (z, y, x) in mm."""
+def _load(path: Path) -> tuple[NDArray[Any], Geometry]:
+    """Return the array (x, y, z, time) and where it lies."""
     image = _opened(path)
     _check_size(path, image)
     try:
@@ -121,11 +125,26 @@ def _load(path: Path) -> tuple[NDArray[Any], NDArray[np.float64], tuple[float, f
         values = values.reshape(values.shape[:4])
     if 0 in values.shape:
         raise ShapeError(f"{path.name} is empty (expected samples / found shape {values.shape})", "Export it again.")
-    zooms = [float(z) for z in image.header.get_zooms()[:3]] + [1.0, 1.0, 1.0]
-    scale = {"meter": 1000.0, "micron": 0.001}.get(image.header.get_xyzt_units()[0], 1.0)
-    x, y, z = (scale * v for v in zooms[:3])
     dtype = np.complex64 if values.dtype.kind == "c" else np.float32
-    return values.astype(dtype), np.asarray(image.affine, np.float64), (z, y, x)
+    return values.astype(dtype), _geometry(path, image, values.shape[2])
+
+
+def _geometry(path: Path, image: Any, slices: int) -> Geometry:
+    """Return where the voxels lie; only their size when the header gives no transform (both codes 0)."""
+    header = image.header
+    scale = {"meter": 1000.0, "micron": 0.001}.get(header.get_xyzt_units()[0], 1.0)
+    zooms = [scale * float(z) for z in [*header.get_zooms()[:3], 1.0, 1.0][:3]]
+    x, y, z = (zoom if np.isfinite(zoom) and zoom > 0 else 1.0 for zoom in zooms)
+    code = int(header["sform_code"]) or int(header["qform_code"])
+    axis = PHASE_AXES.get(str(sidecar(path).get("PhaseEncodingDirection", "")), "")
+    if code == 0:
+        return Geometry(voxel_mm=(z, y, x), phase_encode=axis)
+    affine = np.asarray(image.affine, np.float64) * np.array([[scale]] * 3 + [[1.0]])
+    space = SPACES[code] if code < len(SPACES) else ""
+    try:
+        return Geometry.from_affine(affine, slices, voxel_mm=(z, y, x), phase_encode=axis, frame_of_reference=space)
+    except EngineError as error:
+        raise _damaged(path, ValueError(error.message)) from error
 
 
 def _times(files: Sequence[Path]) -> tuple[Float | None, Kind]:
@@ -209,29 +228,15 @@ def _record(maps: MapSet, quantity: str, unit: str) -> dict[str, Any]:
     }
 
 
-def _affine(maps: MapSet) -> NDArray[np.float64] | None:
-    """Return where the maps lie: the affine of their series, moved to the slices that were fitted.
-
-    None when the series had none, or when these slices are not evenly spaced, which no affine can say.
-    """
-    known = maps.provenance.get("affine")
-    steps = set(np.diff(maps.slices).tolist()) or {1}
-    if known is None or len(steps) > 1:
-        return None
-    affine = np.array(known, np.float64)
-    affine[:3, 3] += maps.slices[0] * affine[:3, 2]
-    affine[:3, 2] *= steps.pop()
-    return affine
-
-
 def _write(target: Path, maps: MapSet, values: NDArray[Any], record: dict[str, Any]) -> None:
     library = nibabel()
-    known = _affine(maps)
+    known = maps.geometry.affine  # None where no single one can say it
     data = values.astype(np.uint8 if values.dtype == np.uint8 else np.float32).transpose(2, 1, 0)  # (x, y, z)
     image = library.Nifti1Image(data, known)
     if known is not None:
-        image.set_qform(known, code="scanner")
-        image.set_sform(known, code="scanner")
+        code = maps.geometry.frame_of_reference if maps.geometry.frame_of_reference in SPACES else "scanner"
+        image.set_qform(known, code=code)
+        image.set_sform(known, code=code)
     elif maps.voxel_mm is not None:  # without an affine the file says that nobody knows where it lies
         image.header.set_zooms(maps.voxel_mm[::-1])
     image.header.set_xyzt_units("mm" if maps.voxel_mm is not None or known is not None else "unknown")
@@ -305,7 +310,7 @@ class Nifti(Format):
         files = collection(path)
         arrays = []
         for file in files:
-            array, affine, zooms = _load(file)
+            array, geometry = _load(file)
             arrays.append(array)
         if len({a.shape for a in arrays}) > 1:
             raise FormatError(
@@ -329,12 +334,13 @@ class Nifti(Format):
             images=images,
             kind=checked_kind(options, kind),
             times_ms=series_times(options, times, images.shape[:2]),
-            voxel_mm=zooms,
+            geometry=geometry,
             name=stem(path),
             source=str(path),
             format=self.name,
             notes=tuple(notes),
-            attributes={"affine": affine.tolist(), "axes": "xysf", "files": len(files)},
+            unknown=unknown_words(geometry),
+            attributes={"axes": "xysf", "files": len(files)},
         )
 
     def write(self, what: Writable, path: Path, options: WriteOptions) -> Path:

@@ -1,4 +1,4 @@
-"""What a person says about a file goes before what the file says: kind and times, checked at the door."""
+"""What a person says about a file goes before what the file says: kind and times, checked at the door; and what nobody says."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.errors import InputError, ShapeError
+from engine.core.geometry import Geometry
 from engine.core.types import Kind
 from engine.io.contract import OpenOptions
 
@@ -38,3 +39,8 @@ def series_times(options: OpenOptions, found: Any, shape: Sequence[int]) -> NDAr
             "Give one time in milliseconds for each frame, separated by commas.",
         )
     return np.asarray(options.times_ms, np.float32)
+
+
+def unknown_words(geometry: Geometry) -> tuple[str, ...]:
+    """Return what a file does not tell of where its pixels lie, in words."""
+    return (*(() if geometry.known else ("orientation",)), *(("voxel size",) if geometry.voxel_mm is None else ()))

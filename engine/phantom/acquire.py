@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.geometry import Geometry
 from engine.core.jobs import Reporter
 from engine.core.types import Complex, Float, Kind, KSpaceSeries
 from engine.phantom.anatomy import TORSO_MM, Chest, automatic_voxel
@@ -80,7 +81,7 @@ def make_phantom(request: PhantomRequest, report: Reporter) -> tuple[KSpaceSerie
         reader=reader,
         kind=Kind(request.kind),
         times_ms=np.asarray(request.times_ms(), dtype=np.float32),
-        voxel_mm=(_pitch(request.slices), *voxel),
+        geometry=_geometry(request, voxel, heights),
         name=f"phantom {request.kind}, seed {request.seed}",
         notes=NOTES,
         attributes={
@@ -116,6 +117,13 @@ def _voxel(request: PhantomRequest) -> tuple[float, float]:
     if request.fov_mm is None:
         return automatic_voxel(request.matrix)
     return request.fov_mm[0] / request.matrix[0], request.fov_mm[1] / request.matrix[1]
+
+
+def _geometry(request: PhantomRequest, voxel: tuple[float, float], heights: Sequence[float]) -> Geometry:
+    """Return where the slices lie: seen from the apex, the pixel in the middle of the middle of the heart at 0."""
+    (ky, kx), (y, x), pitch = request.matrix, voxel, _pitch(request.slices)
+    planes = [[[-x, 0, 0, x * (kx // 2)], [0, -y, 0, y * (ky // 2)], [0, 0, -pitch, z - MIDDLE_MM], [0, 0, 0, 1]] for z in heights]
+    return Geometry(np.array(planes, np.float64), phase_encode="y", frame_of_reference="phantom")
 
 
 def _pitch(slices: int) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from engine.core.errors import InputError
@@ -61,7 +63,7 @@ def simulate(images: ImageSeries, coils: int, snr: float, seed: int, report: Rep
         reader=reader,
         kind=images.kind,
         times_ms=images.times_ms,
-        voxel_mm=images.voxel_mm,
+        geometry=replace(images.geometry, phase_encode="y"),  # that is how it is encoded here
         name=images.name,
         source=images.source,
         format=images.format,

@@ -66,7 +66,7 @@ def finished(
         mask=mask,
         kind=series.kind,
         times_ms=None if series.times_ms is None else series.times_ms[np.ix_(list(slices), list(frames))],
-        voxel_mm=series.voxel_mm,
+        geometry=series.geometry.select(slices),
         reference=references,
         stages=stages,
         weights=None if built.weights is None else str(built.weights.get("id")),

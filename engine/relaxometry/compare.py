@@ -80,7 +80,7 @@ def compare_maps(
     chosen = np.ones(both.shape, dtype=bool) if region is None else _region(region, maps)[here]
     change = np.where(both, estimate - truth, np.float32(0.0))
     counted = chosen & both
-    difference = ParameterMap(change, f"{maps.main.quantity} difference", maps.main.unit, both)
+    difference = ParameterMap(change, f"{maps.main.quantity} difference", maps.main.unit, both, geometry=maps.geometry.select(here))
     rows: tuple[SegmentAgreement, ...] = ()
     means: Agreement | None = None
     if masks is not None:
@@ -120,7 +120,8 @@ def disagreement(fits: Sequence[MapSet]) -> ParameterMap:
     valid = np.all([fit.valid[_rows(fit, slices)] for fit in fits], axis=0)
     spread = np.std(values, axis=0, ddof=1, dtype=np.float64)
     main = fits[0].main
-    return ParameterMap(np.where(valid, spread, 0.0), f"{main.quantity} disagreement", main.unit, valid)
+    where = main.geometry.select(_rows(fits[0], slices))
+    return ParameterMap(np.where(valid, spread, 0.0), f"{main.quantity} disagreement", main.unit, valid, geometry=where)
 
 
 def _by_segment(

@@ -144,7 +144,7 @@ def _map(native: MapSet, post: MapSet, scale: Scale) -> tuple[ParameterMap, int]
     variance = sum(_variance(m, t) for m, t in ((native, before), (post, after)))
     values, sd = _share(1.0 / after - 1.0 / before, variance, scale)
     valid = known & (values > 0.0) & (values < PERCENT)
-    shown = ParameterMap(np.where(valid, values, 0.0), "ECV", "%", valid, sd=np.where(valid, sd, 0.0))
+    shown = ParameterMap(np.where(valid, values, 0.0), "ECV", "%", valid, sd=np.where(valid, sd, 0.0), geometry=native.geometry)
     return shown, int((known & ~valid).sum())
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from engine.core import axes, provenance
 from engine.core.axes import FRAME
 from engine.core.errors import InputError
+from engine.core.geometry import UNKNOWN, Geometry
 from engine.core.jobs import Reporter, silent
 from engine.core.maps import FitRequest, MapSet, Reason
 from engine.core.types import Float, Kind, Reconstruction
@@ -48,7 +49,7 @@ def fit_maps(
     title: str = "",
     kind: Kind = Kind.UNKNOWN,
     slices: tuple[int, ...] = (),
-    voxel_mm: tuple[float, float, float] | None = None,
+    geometry: Geometry = UNKNOWN,
     load: Callable[..., Any] | None = None,
 ) -> MapSet:
     """Fit every pixel of a stack of images.
@@ -63,7 +64,7 @@ def fit_maps(
         Told after every slice; asked whether to stop.
     times_ms
         (frame,) or (slice, frame), in ms, as acquired.
-    title, kind, slices, voxel_mm
+    title, kind, slices, geometry
         What the maps are of.
     load
         Loads a mapping network: name, weights, device -> module, card. Only models that are networks need it.
@@ -116,7 +117,7 @@ def fit_maps(
         notes.append("no value: " + ", ".join(f"{n} pixels {words}" for words, n in wrong.items()))
     report.step(1, 1, "maps ready")
     return MapSet(
-        maps=parameter_maps(found, model, reason == Reason.VALID),
+        maps=parameter_maps(found, model, reason == Reason.VALID, geometry),
         model=model.name,
         title=title,
         times_ms=times,
@@ -127,7 +128,6 @@ def fit_maps(
         images=stack,
         kind=kind,
         slices=slices or tuple(range(stack.shape[0])),
-        voxel_mm=voxel_mm,
         displacement=displacement,
         seconds=time.perf_counter() - began,
         notes=tuple(notes),
@@ -160,7 +160,7 @@ def fit_map(
         title="reference" if reference else reconstruction.method,
         kind=reconstruction.kind,
         slices=reconstruction.slices,
-        voxel_mm=reconstruction.voxel_mm,
+        geometry=reconstruction.geometry,
         load=load,
     )
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.geometry import UNKNOWN, Geometry
 from engine.core.maps import Reason
 from engine.core.types import ParameterMap
 from engine.relaxometry.contract import SignalModel
@@ -117,7 +118,9 @@ def _on_the_way(values: Any, name: str) -> Any:
     return values.to(torch.uint8 if name in ("polarity", "reason") else torch.float32)
 
 
-def parameter_maps(found: Mapping[str, NDArray[Any]], model: SignalModel, valid: NDArray[np.bool_]) -> dict[str, ParameterMap]:
+def parameter_maps(
+    found: Mapping[str, NDArray[Any]], model: SignalModel, valid: NDArray[np.bool_], geometry: Geometry = UNKNOWN
+) -> dict[str, ParameterMap]:
     """Return the maps of the model's parameters, the asked one first."""
     return {
         name: ParameterMap(
@@ -127,6 +130,7 @@ def parameter_maps(found: Mapping[str, NDArray[Any]], model: SignalModel, valid:
             valid=valid,
             sd=found.get(SD + name),
             residual=found["residual"] if name == model.parameters[0] else None,
+            geometry=geometry,
         )
         for name in model.parameters
     }

@@ -33,6 +33,10 @@ class SeriesInfo:
         Mask pattern, None when there is none.
     voxel_mm
         (slice, y, x).
+    orientation
+        Where x, y and slice point to in the patient, as letters ("LPS"), None when unknown.
+    phase_encode
+        Image axis along which phases were encoded ("y"), None when unknown.
     scale
         Largest magnitude of slice 0, frame 0; None when nothing there is finite.
     unknown, notes
@@ -49,6 +53,8 @@ class SeriesInfo:
     acceleration: Acceleration
     pattern: str | None
     voxel_mm: tuple[float, float, float] | None
+    orientation: str | None
+    phase_encode: str | None
     scale: float | None
     unknown: tuple[str, ...]
     notes: tuple[str, ...]

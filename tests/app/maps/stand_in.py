@@ -10,6 +10,7 @@ import numpy as np
 
 from engine import api
 from engine.core.errors import InputError
+from engine.core.geometry import UNKNOWN
 from engine.core.maps import MapSet, PixelFit, Reason
 from engine.core.records.registries import FitModelInfo
 from engine.core.records.relaxometry import EcvSummary, Pool, WallEcv
@@ -60,7 +61,7 @@ class MapsStandIn:
     def warm_up_fit(self):
         self.fits.append(("warm",))
 
-    def fit_maps(self, images, request, report, *, times_ms=None, title="", kind=Kind.UNKNOWN, slices=(), voxel_mm=None):
+    def fit_maps(self, images, request, report, *, times_ms=None, title="", kind=Kind.UNKNOWN, slices=(), geometry=UNKNOWN):
         self.fits.append((title, request.model, tuple(slices), np.array(request.times_ms), request))
         while not self.fit_gate.wait(0.005):
             report.check()
@@ -80,13 +81,13 @@ class MapsStandIn:
         valid = reason == 0
         values = np.where(valid, values_of(images), 0).astype(np.float32)
         name, quantity = ("t2_ms", "T2") if request.model.startswith("t2") else ("t1_ms", "T1")
-        maps = {name: ParameterMap(values, quantity, "ms", valid, sd=np.full_like(values, 12.0))}
+        maps = {name: ParameterMap(values, quantity, "ms", valid, sd=np.full_like(values, 12.0), geometry=geometry)}
         if request.model == "molli3":
             maps["t1_star_ms"] = ParameterMap(values * np.float32(0.9), "T1*", "ms", valid)
         ones = np.ones_like(values)
         return MapSet(
             maps, request.model, title, times, ones * np.float32(0.99), ones * np.float32(3), reason * 0, reason, images,
-            kind, tuple(slices), voxel_mm, seconds=0.02, notes=("a note",),
+            kind, tuple(slices), seconds=0.02, notes=("a note",),
             displacement=displacement,
         )  # fmt: skip
 

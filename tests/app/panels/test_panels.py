@@ -19,6 +19,7 @@ from app.panels.notices import NoticeBar
 from app.panels.series import SeriesPanel, axes_words, kind_words, sampling_words, voxel_words
 from app.panels.status import StatusBar
 from app.session import Session
+from engine.core.geometry import Geometry
 from engine.core.types import Kind, SamplingMask
 from tests.app.stand_in import images, kspace
 
@@ -29,7 +30,7 @@ def test_a_series_in_words():
     assert kind_words(data) == "Cine, 40.0 ms a frame"
     assert sampling_words(Case("a", "a", data)) == "fully sampled"
     assert voxel_words(data) == ""
-    assert voxel_words(replace(data, voxel_mm=(8.0, 1.4, 1.4))) == "Voxel 1.4 × 1.4 mm, slice 8 mm"
+    assert voxel_words(replace(data, geometry=Geometry(voxel_mm=(8.0, 1.4, 1.4)))) == "Voxel 1.4 × 1.4 mm, slice 8 mm"
     assert axes_words(images()) == "slice 2, frame 4, y 32, x 24"
     assert sampling_words(Case("a", "a", images())) == "no k-space"
 

@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import scipy.io
 
+from engine.core.geometry import Geometry
 from engine.core.maps import FitRequest
 from engine.core.records.entries import Content
 from engine.core.types import ArrayReader, ImageSeries, Kind, KSpaceSeries, Reconstruction, SamplingMask
@@ -18,7 +19,10 @@ from engine.io import FORMATS, WriteOptions
 from engine.io.contract import FOLDER
 from tests.engine.io.builders import asymmetric, lines_mask, matlab_order, write_v73
 
-VOXEL = (8.0, 1.5, 1.25)
+# Oblique, no two sizes alike, off-centre: (x, y, slice) -> mm.
+TURN = np.array([[0.36, 0.48, -0.8], [-0.8, 0.6, 0.0], [0.48, 0.64, 0.6]])
+AFFINE = np.vstack([np.column_stack([TURN * (1.25, 1.5, 8.0), (10.0, -20.0, 30.0)]), [0, 0, 0, 1]])
+WHERE = Geometry.from_affine(AFFINE, 3, phase_encode="y", frame_of_reference="scanner")
 TIMES = np.array([120.0, 1020.0, 1920.0, 200.0], np.float32)
 
 
@@ -30,24 +34,24 @@ def images():
 
 
 def kspace_series():
-    return KSpaceSeries(ArrayReader(asymmetric()), Kind.CINE, voxel_mm=VOXEL, name="phantom")
+    return KSpaceSeries(ArrayReader(asymmetric()), Kind.CINE, geometry=WHERE, name="phantom")
 
 
 def reconstruction():
     data = asymmetric()
     mask = SamplingMask(lines_mask()[None, :, None], "equispaced", 3.0, (3, 7), 5)
-    return Reconstruction(data[:, :, 0], "cg_sense", (0, 1, 2), (0, 1, 2, 3), mask, Kind.CINE, voxel_mm=VOXEL)
+    return Reconstruction(data[:, :, 0], "cg_sense", (0, 1, 2), (0, 1, 2, 3), mask, Kind.CINE, geometry=WHERE)
 
 
 def maps():
     from engine import api
 
-    return api.fit_maps(images(), FitRequest(), times_ms=TIMES, kind=Kind.MOLLI, slices=(0, 1, 2), voxel_mm=VOXEL)
+    return api.fit_maps(images(), FitRequest(), times_ms=TIMES, kind=Kind.MOLLI, slices=(0, 1, 2), geometry=WHERE)
 
 
 MAKERS = {
     Content.KSPACE: kspace_series,
-    Content.IMAGES: lambda: ImageSeries(images(), Kind.MOLLI, TIMES, VOXEL),
+    Content.IMAGES: lambda: ImageSeries(images(), Kind.MOLLI, TIMES, WHERE),
     Content.RECONSTRUCTION: reconstruction,
     Content.MAPS: maps,
 }
@@ -56,7 +60,7 @@ MAKERS = {
 def _nifti(folder):
     import nibabel
 
-    nibabel.save(nibabel.Nifti1Image(images().transpose(3, 2, 0, 1), np.diag([1.25, 1.5, 8, 1])), folder / "plain.nii.gz")
+    nibabel.save(nibabel.Nifti1Image(images().transpose(3, 2, 0, 1), AFFINE), folder / "plain.nii.gz")
     return folder / "plain.nii.gz", images()
 
 

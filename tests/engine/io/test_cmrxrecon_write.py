@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from engine.core.errors import Cancelled, InputError, OutputError
+from engine.core.geometry import Geometry
 from engine.core.jobs import CancelToken, Reporter
 from engine.core.types import ArrayReader, Kind, KSpaceSeries, SamplingMask
 from engine.io import open_series
@@ -15,10 +16,16 @@ from engine.io.myoscope_h5 import read_truth
 from tests.engine.io.builders import asymmetric, lines_mask, matlab_order
 
 TRUTH = asymmetric()
+VOXEL = Geometry(voxel_mm=(8.0, 1.5, 1.25))
 
 
 def series(**changes):
-    fields = {"reader": ArrayReader(TRUTH), "kind": Kind.CINE, "voxel_mm": (8.0, 1.5, 1.25), "notes": ("simulated coils", "a, b")}
+    fields = {
+        "reader": ArrayReader(TRUTH),
+        "kind": Kind.CINE,
+        "geometry": VOXEL,
+        "notes": ("simulated coils", "a, b"),
+    }
     return KSpaceSeries(**{**fields, **changes})
 
 

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from engine.core.geometry import Geometry
 from engine.core.records.plain import table
 from engine.core.types import ArrayReader, ImageSeries, Kind, KSpaceSeries, Reconstruction, SamplingMask
 from engine.io import open_series
@@ -19,7 +20,7 @@ def test_kspace():
         ArrayReader(asymmetric()),
         Kind.MOLLI,
         np.arange(4) * 100.0,
-        (8, 1.5, 1.5),
+        Geometry(voxel_mm=(8, 1.5, 1.5)),
         mask,
         unknown=("orientation",),
         format="cmrxrecon",

@@ -11,6 +11,7 @@ import pytest
 
 from engine import api
 from engine.core.errors import FormatError, OutputError
+from engine.core.geometry import Geometry
 from engine.core.maps import FitRequest
 from engine.core.records.plain import table
 from engine.core.types import ImageSeries, Kind
@@ -18,6 +19,7 @@ from engine.io import maps as module
 from engine.io import save
 from engine.io.maps import read_maps, write_maps
 
+WHERE = Geometry(voxel_mm=(8, 1.5, 1.25))
 TIMES = np.array([[120.0, 1020.0, 1920.0, 200.0, 1100.0], [130.0, 1020.0, 1920.0, 200.0, 1100.0]])
 
 
@@ -28,7 +30,13 @@ def maps(rng):
     images = (images + 0.01 * rng.standard_normal(images.shape)).astype(np.float32)
     images[0, :, 0, 0] = np.nan
     made = api.fit_maps(
-        np.abs(images), FitRequest(), times_ms=TIMES, title="myonet", kind=Kind.MOLLI, slices=(2, 5), voxel_mm=(8, 1.5, 1.25)
+        np.abs(images),
+        FitRequest(),
+        times_ms=TIMES,
+        title="myonet",
+        kind=Kind.MOLLI,
+        slices=(2, 5),
+        geometry=WHERE,
     )
     return replace(made, displacement=rng.standard_normal((2, 5, 2, 5, 4)).astype(np.float32))
 

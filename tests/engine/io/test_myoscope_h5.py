@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from engine.core.errors import Cancelled, FormatError, InputError, OutputError, ShapeError
+from engine.core.geometry import Geometry
 from engine.core.jobs import CancelToken, Reporter
 from engine.core.types import ArrayReader, ImageSeries, Kind, KSpaceSeries, Reconstruction, SamplingMask
 from engine.io import OpenOptions, open_series
@@ -24,7 +25,7 @@ def make_series(**changes):
         "reader": ArrayReader(asymmetric()),
         "kind": Kind.MOLLI,
         "times_ms": np.arange(12.0).reshape(3, 4) * 100,
-        "voxel_mm": (8.0, 1.5, 1.25),
+        "geometry": Geometry(voxel_mm=(8.0, 1.5, 1.25)),
         "acquired": SamplingMask(lines_mask()[None, :, None], "equispaced", 3.0, (3, 7), 5),
         "notes": ("simulated coils", "phantom"),
         "unknown": ("orientation",),
@@ -43,7 +44,7 @@ def make_reconstruction():
         mask=SamplingMask(np.eye(9, dtype=bool)[None, :, :8].repeat(4, 0), "kt_radial", 8.0, None, 3),
         kind=Kind.CINE,
         times_ms=np.arange(12.0).reshape(3, 4),
-        voxel_mm=(8.0, 1.5, 1.25),
+        geometry=Geometry(voxel_mm=(8.0, 1.5, 1.25)),
         reference=k[:, :, 1],
         stages={"image": k[None, :, :, 2].repeat(3, 0), "low_rank": k[None, :, :, 3]},
         weights="jotlasnet-1",

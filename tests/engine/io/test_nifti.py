@@ -11,6 +11,7 @@ import pytest
 
 from engine import api
 from engine.core.errors import DependencyError, FormatError, InputError, OutputError, ShapeError
+from engine.core.geometry import Geometry
 from engine.core.maps import FitRequest
 from engine.core.types import Kind
 from engine.io import nifti
@@ -43,7 +44,21 @@ def test_axes_and_sizes(array, tmp_path, ending):
     assert series.voxel_mm == pytest.approx((8.0, 1.5, 1.25))
     assert series.name == "a"
     assert series.times_ms is None
-    assert np.allclose(series.attributes["affine"], AFFINE)
+    assert np.allclose(series.geometry.affine, AFFINE)
+    assert (series.geometry.frame_of_reference, series.geometry.orientation, series.unknown) == ("aligned", "ALS", ())
+
+
+def test_a_header_without_a_transform_tells_only_the_size(array, tmp_path):
+    image = nibabel.Nifti1Image(array, None)
+    image.header.set_zooms((1.25, 1.5, 8.0, 1.0))
+    nibabel.save(image, tmp_path / "a.nii")
+    series = api.open_series(tmp_path / "a.nii")
+    assert (series.geometry.known, series.voxel_mm, series.unknown) == (False, pytest.approx((8, 1.5, 1.25)), ("orientation",))
+
+
+def test_the_sidecar_tells_the_phase_encoding(array, tmp_path):
+    save(tmp_path / "a.nii", array, sidecar={"PhaseEncodingDirection": "j-"})
+    assert api.open_series(tmp_path / "a.nii").geometry.phase_encode == "y-"
 
 
 def test_units_types_and_fewer_axes(array, tmp_path):
@@ -51,6 +66,7 @@ def test_units_types_and_fewer_axes(array, tmp_path):
     series = api.open_series(tmp_path / "m.nii")
     assert series.shape == (3, 1, 7, 5)
     assert series.voxel_mm[0] == pytest.approx(8000.0)
+    assert np.allclose(series.geometry.affine[:3], 1000 * AFFINE[:3])
     save(tmp_path / "i.nii", (100 * array).astype(np.int16)[:, :, 0, 0])
     assert api.open_series(tmp_path / "i.nii").images.dtype == np.float32
     save(tmp_path / "c.nii", (array * 1j).astype(np.complex64))
@@ -127,7 +143,7 @@ def maps(rng):
     t1 = rng.uniform(300, 1500, (3, 7, 5))
     images = np.abs(1 - 1.9 * np.exp(-times[:, None, None, None] * 0.9 / t1)).transpose(1, 0, 2, 3).astype(np.float32)
     images[0, 0, 0, 0] = np.nan
-    return api.fit_maps(images, FitRequest(), times_ms=times, voxel_mm=(8, 1.5, 1.25))
+    return api.fit_maps(images, FitRequest(), times_ms=times, geometry=Geometry(voxel_mm=(8, 1.5, 1.25)))
 
 
 @pytest.mark.parametrize("name", ["t1.nii.gz", "t1.nii"])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from engine.core.errors import Cancelled, InputError
+from engine.core.geometry import Geometry
 from engine.core.jobs import CancelToken, Reporter, silent
 from engine.core.types import ImageSeries, Kind
 from engine.phantom.simulate import signal_level, simulate
@@ -21,7 +22,7 @@ def images(rng):
         (stack + rng.uniform(0, 1, stack.shape)).astype(np.float32),
         kind=Kind.CINE,
         times_ms=np.array([0.0, 50.0, 100.0]),
-        voxel_mm=(8.0, 4.0, 4.0),
+        geometry=Geometry(voxel_mm=(8.0, 4.0, 4.0)),
         name="discs",
         source="discs.npz",
         notes=("made up", "simulated coils"),
@@ -97,7 +98,7 @@ def test_a_frame_alone_is_the_frame_of_the_slice(images):
 @pytest.mark.parametrize("voxel", [None, (1.0, 0.05, 0.05), (1.0, 400.0, 400.0)])
 def test_coils_surround_a_field_of_view_of_unknown_size(images, voxel):
     """Otherwise loops would be far larger or smaller than the object, and every coil would see the same."""
-    series = simulate(ImageSeries(images.images, voxel_mm=voxel), 8, np.inf, 0, silent())
+    series = simulate(ImageSeries(images.images, geometry=Geometry(voxel_mm=voxel)), 8, np.inf, 0, silent())
     pixels = reference(series, 0)[0].reshape(8, -1)
     values = np.linalg.svd(pixels @ pixels.conj().T, compute_uv=False)
     assert np.count_nonzero(values > 0.01 * values[0]) >= 4

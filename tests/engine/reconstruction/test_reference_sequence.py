@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from engine.core.errors import InputError, ShapeError
+from engine.core.geometry import Geometry
 from engine.core.jobs import silent
 from engine.core.requests import MaskRequest, ReconRequest, ReferenceSequence
 from engine.core.types import ArrayReader, ImageSeries, KSpaceSeries
@@ -29,7 +30,7 @@ def objects(contrast=1.0, scale=1.0, frames=SHAPE[1]):
     body = [(yy**2 + xx**2 < 0.5 + 0.1 * t) * (1 + 0.3 * contrast * np.cos(6 * xx + t)) for t in range(frames)]
     images = np.stack([np.stack(body) * (1 + s) for s in range(SHAPE[0])])
     kspace = fft2c(torch.from_numpy(images[:, :, None] * coils)).numpy()
-    return KSpaceSeries(reader=ArrayReader(scale * kspace), name="discs", voxel_mm=(8.0, 1.5, 1.5))
+    return KSpaceSeries(reader=ArrayReader(scale * kspace), name="discs", geometry=Geometry(voxel_mm=(8.0, 1.5, 1.5)))
 
 
 @pytest.fixture
@@ -112,7 +113,7 @@ def test_another_series_leads_frame_by_frame_on_the_scale_of_this_one(series, ma
 
 def test_images_of_another_number_of_frames_lead_by_one_of_them(series, mask, spy):
     images = np.abs(reference_image(objects(contrast=-1.0, frames=5), None, None, silent()))
-    other = ImageSeries(images, name="other", voxel_mm=(8.0, 2.0, 2.0))
+    other = ImageSeries(images, name="other", geometry=Geometry(voxel_mm=(8.0, 2.0, 2.0)))
     with pytest.raises(ShapeError, match=r"has 5 frames \(expected 1, or 3 as the series\)") as caught:
         run(series, spy, mask, ReferenceSequence(other))
     assert "--reference-frame" in caught.value.hint

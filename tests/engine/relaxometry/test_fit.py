@@ -10,12 +10,14 @@ from scipy.optimize import least_squares
 
 from engine import api
 from engine.core.errors import Cancelled, InputError, ShapeError, UnknownNameError
+from engine.core.geometry import Geometry
 from engine.core.jobs import CancelToken, Reporter
 from engine.core.maps import FitRequest, Reason
 from engine.core.types import Kind, Reconstruction, SamplingMask
 from engine.relaxometry import fit as module
 from tests.engine.relaxometry.problems import LONG_MS, SCHEMES, SHORT_MS, bound, decay, recovery
 
+WHERE = Geometry(voxel_mm=(8, 1.5, 1.5))
 TIMES = SCHEMES["4(1)3(1)2"]
 
 
@@ -231,7 +233,15 @@ def test_request_goes_before_the_series():
 
 def test_record_says_how_it_was_made():
     images = np.abs(stack(recovery(TIMES, np.array([900.0]), np.array([1.9]))))
-    maps = api.fit_maps(images, FitRequest(), times_ms=TIMES, title="myonet", kind=Kind.MOLLI, slices=(4,), voxel_mm=(8, 1.5, 1.5))
+    maps = api.fit_maps(
+        images,
+        FitRequest(),
+        times_ms=TIMES,
+        title="myonet",
+        kind=Kind.MOLLI,
+        slices=(4,),
+        geometry=WHERE,
+    )
     assert maps.provenance["fit"]["signed"] == "magnitude"
     assert maps.provenance["fit"]["efficiency"] == 1.0
     assert (maps.model, maps.title, maps.kind, maps.slices, maps.voxel_mm) == ("molli3", "myonet", Kind.MOLLI, (4,), (8, 1.5, 1.5))
