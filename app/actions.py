@@ -80,7 +80,7 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec(
         "edit.remove_result",
         "Re&move result",
-        "reconstruct.remove_selected",
+        "results.remove_selected",
         ("Del",),
         "",
         "Remove the selected pane",
@@ -89,7 +89,7 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec(
         "edit.remove_stale",
         "Remove results of &other masks",
-        "reconstruct.remove_stale",
+        "results.remove_stale",
         (),
         "",
         "Keep those of the current mask",
@@ -98,7 +98,7 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec(
         "edit.copy_command",
         "Copy as &command",
-        "reconstruct.copy_command",
+        "results.copy_command",
         ("Ctrl+Shift+C",),
         "",
         "The same on the command line",
@@ -137,7 +137,7 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec(
         "recon.import_weights",
         "Import &weights…",
-        "reconstruct.import_weights_dialog",
+        "weights.import_weights_dialog",
         (),
         "",
         "Published weights, checked key by key",

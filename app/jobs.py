@@ -40,6 +40,7 @@ class _Wire(QObject):
     """Carries what happens in a worker to the GUI thread, where this object lives."""
 
     progressed = Signal(object)
+    delivered = Signal(object)
     ended = Signal(object, object, str)  # result, exception or None, traceback text
     begun = Signal()
 
@@ -53,6 +54,8 @@ class JobHandle(QObject):
         Its lane got to it.
     progressed(Progress)
         How far it is, at most 20 times a second.
+    delivered(part)
+        A part of the result is finished; also while it is being cancelled, never after the end.
     succeeded(result), failed(exception, traceback text), cancelled()
         Exactly one of them.
     finished()
@@ -61,6 +64,7 @@ class JobHandle(QObject):
 
     started = Signal()
     progressed = Signal(object)
+    delivered = Signal(object)
     succeeded = Signal(object)
     failed = Signal(object, str)
     cancelled = Signal()
@@ -81,6 +85,7 @@ class JobHandle(QObject):
         self._wire = _Wire(self)
         self._wire.begun.connect(self._on_begun, Qt.ConnectionType.QueuedConnection)
         self._wire.progressed.connect(self._on_progressed, Qt.ConnectionType.QueuedConnection)
+        self._wire.delivered.connect(self._on_delivered, Qt.ConnectionType.QueuedConnection)
         self._wire.ended.connect(self._on_ended, Qt.ConnectionType.QueuedConnection)
 
     def cancel(self) -> None:
@@ -103,6 +108,10 @@ class JobHandle(QObject):
         if not self.done and not self.token.cancelled:
             self.progress = progress
             self.progressed.emit(progress)
+
+    def _on_delivered(self, part: Any) -> None:
+        if not self.done and self._runner.is_current(self):
+            self.delivered.emit(part)
 
     def _on_ended(self, result: Any, error: BaseException | None, text: str) -> None:
         self._runner.conclude(self, result, error, text)
@@ -129,7 +138,13 @@ class _Task(QRunnable):
             if self._token.cancelled:
                 raise Cancelled
             self._say(self._wire.begun)
-            result = work(Reporter(lambda progress: self._say(self._wire.progressed, progress), self._token))
+            result = work(
+                Reporter(
+                    lambda progress: self._say(self._wire.progressed, progress),
+                    self._token,
+                    lambda part: self._say(self._wire.delivered, part),
+                )
+            )
         except Cancelled as stop:
             error = stop
         except BaseException as failure:  # noqa: BLE001 - the one place where a worker's failure is turned into a message

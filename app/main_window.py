@@ -44,9 +44,11 @@ from app.review.inspector_panel import InspectorPanel
 from app.review.methods_panel import MethodsPanel
 from app.review.panel import ReviewPanel
 from app.review.reconstruct import ReconstructController
+from app.review.results import ResultsController
 from app.review.sampling import SamplingController
 from app.review.sampling_panel import SamplingPanel
 from app.review.scores import ScoresController
+from app.review.weights import WeightsController
 from app.session import Session
 from app.settings import Settings
 
@@ -139,6 +141,8 @@ class MainWindow(QMainWindow):
         self.review = ReviewController(c, self.review_panel, p["inspector"])  # type: ignore[arg-type]
         self.sampling = SamplingController(c, p["sampling"])  # type: ignore[arg-type]
         self.reconstruct = ReconstructController(c, p["methods"], self.sampling.underway)  # type: ignore[arg-type]
+        self.results = ResultsController(c, p["methods"])  # type: ignore[arg-type]
+        self.weights = WeightsController(c, p["methods"])  # type: ignore[arg-type]
         self.machine = MachineController(c)
         self.memory = MemoryController(c)
 
@@ -146,7 +150,8 @@ class MainWindow(QMainWindow):
         self.machine.fill_samples(menu, self.files)
 
     def _connect(self) -> None:
-        self.reconstruct.training_requested.connect(self.train_network)
+        self.weights.training_requested.connect(self.train_network)
+        self.weights.imported.connect(self.reconstruct.load_methods)
         self.errors.shown.connect(self.notices.show_notice)
         self.notices.details_requested.connect(self._show_details)
         self.top_bar.workspace_chosen.connect(self.show_workspace)

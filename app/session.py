@@ -165,17 +165,19 @@ class Session(QObject):
         made: Reconstruction,
         keep_earlier: bool = False,
         options: Mapping[str, Any] | None = None,
+        scores: Mapping[tuple[str, str], Score] | None = None,
+        percentile: float | None = None,
     ) -> None:
-        """Add what a method made to a case.
+        """Add what a method made to a case, or what it has made by now: see :func:`app.document.results.with_result`.
 
-        Slices made with the same mask, weights and settings join those that are there. A result of the same method that was made
-        otherwise is replaced in place unless ``keep_earlier``; undo shows it again, beside the new one.
+        A result of the same method that was made otherwise is replaced in place unless ``keep_earlier``; undo shows it again,
+        beside the new one.
         """
         number, replaced = self.number(), None
 
         def make(case: Case) -> Case:
             nonlocal replaced
-            case, replaced = with_result(case, number, method, title, made, options or {}, keep_earlier)
+            case, replaced = with_result(case, number, method, title, made, options or {}, keep_earlier, scores or {}, percentile)
             return case
 
         self.edit_with(key, make)
@@ -204,11 +206,12 @@ class Session(QObject):
             if case.saved is not None:
                 self.edit(case.key, results=tuple(replace(r, title=titles.get(r.method, r.title)) for r in case.results))
 
-    def set_scores(self, key: str, result: str, scores: Mapping[tuple[str, str], Score]) -> None:
-        """Set the scores of one result."""
+    def set_scores(self, key: str, result: str, percentile: float, scores: Mapping[tuple[str, str], Score]) -> None:
+        """Set the scores of one result, taken with the dynamic region at ``percentile``."""
 
         def make(case: Case) -> Case:
-            return replace(case, results=tuple(replace(r, scores=dict(scores)) if r.key == result else r for r in case.results))
+            scored = (replace(r, scores=dict(scores), percentile=percentile) if r.key == result else r for r in case.results)
+            return replace(case, results=tuple(scored))
 
         self.edit_with(key, make)
 

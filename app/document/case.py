@@ -31,6 +31,8 @@ class Result:
         Settings of the method that were not at their defaults.
     stamp
         Another number for other images: what was made from them knows by it whether they are still the same.
+    percentile
+        Of the dynamic region that the scores were taken with; None while there are none.
     """
 
     key: str
@@ -42,10 +44,11 @@ class Result:
     original: Reconstruction | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     stamp: int = 0
+    percentile: float | None = None
 
     @property
     def slices(self) -> tuple[int, ...]:
-        """Slices that are there, ascending."""
+        """Slices that are there: in the order they were made while a run goes on, ascending when it has ended."""
         return self.reconstruction.slices
 
     @property

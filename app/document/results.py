@@ -11,7 +11,7 @@ import numpy as np
 from app.display.snapshot import ResultEntry, SessionSnapshot
 from app.display.words import TIME_NAMES, stale_text
 from app.document.case import SAMPLE_NOTE, Case, Result
-from engine.core.types import Complex, Kind, Reconstruction, SamplingMask, frozen
+from engine.core.types import Complex, Kind, Reconstruction, SamplingMask, Score, frozen
 
 PREVIEW_KEY = "preview"
 
@@ -25,6 +25,21 @@ def made_alike(result: Result, method: str, made: Reconstruction, options: Mappi
     """Whether a result was made by a method with the mask and the weights of ``made``, and with these settings."""
     same = result.method == method and result.reconstruction.weights == made.weights and result.options == options
     return same and not stale_text(result.mask, made.mask)
+
+
+def continued(case: Case, method: str, weights: str | None, options: Mapping[str, Any]) -> Reconstruction | None:
+    """Return what a method made of a case before in the same way, as far as it is known before its weights are loaded."""
+    return next(
+        (
+            result.reconstruction
+            for result in case.results
+            if result.method == method
+            and result.options == options
+            and weights in (None, result.reconstruction.weights)
+            and not is_stale(result, case)
+        ),
+        None,
+    )
 
 
 def mask_words(mask: SamplingMask) -> str:
@@ -65,12 +80,22 @@ def with_reference(case: Case, slices: tuple[int, ...], images: Complex) -> Case
 
 
 def with_result(
-    case: Case, number: int, method: str, title: str, made: Reconstruction, options: Mapping[str, Any], beside: bool
+    case: Case,
+    number: int,
+    method: str,
+    title: str,
+    made: Reconstruction,
+    options: Mapping[str, Any],
+    beside: bool,
+    scores: Mapping[tuple[str, str], Score],
+    percentile: float | None,
 ) -> tuple[Case, Result | None]:
     """Return a case with what a method made, and the earlier result that it should take the place of; ``number`` is a fresh one.
 
-    Slices made with the same mask, weights and settings join those that are there. Others become a result of their own: in the
-    place of the last one of the same method, or last of all when it should stand ``beside`` it.
+    Made with the same mask, weights and settings as one that is there, it is that one as it is now (a run takes along the slices
+    that were there before). Others become a result of their own: in the place of the last one of the same method, or last of all
+    when it should stand ``beside`` it. ``scores`` are those of all its slices, {} for none yet, with the dynamic region at
+    ``percentile``.
     """
     replaced = None
     # The licence of a sample is in the provenance; under a picture it would be noise.
@@ -78,10 +103,19 @@ def with_result(
     results = list(case.results)
     same = next((r for r in results if made_alike(r, method, made, options)), None)
     if same is not None:
-        joined = join(same.reconstruction, made)
-        results[results.index(same)] = replace(same, reconstruction=joined, scores={}, stamp=number)
+        results[results.index(same)] = replace(same, reconstruction=made, scores=scores, percentile=percentile, stamp=number)
     else:
-        result = Result(f"{method}-{number}", method, title, made.mask, made, options=options, stamp=number)
+        result = Result(
+            f"{method}-{number}",
+            method,
+            title,
+            made.mask,
+            made,
+            scores=scores,
+            options=options,
+            stamp=number,
+            percentile=percentile,
+        )
         earlier = [index for index, r in enumerate(results) if r.method == method]
         if earlier and not beside:
             replaced = results[earlier[-1]]
@@ -114,31 +148,4 @@ def snapshot(case: Case | None) -> SessionSnapshot:
         slices=tuple(range(case.slices)),
         frames=tuple(range(case.frames)),
         voxel_mm=case.data.voxel_mm,
-    )
-
-
-def join(first: Reconstruction, second: Reconstruction) -> Reconstruction:
-    """Return both reconstructions (same method, mask and frames) as one; slices of the second win."""
-    if set(first.slices) <= set(second.slices) or first.frames != second.frames:
-        return second
-    kept = [index for index, s in enumerate(first.slices) if s not in second.slices]
-    slices = [*(first.slices[index] for index in kept), *second.slices]
-    order = np.argsort(slices)
-
-    def both(a: Complex | None, b: Complex | None) -> Complex | None:
-        return None if a is None or b is None else np.concatenate([a[kept], b])[order]
-
-    image = both(first.image, second.image)
-    assert image is not None
-    return replace(
-        second,
-        image=image,
-        slices=tuple(slices[index] for index in order),
-        reference=both(first.reference, second.reference),
-        times_ms=None
-        if first.times_ms is None or second.times_ms is None
-        else np.concatenate([first.times_ms[kept], second.times_ms])[order],
-        stages={},
-        seconds=first.seconds + second.seconds,
-        provenance={**second.provenance, "parts": [dict(first.provenance), dict(second.provenance)]},
     )

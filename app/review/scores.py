@@ -12,12 +12,11 @@ from PySide6.QtCore import QObject
 from app.controllers.context import Context
 from app.document.case import Case, Result
 from app.document.state import Topic
+from app.review.selection import METRICS
 from engine.core.errors import InputError
 from engine.core.geometry import Geometry
 from engine.core.jobs import Reporter
 from engine.core.types import Complex, ImageSeries, KSpaceSeries, Reconstruction, Region, Score
-
-METRICS = ("psnr", "ssim", "nmse")
 
 
 class ScoresController(QObject):
@@ -111,6 +110,8 @@ class ScoresController(QObject):
         self._scored = {key: value for key, value in self._scored.items() if key in alive}
         for result in case.results:
             percentile = case.view.region_percentile
+            if result.scores and result.percentile == percentile:
+                continue  # a run scores its slices as they come
             if self._scored.get(result.key) == (result.identity, percentile):
                 continue
             if set(result.slices) <= case.reference_slices:
@@ -120,8 +121,14 @@ class ScoresController(QObject):
     def _score(self, case: Case, result: Result, reference: Complex, percentile: float) -> None:
         work = partial(_scores, self._c.api, result.reconstruction, reference, percentile)
         handle = self._c.runner.submit("cpu", f"Scores of {result.title}", work, key=f"scores.{result.key}", quiet=True)
-        handle.succeeded.connect(partial(self._c.session.set_scores, case.key, result.key))
+        handle.succeeded.connect(partial(self._set_scores, case.key, result, percentile))
         handle.failed.connect(partial(self._c.errors.report, f"Scores of {result.title}"))
+
+    def _set_scores(self, key: str, scored: Result, percentile: float, scores: Mapping[tuple[str, str], Score]) -> None:
+        case = self._c.session.find(key)
+        now = None if case is None else case.result(scored.key)
+        if now is None or now.identity == scored.identity:  # not those of images that are no longer there
+            self._c.session.set_scores(key, scored.key, percentile, scores)
 
 
 def _images(data: ImageSeries, report: Reporter) -> Complex:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from engine.core.errors import Cancelled
 
@@ -61,10 +62,18 @@ class Reporter:
         Receives :class:`Progress`, in the worker's thread, at most every 50 ms for all parts together (the last step always).
     token
         Cancellation flag; ``check`` raises ``Cancelled`` once it is set.
+    deliver
+        Receives parts of the result while the work goes on, in the worker's thread, also when it is being cancelled.
     """
 
-    def __init__(self, sink: Callable[[Progress], None] | None = None, token: CancelToken | None = None) -> None:
+    def __init__(
+        self,
+        sink: Callable[[Progress], None] | None = None,
+        token: CancelToken | None = None,
+        deliver: Callable[[Any], None] | None = None,
+    ) -> None:
         self._sink = sink
+        self._deliver = deliver
         self.token = token or CancelToken()
         self._whole = self
         self._last = 0.0
@@ -77,6 +86,11 @@ class Reporter:
         """Raise ``Cancelled`` if the user asked to stop."""
         if self.token.cancelled:
             raise Cancelled
+
+    def deliver(self, part: Any) -> None:
+        """Hand over a part of the result that is finished."""
+        if self._deliver is not None:
+            self._deliver(part)
 
     def step(self, done: float, total: float, stage: str) -> None:
         """Report ``done`` of ``total`` steps of ``stage``, and check for cancellation."""
@@ -94,7 +108,7 @@ class Reporter:
 
     def part(self, offset: float, share: float, prefix: str = "") -> Reporter:
         """Return a reporter for a part of this job: its 0..1 maps to ``offset .. offset + share`` of the whole."""
-        child = Reporter(self._sink, self.token)
+        child = Reporter(self._sink, self.token, self._deliver)
         child._offset = self._offset + self._share * offset
         child._share = self._share * share
         child._began = self._began

@@ -172,6 +172,7 @@ class _Going:
                 line.images[len(line.slices)] = earlier.image[at]
                 if line.references is not None:
                     line.references[len(line.slices)] = self._reference(slice_index, Reporter())
+                self._score(line, slice_index, earlier.image[at], Reporter())
                 line.slices.append(slice_index)
             line.earlier = earlier
         self.lines.append(line)
@@ -205,12 +206,15 @@ class _Going:
         line.images[place] = made.image
         if line.references is not None:
             line.references[place] = self._reference(measured.index, report)
-        if self._scored:
-            truth = self._reference(measured.index, report)
-            line.scores[measured.index] = score_slice(made.image, truth, self._scored, self._request.percentile)
+        self._score(line, measured.index, made.image, report)
         line.slices.append(measured.index)
         line.spent.append(Spent(measured.index, made.scale, made.seconds, measured.seconds, peak.mib))
         self._tell(SliceDone(line.index, measured.index, self._result(line, False), self._scores(line)))
+
+    def _score(self, line: _Line, slice_index: int, image: Complex, report: Reporter) -> None:
+        if self._scored:
+            truth = self._reference(slice_index, report)
+            line.scores[slice_index] = score_slice(image, truth, self._scored, self._request.percentile)
 
     def _reference(self, slice_index: int, report: Reporter) -> Complex:
         image: Complex = reference_image(self._request.series, [slice_index], self._frames, report)[0]
@@ -239,6 +243,9 @@ class _Going:
 
     def _fail(self, index: int, error: Exception) -> None:
         details = "".join(traceback.format_exception(error))
+        # Frames hold the work's arrays alive for as long as the error is shown.
+        error = error.with_traceback(None)
+        error.__context__ = error.__cause__ = None
         self._tell(MethodFailed(index, error, details))
 
     def _end(self, line: _Line) -> None:

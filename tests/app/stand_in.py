@@ -6,18 +6,20 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from dataclasses import replace
 
 import numpy as np
 
 from engine import api
-from engine.core.errors import EngineError, InputError, ShapeError
+from engine.core.errors import Cancelled, EngineError, InputError, ShapeError
 from engine.core.records.machine import DoctorReport
 from engine.core.records.methods import MethodInfo, PresetInfo
 from engine.core.records.options import Option
 from engine.core.records.registries import FormatInfo
 from engine.core.records.series import Sample
 from engine.core.records.weights import WeightSource
+from engine.core.requests import MethodFailed, ReconRequest, SliceDone
 from engine.core.types import ArrayReader, ImageSeries, Kind, KSpaceSeries, Reconstruction, Region, SamplingMask, Score
 from tests.app.maps.stand_in import MapsStandIn
 from tests.app.train.stand_in import TrainStandIn
@@ -193,6 +195,58 @@ class StandIn(MapsStandIn, TrainStandIn):
             weights=request.weights,
             notes=("simulated coils",),
         )
+
+    def run(self, request, report, tell):
+        """Go through slices and methods by :meth:`reconstruct`, as the plan does."""
+        made: dict[int, Reconstruction] = {}
+        scores: dict[int, dict] = {}
+        left = list(range(len(request.methods)))
+        total = len(request.slices) * len(request.methods)
+        try:
+            for at, s in enumerate(request.slices):
+                for index in tuple(left):
+                    method = request.methods[index]
+                    part = report.part((at * len(request.methods) + index) / total, 1 / total, f"{self._title(method.method)}, ")
+                    single = ReconRequest(
+                        request.series, method.method, request.mask, method.weights, (s,), options=method.options, reference=False
+                    )
+                    try:
+                        one = self.reconstruct(single, part)
+                    except Cancelled:
+                        raise
+                    except Exception as error:  # noqa: BLE001
+                        left.remove(index)
+                        tell(MethodFailed(index, error, traceback.format_exc()))
+                        continue
+                    made[index] = self._joined(made.get(index) or method.earlier, one)
+                    scores[index] = self._scores(request, made[index])
+                    tell(SliceDone(index, s, made[index], scores[index]))
+        finally:
+            for index, result in made.items():
+                order = np.argsort(result.slices)
+                result = replace(result, image=result.image[order], slices=tuple(result.slices[k] for k in order))
+                tell(SliceDone(index, result.slices[-1], result, scores[index], finished=True))
+
+    def _title(self, name):
+        return next((method.title for method in self.catalogue if method.name == name), name)
+
+    def _joined(self, first, second):
+        if first is None or first.weights != second.weights or first.mask is not second.mask:
+            return second
+        kept = [k for k, s in enumerate(first.slices) if s not in second.slices]
+        image = np.concatenate([first.image[kept], second.image])
+        return replace(second, image=image, slices=(*(first.slices[k] for k in kept), *second.slices))
+
+    def _scores(self, request, made):
+        if not request.series.fully_sampled:
+            return {}
+        truth_ = truth(request.series)[list(made.slices)]
+        regions = [None, self.dynamic_region(truth_, request.percentile), self.static_region(truth_, request.percentile)]
+        return {
+            (score.metric, score.region): score
+            for region in regions
+            for score in self.evaluate(made.image, truth_, request.metrics, region)
+        }
 
     # scores
     def dynamic_region(self, reference, percentile=90.0):

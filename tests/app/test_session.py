@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.document.results import frame_duration, has_zero_filled, is_stale, join
+from app.document.results import continued, frame_duration, has_zero_filled, is_stale
 from app.document.state import Change, Topic
 from engine.core.requests import MaskRequest
-from engine.core.types import Kind, Reconstruction, SamplingMask
+from engine.core.types import Kind, Reconstruction, SamplingMask, Score
 from tests.app.stand_in import SHAPE, images, kspace
 
 
@@ -104,25 +104,28 @@ def test_each_workspace_has_a_selection_of_its_own(session, key):
     assert (review, maps) == ([1], [1])
 
 
-def test_slices_of_one_mask_join_in_order(session, key):
+def test_what_a_method_has_made_by_now_takes_the_place_of_what_it_had_before(session, key):
     m = session.current.mask
     session.add_result(key, "cg_sense", "CG-SENSE", recon(m, (1,), 1.0))
-    first = session.current.results[0].identity
-    session.add_result(key, "cg_sense", "CG-SENSE", recon(m, (0,), 2.0))
+    first = session.current.results[0]
+    scores = {("psnr", "whole"): Score("psnr", 30.0, "dB", "whole", "all", 1.0, 10, True)}
+    session.add_result(key, "cg_sense", "CG-SENSE", recon(m, (1, 0), 2.0), scores=scores, percentile=90.0)
     (result,) = session.current.results
-    assert result.slices == (0, 1)
-    assert result.identity != first, "other images, another name"
-    assert result.reconstruction.image[0, 0, 0, 0] == 2.0
-    assert result.reconstruction.seconds == 2.0
-    session.add_result(key, "cg_sense", "CG-SENSE", recon(m, (1,), 3.0))
-    assert session.current.results[0].reconstruction.image[:, 0, 0, 0].tolist() == [2.0, 3.0]
+    assert (result.key, result.slices) == (first.key, (1, 0))
+    assert result.identity != first.identity, "other images, another name"
+    assert (result.scores, result.percentile) == (scores, 90.0)
+    assert session.history.undo_step is None, "a run that goes on is no edit"
 
 
-def test_join_of_other_frames_takes_the_new_one():
-    m = mask(2)
-    first = recon(m)
-    second = Reconstruction(first.image[:, :2], "cg_sense", (1,), (0, 1), m)
-    assert join(first, second) is second
+def test_a_run_takes_along_what_was_made_in_the_same_way(session, key):
+    m = session.current.mask
+    session.add_result(key, "cg_sense", "CG-SENSE", recon(m, (1,)), options={"weight": 0.1})
+    made = session.current.results[0].reconstruction
+    assert continued(session.current, "cg_sense", None, {"weight": 0.1}) is made
+    assert continued(session.current, "cg_sense", None, {}) is None, "other settings"
+    assert continued(session.current, "cg_sense", "weights-2", {"weight": 0.1}) is None, "other weights"
+    session.edit(key, mask=mask(8))
+    assert continued(session.current, "cg_sense", None, {"weight": 0.1}) is None, "another mask"
 
 
 def test_a_new_mask_marks_results_and_running_again_replaces_in_place(session, key):

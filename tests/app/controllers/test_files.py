@@ -223,14 +223,14 @@ def test_what_was_said_about_a_file_is_in_the_command(window, engine, qtbot, tmp
     window.files.simulate_current(4, 25.0)
     qtbot.waitUntil(lambda: isinstance(window.session.current.data, KSpaceSeries) and settled(window)())
     window.panels["methods"].model.set_ticked(["zero_filled"])
-    first, second = window.reconstruct.commands(window.session.current)
+    first, second = window.results.commands(window.session.current)
     options = parser().parse_args(shlex.split(first)[1:])
     assert (options.axes, options.key, options.kind) == ("sfyx", "img", "molli")
     assert numbers(options.times, "times") == told["times_ms"]
     assert "--axes" not in second, "the file it makes tells by itself"
     window.files.open([tmp_path / "scan.h5"], {"key": "k"})
     qtbot.waitUntil(lambda: len(window.session.cases) == 2 and settled(window)())
-    (line,) = window.reconstruct.commands(window.session.current)
+    (line,) = window.results.commands(window.session.current)
     assert parser().parse_args(shlex.split(line)[1:]).key == "k"
 
 

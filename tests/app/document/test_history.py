@@ -180,7 +180,7 @@ def test_slices_that_joined_a_result_after_undo_come_back_with_it(session, key, 
     else:
         session.add_result(key, "a", "A", recon(mask(8), (0,), method="a"))
     session.undo()
-    session.add_result(key, "a", "A", recon(first, (1,), method="a"))
+    session.add_result(key, "a", "A", recon(first, (0, 1), method="a"))
     session.redo()
     assert not any(r.mask is first for r in session.current.results)
     session.undo()

@@ -241,7 +241,7 @@ def test_values_of_a_removed_pane_are_forgotten(compared):
     grid.cursorLeft.emit()
     assert values.rowCount() == 3
     loaded.review.select(loaded.session.current.results[-1].key)
-    loaded.reconstruct.remove_selected()
+    loaded.results.remove_selected()
     loaded.review.refresh()
     assert [values.index(row, 0).data() for row in range(values.rowCount())] == ["Reference", "Zero-filled"]
 

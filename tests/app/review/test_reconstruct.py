@@ -153,7 +153,7 @@ def test_methods_of_another_kind_cannot_run(loaded):
 
 
 def test_imported_weights_make_the_method_run(loaded, engine, qtbot):
-    loaded.reconstruct.import_weights("weights.tar", "net-tf")
+    loaded.weights.import_weights("weights.tar", "net-tf")
     qtbot.waitUntil(idle(loaded))
     assert loaded.panels["methods"].model.row_of("bare_net").chosen == "bare-1"
     run(loaded, qtbot, "bare_net")
@@ -183,7 +183,7 @@ def test_results_of_another_mask_are_marked_replaced_when_run_again_and_come_bac
     assert len(loaded.session.current.results) == 1
     loaded.actions_by_key["edit.undo"].trigger()
     assert [r.key for r in loaded.session.current.results][1] == first.key
-    loaded.reconstruct.remove_stale()
+    loaded.results.remove_stale()
     assert len(loaded.session.current.results) == 1
     qtbot.waitUntil(idle(loaded))
 
@@ -263,7 +263,7 @@ def test_settings_of_a_method_are_edited_used_and_told(loaded, engine, qtbot):
         "it took the place of the one with other settings"
     )
     assert status(loaded, "cg_sense").startswith("done")
-    assert "--option weight=3e-07" in loaded.reconstruct.commands(case)[-1]
+    assert "--option weight=3e-07" in loaded.results.commands(case)[-1]
     loaded.session.undo()
     assert [r.title for r in loaded.session.current.results] == ["CG-SENSE, weight 3e-07", "CG-SENSE"]
 
@@ -340,11 +340,64 @@ def test_costs_come_in_the_background(loaded, engine, qtbot):
     assert "method_macs@False" in engine.threads
 
 
-def test_every_reconstruction_that_failed_is_counted(loaded, engine, qtbot):
+def test_a_method_that_fails_is_told_once_and_takes_no_further_part(loaded, engine, qtbot):
     engine.fail["cg_sense"] = InputError("it diverged", "Choose a lower R.")
+    shown = []
+    loaded.errors.shown.connect(shown.append)
     loaded.panels["methods"].all_slices.setChecked(True)
     run(loaded, qtbot, "zero_filled", "cg_sense")
-    assert loaded.statusBar().currentMessage() == "3 of 6 reconstructions failed"
+    assert loaded.statusBar().currentMessage() == "1 of 2 methods failed"
+    assert len(shown) == 1
+    assert loaded.session.current.results[0].slices == (0, 1, 2)
+    assert sum(call[:2] == ("reconstruct", "cg_sense") for call in engine.calls) == 1
+
+
+def test_a_run_is_one_job_and_its_slices_are_seen_as_they_come(loaded, engine, qtbot):
+    engine.seconds = 0.05
+    loaded.panels["methods"].all_slices.setChecked(True)
+    tick(loaded, "zero_filled", "cg_sense")
+    jobs, seen = set(), []
+
+    def watch(_):
+        jobs.update(job.title for job in loaded.runner.visible())
+        seen.append(tuple(r.slices for r in loaded.session.current.results))
+
+    loaded.session.changed.connect(watch)
+    button(loaded).click()
+    qtbot.waitUntil(idle(loaded))
+    assert jobs == {"Zero-filled, CG-SENSE"}
+    assert ((1,), (1,)) in seen
+    assert ((1, 0), (1,)) in seen
+    assert seen[-1] == ((0, 1, 2), (0, 1, 2)), "ascending at the end"
+    assert not any(job for job in engine.threads if job == "evaluate@True")
+
+
+def test_a_run_that_is_cancelled_keeps_the_slices_it_has_finished(make_window, engine, qtbot):
+    from tests.app.stand_in import kspace
+
+    window = make_window()
+    qtbot.waitUntil(lambda: bool(window.panels["methods"].model.rows()))
+    session = window.session
+    session.insert(session.new_case(kspace((12, 4, 2, 32, 24)), "twelve"))
+    qtbot.waitUntil(idle(window))
+    engine.seconds = 0.02
+    window.panels["methods"].all_slices.setChecked(True)
+    tick(window, "zero_filled", "cg_sense", "l1_wavelet")
+
+    def stop(_):
+        if [len(r.slices) for r in session.current.results] == [5, 5, 5]:
+            window.reconstruct.cancel()
+
+    session.changed.connect(stop)
+    button(window).click()
+    qtbot.waitUntil(idle(window))
+    assert [r.slices for r in session.current.results] == [(0, 1, 2, 3, 6)] * 3
+    assert "what was finished is kept" in window.statusBar().currentMessage()
+    engine.seconds = 0.0
+    session.changed.disconnect(stop)
+    button(window).click()
+    qtbot.waitUntil(idle(window))
+    assert [r.slices for r in session.current.results] == [tuple(range(12))] * 3
 
 
 @pytest.fixture
