@@ -1,8 +1,9 @@
-"""Fitting maps: one job for each ticked image series; the old maps stay until the new ones are there."""
+"""Fitting maps: one job for all ticked images, told one after the other; the old maps stay until the new ones are there."""
 
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -30,7 +31,7 @@ from app.maps.sources import (
     why_no_maps,
     why_stale,
 )
-from engine.core.errors import InputError
+from engine.core.errors import Cancelled, InputError
 from engine.core.jobs import Progress, Reporter
 from engine.core.maps import FitRequest, MapSet
 from engine.core.records.registries import FitModelInfo
@@ -43,16 +44,36 @@ USUAL = {Kind.MOLLI: "molli3", Kind.T2PREP: "t2prep2"}
 """Model that a series of a kind begins with."""
 
 
-@dataclass
-class _Run:
-    case: Case
-    total: int
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """Fit one source: with these times, which are asked for by ``settings``."""
+
+    source: Source
+    settings: FitSettings
+    request: FitRequest
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """Maps of a task, with motion correction also those without; or the error that it ended with."""
+
+    task: Task
+    maps: MapSet | None = None
+    before: MapSet | None = None
+    error: Exception | None = None
+    details: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class FitRun:
+    """Fits under way: the job that makes them, and those that it has not told yet."""
+
+    case_key: str
     number: int
+    handle: JobHandle
+    left: list[str]
     began: float = field(default_factory=time.monotonic)
-    handles: list[JobHandle] = field(default_factory=list)
-    ended: int = 0
     failed: int = 0
-    cancelled: bool = False
 
 
 class MapsFitController(QObject):
@@ -70,7 +91,7 @@ class MapsFitController(QObject):
         super().__init__(context.window)
         self._c, self._panel = context, panel
         self._models: tuple[FitModelInfo, ...] = ()
-        self._run: _Run | None = None
+        self._run: FitRun | None = None
         self._numbers = 0
         #: What was fitted last, or tried: settings, images, slices. Not tried again by itself, whether it failed, was cancelled, or
         #: was undone.
@@ -168,7 +189,7 @@ class MapsFitController(QObject):
     def _row(self, case: Case, source: Source) -> SourceRow:
         made = next((result for result in case.maps if result.key == source.key), None)
         state = ""
-        if self._run is not None and self._run.case.key == case.key and any(h.key == _key(case, source.key) for h in self._alive()):
+        if self._run is not None and self._run.case_key == case.key and source.key in self._run.left:
             state = "fitting…"
         elif made is not None:
             state = "stale" if why_stale(made, source, case.fit) else "✓"
@@ -267,57 +288,46 @@ class MapsFitController(QObject):
         if self._run is not None:
             return
         self._numbers += 1
-        run = self._run = _Run(case, len(sources), self._numbers)
+        tasks = [Task(source, case.fit, case.fit.request(source_times(case, source))) for source in sources]
         for source in sources:
-            run.handles.append(self._submit(run, source))
+            self._tried[case.key, source.key] = (case.fit, source.identity, source.slices)
+        work = partial(_fit_all, self._c.api, tasks, case.data.kind)
+        title = f"Maps of {', '.join(source.title for source in sources)}"
+        handle = self._c.runner.submit(LANE, title, work, priority=PRIORITY)
+        run = self._run = FitRun(case.key, self._numbers, handle, [source.key for source in sources])
+        handle.progressed.connect(self._on_progress)
+        handle.delivered.connect(partial(self._on_fitted, run))
+        handle.failed.connect(partial(self._on_failed, run))
+        handle.finished.connect(partial(self._on_finished, run))
         self._panel.set_running(True)
         self.running_changed.emit(True)
 
-    def _submit(self, run: _Run, source: Source) -> JobHandle:
-        case, settings = run.case, run.case.fit
-        self._tried[case.key, source.key] = (settings, source.identity, source.slices)
-        times = source_times(case, source)
-        request = settings.request(times)
-        work = partial(_fit, self._c.api, source, request, case.data.kind)
-        title = f"Maps of {source.title}"
-        handle = self._c.runner.submit(LANE, title, work, key=_key(case, source.key), priority=PRIORITY)
-        handle.progressed.connect(partial(self._on_progress, run, source))
-        handle.succeeded.connect(partial(self._on_made, run, source, settings))
-        handle.failed.connect(partial(self._on_failed, run, source))
-        handle.cancelled.connect(partial(self._on_cancelled, run))
-        handle.finished.connect(partial(self._on_finished, run))
-        return handle
+    def _on_progress(self, progress: Progress) -> None:
+        self._panel.set_progress(progress.fraction, progress.stage.rstrip(", "), progress.eta_seconds)
 
-    def _alive(self) -> list[JobHandle]:
-        return [] if self._run is None else [handle for handle in self._run.handles if not handle.done]
-
-    def _on_progress(self, run: _Run, source: Source, progress: Progress) -> None:
-        fraction = (run.ended + progress.fraction) / run.total
-        spent = time.monotonic() - run.began
-        eta = spent * (1 - fraction) / fraction if fraction > 0.02 and spent > 0.3 else None
-        self._panel.set_progress(fraction, f"{source.title}, {progress.stage}".rstrip(", "), eta)
-
-    def _on_made(self, run: _Run, source: Source, settings: FitSettings, found: tuple[MapSet, MapSet | None]) -> None:
-        made, before = found
-        result = MapResult(source.key, source.title, made, settings, source.identity, before, self._c.session.number())
+    def _on_fitted(self, run: FitRun, fitted: Fitted) -> None:
+        source = fitted.task.source
+        run.left.remove(source.key)
+        if fitted.error is not None:
+            run.failed += 1
+            self._c.errors.report(f"Fit maps of {source.title}", fitted.error, fitted.details)
+            return
+        made = fitted.maps
+        assert made is not None
+        number = self._c.session.number()
+        result = MapResult(source.key, source.title, made, fitted.task.settings, source.identity, fitted.before, number)
         text = f"fit {made.main.quantity} maps"
         # Maps of one run are one step.
-        self._c.session.edit_with(run.case.key, partial(_with_maps, result), text, f"{text} {run.number}")
+        self._c.session.edit_with(run.case_key, partial(_with_maps, result), text, f"{text} {run.number}")
 
-    def _on_failed(self, run: _Run, source: Source, error: BaseException, details: str) -> None:
-        run.failed += 1
-        self._c.errors.report(f"Fit maps of {source.title}", error, details)
+    def _on_failed(self, run: FitRun, error: BaseException, details: str) -> None:
+        run.failed += len(run.left)
+        self._c.errors.report("Fit maps", error, details)
 
-    def _on_cancelled(self, run: _Run) -> None:
-        run.cancelled = True
-
-    def _on_finished(self, run: _Run) -> None:
-        run.ended += 1
-        if run is not self._run or run.ended < run.total:
-            return
+    def _on_finished(self, run: FitRun) -> None:
         self._run = None
         self._panel.set_running(False)
-        if run.cancelled:
+        if run.handle.token.cancelled:
             self._c.say("Fit cancelled; maps that were finished are kept")
         elif not run.failed:
             self._c.say(f"Fitted in {seconds_text(time.monotonic() - run.began)}")
@@ -328,7 +338,7 @@ class MapsFitController(QObject):
         """Ask the fit to stop; maps that are finished stay."""
         if self._run is not None:
             self._panel.set_cancelling()
-            self._c.runner.cancel(list(self._run.handles))
+            self._run.handle.cancel()
 
     # --- maps ----------------------------------------------------------------------------------------------------------
 
@@ -351,8 +361,19 @@ def _with_maps(result: MapResult, case: Case) -> Case:
     return replace(case, maps=(*case.maps, result))
 
 
-def _key(case: Case, source: str) -> str:
-    return f"maps.{case.key}.{source}"
+def _fit_all(api: Any, tasks: Sequence[Task], kind: Kind, report: Reporter) -> None:
+    """Fit one source after the other; each is delivered as soon as it is there, and one that fails does not stop the others."""
+    for position, task in enumerate(tasks):
+        part = report.part(position / len(tasks), 1 / len(tasks), f"{task.source.title}, ")
+        try:
+            made, before = _fit(api, task.source, task.request, kind, part)
+        except Cancelled:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever one source cannot do, the others can
+            details = traceback.format_exc()
+            report.deliver(Fitted(task, error=error.with_traceback(None), details=details))
+            continue
+        report.deliver(Fitted(task, made, before))
 
 
 def _fit(api: Any, source: Source, request: FitRequest, kind: Kind, report: Reporter) -> tuple[MapSet, MapSet | None]:
