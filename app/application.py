@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
@@ -18,6 +17,7 @@ from app.errors import ErrorCenter
 from app.jobs import unstopped
 from app.main_window import MainWindow
 from app.settings import Settings
+from engine.api.contract import EngineApi
 
 LOG = logging.getLogger(__name__)
 
@@ -35,10 +35,12 @@ def make_application() -> QApplication:
     return application
 
 
-def make_window(settings: Settings, api: Any = None, errors: ErrorCenter | None = None) -> MainWindow:
+def make_window(settings: Settings, api: EngineApi | None = None, errors: ErrorCenter | None = None) -> MainWindow:
     """Return the window; loading torch begins once it is on screen."""
     if api is None:
-        from engine import api
+        from engine import api as engine_api
+
+        api = engine_api
     application = make_application()
     theme.apply(application, settings.get("window/theme"))
     window = MainWindow(api, settings, errors or ErrorCenter(application))

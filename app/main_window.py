@@ -51,6 +51,7 @@ from app.review.scores import ScoresController
 from app.review.weights import WeightsController
 from app.session import Session
 from app.settings import Settings
+from engine.api.contract import EngineApi
 
 TITLE: Final = "Myoscope"
 
@@ -72,7 +73,7 @@ class MainWindow(QMainWindow):
 
     shown = Signal()
 
-    def __init__(self, api: Any, settings: Settings, errors: ErrorCenter, runner: JobRunner | None = None) -> None:
+    def __init__(self, api: EngineApi, settings: Settings, errors: ErrorCenter, runner: JobRunner | None = None) -> None:
         super().__init__()
         self.setObjectName("window")
         self.setWindowTitle(TITLE)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from PySide6.QtWidgets import QWidget
 
@@ -12,6 +11,7 @@ from app.errors import ErrorCenter
 from app.jobs import JobRunner
 from app.session import Session
 from app.settings import Settings
+from engine.api.contract import EngineApi
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,7 +21,7 @@ class Context:
     ``api`` is :mod:`engine.api` (tests give a stand-in), ``window`` the parent of dialogs, ``say`` writes to the status bar.
     """
 
-    api: Any
+    api: EngineApi
     session: Session
     runner: JobRunner
     errors: ErrorCenter

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog
@@ -19,9 +18,11 @@ from app.document.case import Case, Result
 from app.document.state import Topic
 from app.jobs import JobHandle
 from app.panels.series import SeriesPanel
+from engine.api.contract import EngineApi
 from engine.core.errors import EngineError, InputError
 from engine.core.jobs import Reporter
 from engine.core.records.entries import Content
+from engine.core.requests import OpenOptions, PhantomSettings
 from engine.core.types import ImageSeries, KSpaceSeries, Reconstruction
 
 # What a hint of a reader names when the file does not say enough by itself.
@@ -62,17 +63,17 @@ class FilesController(QObject):
         if path:
             self.open([path])
 
-    def open(self, paths: Sequence[str | Path], options: Mapping[str, Any] | None = None) -> None:
+    def open(self, paths: Sequence[str | Path], options: OpenOptions | None = None) -> None:
         """Open files, or folders with one series, in the background, each as a case."""
         for path in paths:
             file = Path(path).expanduser()
             file = file if file.is_absolute() else Path.cwd() / file
-            work = partial(_open, self._c.api, file, dict(options or {}))
+            work = partial(_open, self._c.api, file, options)
             handle = self._c.runner.submit("io", f"Open {file.name}", work)
-            handle.succeeded.connect(partial(self._on_opened, file, dict(options or {})))
-            handle.failed.connect(partial(self._on_failed, file, dict(options or {})))
+            handle.succeeded.connect(partial(self._on_opened, file, options))
+            handle.failed.connect(partial(self._on_failed, file, options))
 
-    def _on_opened(self, file: Path, told: Mapping[str, Any], data: KSpaceSeries | ImageSeries | Reconstruction) -> None:
+    def _on_opened(self, file: Path, told: OpenOptions | None, data: KSpaceSeries | ImageSeries | Reconstruction) -> None:
         self._c.settings.add_recent(str(file))
         self._c.settings.set("files/folder", str(file.parent))
         if isinstance(data, Reconstruction):
@@ -81,13 +82,13 @@ class FilesController(QObject):
             return
         self._add(data, data.name or file.name, str(file), reading=reading_words(told))
 
-    def _on_failed(self, file: Path, told: Mapping[str, Any], error: BaseException, details: str) -> None:
+    def _on_failed(self, file: Path, told: OpenOptions | None, error: BaseException, details: str) -> None:
         if isinstance(error, EngineError) and any(word in error.hint for word in _QUESTIONS):
             self._ask_axes(file, told, error)
             return
         self._c.errors.report("Open", error, details)
 
-    def _ask_axes(self, file: Path, told: Mapping[str, Any], error: EngineError) -> None:
+    def _ask_axes(self, file: Path, told: OpenOptions | None, error: EngineError) -> None:
         from app.dialogs.axes import AxesDialog
 
         dialog = AxesDialog(file.name, error.message, self._c.window, told)
@@ -114,10 +115,10 @@ class FilesController(QObject):
         dialog.accepted.connect(lambda: self.make_phantom(dialog.settings()))
         dialog.open()
 
-    def make_phantom(self, settings: Mapping[str, Any]) -> None:
+    def make_phantom(self, settings: PhantomSettings) -> None:
         """Make a numerical phantom in the background."""
-        title = f"Phantom {settings['kind']}"
-        handle = self._c.runner.submit("cpu", f"Make {title.lower()}", partial(_make_phantom, self._c.api, dict(settings)))
+        title = f"Phantom {settings.kind}"
+        handle = self._c.runner.submit("cpu", f"Make {title.lower()}", partial(_make_phantom, self._c.api, settings))
         handle.succeeded.connect(lambda data: self._add(data, data.name or title, "phantom.h5", (phantom_command(settings),)))
         handle.failed.connect(partial(self._c.errors.report, f"Make {title.lower()}"))
 
@@ -198,18 +199,17 @@ class FilesController(QObject):
             self.save_result(case, result, path)
 
 
-def _open(api: Any, file: Path, options: dict[str, Any], report: Reporter) -> KSpaceSeries | ImageSeries | Reconstruction:
+def _open(api: EngineApi, file: Path, options: OpenOptions | None, report: Reporter) -> KSpaceSeries | ImageSeries | Reconstruction:
     report.check()
-    data: KSpaceSeries | ImageSeries = api.open_series(file, api.open_options(**options) if options else None)
-    if isinstance(data, ImageSeries) and not options and "acceleration" in data.attributes:
+    data = api.open_series(file, options)
+    if isinstance(data, ImageSeries) and options is None and "acceleration" in data.attributes:
         # Images with a sampling mask are a result: shown beside the reference of their file, with scores.
-        made: Reconstruction = api.open_reconstruction(data.source or file)
-        return made
+        return api.open_reconstruction(data.source or file)
     return data
 
 
 def _open_sample(
-    api: Any, name: str, simulation: tuple[int, float], report: Reporter
+    api: EngineApi, name: str, simulation: tuple[int, float], report: Reporter
 ) -> tuple[KSpaceSeries | ImageSeries, str, str, tuple[str, ...]]:
     data = api.open_sample(name)
     title, path = data.name or name, data.source
@@ -219,24 +219,25 @@ def _open_sample(
     return api.simulate(data, *simulation, 0, report), title, made_path, commands
 
 
-def _save(api: Any, series: KSpaceSeries | None, made: Reconstruction, path: str, report: Reporter) -> None:
+def _save(api: EngineApi, series: KSpaceSeries | None, made: Reconstruction, path: str, report: Reporter) -> None:
     if series is not None:
         made = replace(made, reference=api.reference(series, made.slices, made.frames, report))
     api.save_reconstruction(made, path)
 
 
-def _make_phantom(api: Any, settings: dict[str, Any], report: Reporter) -> KSpaceSeries:
-    data, _ = api.make_phantom(api.phantom_request(**settings), report)
-    made: KSpaceSeries = data
-    return made
+def _make_phantom(api: EngineApi, settings: PhantomSettings, report: Reporter) -> KSpaceSeries:
+    data, _ = api.make_phantom(settings, report)
+    return data
 
 
-def reading_words(told: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what a person said about a file (``axes``, ``key``, ``times_ms``, ``kind``) as options of the command line."""
+def reading_words(told: OpenOptions | None) -> tuple[str, ...]:
+    """Return what a person said about a file as options of the command line."""
     words: list[str] = []
-    for name, value in told.items():
-        text = ",".join(str(time) for time in value) if name == "times_ms" else str(value)
-        words += ["--" + name.removesuffix("_ms"), text]
+    for field in fields(OpenOptions):
+        value = None if told is None else getattr(told, field.name)
+        if value is not None:
+            text = ",".join(str(time) for time in value) if field.name == "times_ms" else str(value)
+            words += ["--" + field.name.removesuffix("_ms"), text]
     return tuple(words)
 
 
@@ -247,13 +248,11 @@ def simulated(path: str, coils: int, snr: float, reading: Sequence[str] = ()) ->
     return name, (shlex.join(words),)
 
 
-def phantom_command(settings: Mapping[str, Any]) -> str:
+def phantom_command(settings: PhantomSettings) -> str:
     """Return the line that makes the same phantom."""
-    words = ["myoscope", "phantom", str(settings["kind"]), "--out", "phantom.h5"]
+    ky, kx = settings.matrix
+    words = ["myoscope", "phantom", settings.kind, "--out", "phantom.h5", "--matrix", f"{ky}x{kx}"]
     for name in ("coils", "slices", "frames", "snr", "seed"):
-        if name in settings:
-            words += [f"--{name}", str(settings[name])]
-    if "matrix" in settings:
-        ky, kx = settings["matrix"]
-        words += ["--matrix", f"{ky}x{kx}"]
+        if getattr(settings, name) is not None:
+            words += [f"--{name}", str(getattr(settings, name))]
     return shlex.join(words)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import Any
+from typing import Final
 
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QMenu
@@ -15,15 +15,16 @@ from app.controllers.files import FilesController
 from engine.core.errors import EngineError
 from engine.core.records.machine import DoctorReport
 from engine.core.records.plain import plain
+from engine.core.requests import PhantomSettings
 from engine.core.types import Kind
 
 _MEMORY_MS = 2000
 
 #: Phantoms of the sample menu: title, settings. Made on demand, so they cost no space.
-PHANTOMS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("Phantom, cine (12 frames)", {"kind": Kind.CINE, "matrix": (192, 160), "coils": 10, "frames": 12}),
-    ("Phantom, MOLLI 5(3)3", {"kind": Kind.MOLLI, "matrix": (192, 160), "coils": 10}),
-    ("Phantom, T2-prepared", {"kind": Kind.T2PREP, "matrix": (192, 160), "coils": 10}),
+PHANTOMS: Final = (
+    ("Phantom, cine (12 frames)", PhantomSettings(Kind.CINE, frames=12)),
+    ("Phantom, MOLLI 5(3)3", PhantomSettings(Kind.MOLLI)),
+    ("Phantom, T2-prepared", PhantomSettings(Kind.T2PREP)),
 )
 
 
@@ -94,7 +95,7 @@ class MachineController(QObject):
         menu.addSeparator()
         for title, settings in PHANTOMS:
             action = menu.addAction(title)
-            action.setObjectName(f"phantom.{settings['kind']}")
+            action.setObjectName(f"phantom.{settings.kind}")
             action.triggered.connect(partial(_make_phantom, files, settings))
 
     # --- diagnostics ---------------------------------------------------------------------------------------------------
@@ -115,5 +116,5 @@ def _open_sample(files: FilesController, name: str, *_: object) -> None:
     files.open_sample(name)
 
 
-def _make_phantom(files: FilesController, settings: dict[str, Any], *_: object) -> None:
+def _make_phantom(files: FilesController, settings: PhantomSettings, *_: object) -> None:
     files.make_phantom(settings)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from PySide6.QtWidgets import QComboBox, QLineEdit, QWidget
 
 from app.dialogs.base import FormDialog
 from app.panels.parts import label
+from engine.core.requests import OpenOptions
 
 LETTERS = {"s": "slice", "f": "frame", "c": "coil", "y": "or ky", "x": "or kx"}
 
@@ -27,7 +25,7 @@ def problem_with(letters: str) -> str:
 class AxesDialog(FormDialog):
     """Asks for what a reader could not find out."""
 
-    def __init__(self, name: str, message: str, parent: QWidget | None, told: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, name: str, message: str, parent: QWidget | None, told: OpenOptions | None = None) -> None:
         super().__init__(f"Axes of {name}", message[:1].upper() + message[1:] + ".", "Open", "axes", parent)
         self._axes = QLineEdit()
         self._axes.setObjectName("axes.letters")
@@ -52,19 +50,19 @@ class AxesDialog(FormDialog):
         self.form.addRow("&Times", self._times)
         self.form.addRow("&Kind", self._kind)
         self.form.addRow("", self._note)
-        self._set(told or {})
+        self._set(told or OpenOptions())
         for control in (self._axes, self._key, self._times):
             control.textChanged.connect(self._check)
         self._kind.currentIndexChanged.connect(self._check)
         self._check()
         self._axes.setFocus()
 
-    def _set(self, told: Mapping[str, Any]) -> None:
+    def _set(self, told: OpenOptions) -> None:
         """Show what was said before and did not do."""
-        self._axes.setText(told.get("axes", ""))
-        self._key.setText(told.get("key", ""))
-        self._times.setText(", ".join(f"{time:g}" for time in told.get("times_ms", ())))
-        self._kind.setCurrentIndex(max(0, self._kind.findData(told.get("kind"))))
+        self._axes.setText(told.axes or "")
+        self._key.setText(told.key or "")
+        self._times.setText(", ".join(f"{time:g}" for time in told.times_ms or ()))
+        self._kind.setCurrentIndex(max(0, self._kind.findData(told.kind)))
 
     def _check(self) -> None:
         problem = problem_with(self._axes.text().strip())
@@ -75,17 +73,16 @@ class AxesDialog(FormDialog):
         self._note.setText(problem)
         self._note.setVisible(bool(problem))
         # Nothing said: the answer would be the same again.
-        self.set_acceptable(not problem and bool(self.options()))
+        self.set_acceptable(not problem and self.options() != OpenOptions())
 
     def _numbers(self) -> tuple[float, ...]:
         return tuple(float(word) for word in self._times.text().replace(";", ",").split(",") if word.strip())
 
-    def options(self) -> dict[str, Any]:
-        """Return what was said, without what was left open."""
-        said = {
-            "axes": self._axes.text().strip() or None,
-            "key": self._key.text().strip() or None,
-            "times_ms": self._numbers() or None,
-            "kind": self._kind.currentData(),
-        }
-        return {name: value for name, value in said.items() if value is not None}
+    def options(self) -> OpenOptions:
+        """Return what was said; None for what was left open."""
+        return OpenOptions(
+            axes=self._axes.text().strip() or None,
+            key=self._key.text().strip() or None,
+            times_ms=self._numbers() or None,
+            kind=self._kind.currentData(),
+        )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from PySide6.QtWidgets import QComboBox, QSpinBox, QWidget
 
 from app.dialogs.base import FormDialog
+from engine.core.requests import PhantomSettings
 from engine.core.types import Kind
 
 
@@ -44,12 +43,8 @@ class PhantomDialog(FormDialog):
         # MOLLI and T2-prep have as many frames as their scheme has images.
         self._numbers["frames"].setEnabled(self._kind.currentData() == str(Kind.CINE))
 
-    def settings(self) -> dict[str, Any]:
-        """Return the fields of the phantom request."""
-        values = {name: spin.value() for name, spin in self._numbers.items()}
+    def settings(self) -> PhantomSettings:
+        """Return what was asked for."""
+        ky, kx, coils, slices, frames, snr, seed = (spin.value() for spin in self._numbers.values())
         kind = Kind(self._kind.currentData())
-        made: dict[str, Any] = {"kind": kind, "matrix": (values.pop("ky"), values.pop("kx"))}
-        frames = values.pop("frames")
-        if kind is Kind.CINE:
-            made["frames"] = frames
-        return {**made, **values, "snr": float(values["snr"])}
+        return PhantomSettings(kind, (ky, kx), coils, slices, frames if kind is Kind.CINE else None, snr=float(snr), seed=seed)

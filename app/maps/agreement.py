@@ -24,6 +24,7 @@ from app.maps.layers import quantity, round_up
 from app.maps.regions import masks_of
 from app.maps.snapshot import ExtraMap, MapEntry
 from app.maps.sources import REFERENCE
+from engine.api.contract import EngineApi
 from engine.core.jobs import Reporter
 from engine.core.maps import MapSet
 from engine.core.records.relaxometry import Agreement
@@ -162,7 +163,7 @@ def _words(found: MethodAgreement) -> tuple[str, str, str, str]:
     return found.title, f"{found.bias:+.1f}", f"{ms(found.lower)} to {ms(found.upper)}", f"{found.n:,}"
 
 
-def _region(api: Any, maps: MapSet, name: str, drawings: Mapping[int, Drawing]) -> Region | None:
+def _region(api: EngineApi, maps: MapSet, name: str, drawings: Mapping[int, Drawing]) -> Region | None:
     """Return the drawn region on the slices of maps; None when nothing of that name was drawn."""
     shape = maps.main.values.shape
     pixels = np.zeros(shape, np.bool_)
@@ -176,7 +177,7 @@ def _region(api: Any, maps: MapSet, name: str, drawings: Mapping[int, Drawing]) 
 
 
 def _compare(
-    api: Any, entries: tuple[MapEntry, ...], name: str, drawings: Mapping[int, Drawing], report: Reporter
+    api: EngineApi, entries: tuple[MapEntry, ...], name: str, drawings: Mapping[int, Drawing], report: Reporter
 ) -> tuple[MethodAgreement, ...]:
     reference = entries[0].maps
     made = []
@@ -195,12 +196,12 @@ def _compare(
     return tuple(made)
 
 
-def _by_pixel(api: Any, entry: MapEntry, reference: MapSet, region: Region | None) -> MethodAgreement:
+def _by_pixel(api: EngineApi, entry: MapEntry, reference: MapSet, region: Region | None) -> MethodAgreement:
     found = api.compare_maps(entry.maps, reference, region)
     return _told(entry, found.agreement, found.means, found.differences)
 
 
-def _by_segment(api: Any, entry: MapEntry, reference: MapSet, drawings: Mapping[int, Drawing]) -> MethodAgreement | None:
+def _by_segment(api: EngineApi, entry: MapEntry, reference: MapSet, drawings: Mapping[int, Drawing]) -> MethodAgreement | None:
     size = (int(reference.main.values.shape[1]), int(reference.main.values.shape[2]))
     masks = {index: masks_of(api, drawing, size, reference.voxel_mm)[0] for index, drawing in drawings.items() if drawing.complete}
     if not masks:
@@ -217,7 +218,7 @@ def _told(entry: MapEntry, found: Agreement, means: Float, differences: Float) -
     return MethodAgreement(entry.key, entry.title, found.bias, found.lower, found.upper, found.n, means, differences)
 
 
-def _disagreement(api: Any, maps: tuple[MapSet, ...], report: Reporter) -> ParameterMap:
+def _disagreement(api: EngineApi, maps: tuple[MapSet, ...], report: Reporter) -> ParameterMap:
     report.check()
     made: ParameterMap = api.disagreement(maps)
     return made

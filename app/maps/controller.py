@@ -29,6 +29,7 @@ from app.maps.resolve import MapDisplay, resolve_maps
 from app.maps.snapshot import ExtraMap, MapEntry, MapSnapshot
 from app.maps.sources import REFERENCE, map_snapshot, why_no_maps
 from app.maps.words import value_text
+from engine.api.contract import EngineApi
 from engine.core.errors import EngineError, InputError
 from engine.core.jobs import Reporter
 from engine.core.records.entries import Content
@@ -437,7 +438,9 @@ def _inside(entry: MapEntry, x: int, y: int) -> bool:
     return bool(0 <= x < width and 0 <= y < height)
 
 
-def _curves(api: Any, entries: tuple[MapEntry, ...], slice_index: int, x: int, y: int, report: Reporter) -> tuple[CurveEntry, ...]:
+def _curves(
+    api: EngineApi, entries: tuple[MapEntry, ...], slice_index: int, x: int, y: int, report: Reporter
+) -> tuple[CurveEntry, ...]:
     made = []
     for entry in entries:
         report.check()

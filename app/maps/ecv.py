@@ -7,7 +7,6 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 from PySide6.QtGui import QGuiApplication
@@ -22,6 +21,7 @@ from app.maps.ecv_panel import EcvPanel
 from app.maps.regions import masks_of
 from app.maps.segments import MYOCARDIUM, ROI
 from app.maps.snapshot import ExtraMap
+from engine.api.contract import EngineApi
 from engine.core.jobs import Reporter
 from engine.core.maps import MapSet
 from engine.core.records.plain import Json, table
@@ -154,7 +154,7 @@ def _row_words(row: tuple[str, int, float, float, int]) -> str:
 
 
 def _ecv(
-    api: Any,
+    api: EngineApi,
     native: MapSet,
     post: MapSet,
     drawings: Mapping[int, Drawing],
@@ -189,7 +189,7 @@ def _ecv(
     return Ecv(values, summary, tuple(rows))
 
 
-def _drawn_later(api: Any, post: MapSet, drawings: Mapping[int, Drawing]) -> tuple[Region | None, Region | None]:
+def _drawn_later(api: EngineApi, post: MapSet, drawings: Mapping[int, Drawing]) -> tuple[Region | None, Region | None]:
     """Return blood pool and myocardium as drawn on the post-contrast map, None where nothing was."""
     shape = post.main.values.shape
     blood, muscle = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)

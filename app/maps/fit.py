@@ -31,6 +31,7 @@ from app.maps.sources import (
     why_no_maps,
     why_stale,
 )
+from engine.api.contract import EngineApi
 from engine.core.errors import Cancelled, InputError
 from engine.core.jobs import Progress, Reporter
 from engine.core.maps import FitRequest, MapSet
@@ -361,7 +362,7 @@ def _with_maps(result: MapResult, case: Case) -> Case:
     return replace(case, maps=(*case.maps, result))
 
 
-def _fit_all(api: Any, tasks: Sequence[Task], kind: Kind, report: Reporter) -> None:
+def _fit_all(api: EngineApi, tasks: Sequence[Task], kind: Kind, report: Reporter) -> None:
     """Fit one source after the other; each is delivered as soon as it is there, and one that fails does not stop the others."""
     for position, task in enumerate(tasks):
         part = report.part(position / len(tasks), 1 / len(tasks), f"{task.source.title}, ")
@@ -376,7 +377,7 @@ def _fit_all(api: Any, tasks: Sequence[Task], kind: Kind, report: Reporter) -> N
         report.deliver(Fitted(task, made, before))
 
 
-def _fit(api: Any, source: Source, request: FitRequest, kind: Kind, report: Reporter) -> tuple[MapSet, MapSet | None]:
+def _fit(api: EngineApi, source: Source, request: FitRequest, kind: Kind, report: Reporter) -> tuple[MapSet, MapSet | None]:
     """Return the maps, and with motion correction also those without, for the flip between before and after."""
     report.check()
     fit = partial(api.fit_maps, picked(source), title=source.title, kind=kind, slices=source.slices, geometry=source.geometry)

@@ -28,6 +28,7 @@ from app.maps.layers import quantity
 from app.maps.regions_panel import RegionsPanel
 from app.maps.snapshot import MapEntry
 from app.maps.sources import REFERENCE
+from engine.api.contract import EngineApi
 from engine.core.errors import EngineError, InputError
 from engine.core.files import replacing
 from engine.core.jobs import Reporter
@@ -319,7 +320,7 @@ class MapsRegionsController(RefreshingController):
 
 
 def masks_of(
-    api: Any, drawing: Drawing, shape: tuple[int, int], voxel_mm: tuple[float, float, float] | None
+    api: EngineApi, drawing: Drawing, shape: tuple[int, int], voxel_mm: tuple[float, float, float] | None
 ) -> tuple[dict[int, Bool], dict[int, Bool]]:
     """Return the masks (y, x) of the segments of a drawing by AHA number, and of its other regions by their own numbers."""
     others: dict[int, Bool] = {}
@@ -337,7 +338,7 @@ def masks_of(
     return found, others
 
 
-def _statistics(api: Any, entries: tuple[MapEntry, ...], drawings: Mapping[int, Drawing], report: Reporter) -> Found:
+def _statistics(api: EngineApi, entries: tuple[MapEntry, ...], drawings: Mapping[int, Drawing], report: Reporter) -> Found:
     rows: list[regions.RegionRow] = []
     masks: dict[int, Mapping[int, Bool]] = {}
     wrong: EngineError | None = None
@@ -363,7 +364,7 @@ def _statistics(api: Any, entries: tuple[MapEntry, ...], drawings: Mapping[int, 
     return Found(regions.with_deltas(rows, REFERENCE), means, masks)
 
 
-def _means(api: Any, entry: MapEntry, masks: Mapping[int, Mapping[int, Bool]]) -> dict[int, float]:
+def _means(api: EngineApi, entry: MapEntry, masks: Mapping[int, Mapping[int, Bool]]) -> dict[int, float]:
     """Return the mean of each segment that has pixels with a value, over all slices of a map."""
     maps = entry.maps
     fitting = maps.main.values.shape[-2:]
@@ -373,7 +374,7 @@ def _means(api: Any, entry: MapEntry, masks: Mapping[int, Mapping[int, Bool]]) -
     return {row.segment: row.mean for row in api.bullseye(maps.main, there) if row.n}
 
 
-def _keep(api: Any, sites: list[SiteReference], report: Reporter) -> list[SiteReference]:
+def _keep(api: EngineApi, sites: list[SiteReference], report: Reporter) -> list[SiteReference]:
     report.check()
     api.save_site_references(sites)
     kept: list[SiteReference] = api.site_references()

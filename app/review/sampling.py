@@ -16,6 +16,7 @@ from app.document.results import has_zero_filled
 from app.document.state import Changed, Topic
 from app.jobs import JobHandle
 from app.review.sampling_panel import SamplingPanel
+from engine.api.contract import EngineApi
 from engine.core.jobs import Reporter
 from engine.core.requests import MaskRequest
 from engine.core.types import Float, KSpaceSeries, Reconstruction, SamplingMask
@@ -264,19 +265,19 @@ def request_of(mask: SamplingMask) -> MaskRequest:
     return MaskRequest(mask.pattern, mask.nominal_acceleration or 1.0, lines, mask.seed or 0, not mask.is_static)
 
 
-def _make_mask(api: Any, request: MaskRequest, shape: tuple[int, ...], report: Reporter) -> tuple[SamplingMask, Float]:
+def _make_mask(api: EngineApi, request: MaskRequest, shape: tuple[int, ...], report: Reporter) -> tuple[SamplingMask, Float]:
     report.check()
     mask = api.make_mask(request, shape)
     return mask, api.point_spread(mask)
 
 
-def _psf(api: Any, mask: SamplingMask, report: Reporter) -> Float:
+def _psf(api: EngineApi, mask: SamplingMask, report: Reporter) -> Float:
     report.check()
     psf: Float = api.point_spread(mask)
     return psf
 
 
-def _read_mask(api: Any, path: str, shape: tuple[int, ...], report: Reporter) -> tuple[SamplingMask, Float]:
+def _read_mask(api: EngineApi, path: str, shape: tuple[int, ...], report: Reporter) -> tuple[SamplingMask, Float]:
     report.check()
     mask = api.open_mask(path, shape)
     mask.check_fits(shape)
@@ -284,7 +285,7 @@ def _read_mask(api: Any, path: str, shape: tuple[int, ...], report: Reporter) ->
 
 
 def _preview(
-    api: Any, series: KSpaceSeries, mask: SamplingMask, slice_index: int, frames: tuple[int, ...], report: Reporter
+    api: EngineApi, series: KSpaceSeries, mask: SamplingMask, slice_index: int, frames: tuple[int, ...], report: Reporter
 ) -> Reconstruction:
     images = []
     for index, frame in enumerate(frames):

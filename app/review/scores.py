@@ -13,6 +13,7 @@ from app.controllers.context import Context
 from app.document.case import Case, Result
 from app.document.state import Topic
 from app.review.selection import METRICS
+from engine.api.contract import EngineApi
 from engine.core.errors import InputError
 from engine.core.geometry import Geometry
 from engine.core.jobs import Reporter
@@ -136,13 +137,13 @@ def _images(data: ImageSeries, report: Reporter) -> Complex:
     return data.images.astype(np.complex64)
 
 
-def _reference(api: Any, series: KSpaceSeries, slice_index: int, report: Reporter) -> Complex:
+def _reference(api: EngineApi, series: KSpaceSeries, slice_index: int, report: Reporter) -> Complex:
     images: Complex = api.reference(series, (slice_index,), None, report)
     return images
 
 
 def _region(
-    api: Any, reference: Complex, slices: list[int], percentile: float, geometry: Geometry, report: Reporter
+    api: EngineApi, reference: Complex, slices: list[int], percentile: float, geometry: Geometry, report: Reporter
 ) -> Region | None:
     """Return the dynamic region of the slices that have a reference; a slice in which nothing moves has none."""
     pixels = np.zeros((reference.shape[0], *reference.shape[-2:]), np.bool_)
@@ -159,7 +160,7 @@ def _region(
 
 
 def _scores(
-    api: Any, made: Reconstruction, reference: Complex, percentile: float, report: Reporter
+    api: EngineApi, made: Reconstruction, reference: Complex, percentile: float, report: Reporter
 ) -> Mapping[tuple[str, str], Score]:
     """Return the scores over all slices of a result, for the whole image and, when something moves, both regions."""
     truth = reference[list(made.slices)][:, list(made.frames)]

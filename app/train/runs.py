@@ -15,6 +15,7 @@ from app.train.controller import TrainController
 from app.train.form import LANE, PRIORITY, TrainFormController
 from app.train.run import RunRecord, of_history
 from app.train.runs_panel import TrainRunsPanel
+from engine.api.contract import EngineApi
 from engine.core.jobs import Reporter
 from engine.core.records.training import RunInfo
 
@@ -108,7 +109,7 @@ class TrainRunsController(QObject):
             self._review(record.network, [*([record.parent] if record.parent else []), record.weights])
 
 
-def _read_runs(api: Any, records: Sequence[RunInfo], live: str) -> list[RunRecord | None]:
+def _read_runs(api: EngineApi, records: Sequence[RunInfo], live: str) -> list[RunRecord | None]:
     """Return runs with their curves and previews; None in the place of the one that is on."""
     found: list[RunRecord | None] = []
     for record in records:

@@ -11,7 +11,6 @@ from engine.api.files import (
     list_entries,
     open_entry,
     open_mask,
-    open_options,
     open_reconstruction,
     open_sample,
     open_series,
@@ -37,7 +36,7 @@ from engine.api.machine import (
     weights,
     weights_card,
 )
-from engine.api.making import make_phantom, phantom_request, simulate
+from engine.api.making import make_phantom, simulate
 from engine.api.reconstruction import memory_estimate, method_macs, methods, preview, reconstruct, reference, run
 from engine.api.relaxometry import (
     bullseye,
@@ -115,11 +114,9 @@ __all__ = [
     "open_entry",
     "open_maps",
     "open_mask",
-    "open_options",
     "open_reconstruction",
     "open_sample",
     "open_series",
-    "phantom_request",
     "point_spread",
     "preview",
     "reconstruct",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from numpy.typing import NDArray
 
 from engine.core.jobs import Reporter, silent
 from engine.core.records.entries import Content, Entry
 from engine.core.records.registries import FormatInfo
 from engine.core.records.series import Sample, SeriesInfo
+from engine.core.requests import OpenOptions
 from engine.core.types import (
     ImageSeries,
     KSpaceSeries,
@@ -17,22 +20,12 @@ from engine.core.types import (
     SamplingMask,
 )
 
-if TYPE_CHECKING:
-    from engine.io.contract import OpenOptions
-
 
 def open_series(path: str | Path, options: OpenOptions | None = None) -> KSpaceSeries | ImageSeries:
     """Open a file, or a folder with one series, lazily; the format is recognised. See :func:`engine.io.opening.open_series`."""
     from engine.io import open_series as read
 
     return read(path, options)
-
-
-def open_options(**settings: Any) -> OpenOptions:
-    """Return what a person says about a file: ``axes``, ``key``, ``times_ms``, ``kind``. See ``engine.io.contract.OpenOptions``."""
-    from engine.io.contract import OpenOptions
-
-    return OpenOptions(**settings)
 
 
 def formats() -> list[FormatInfo]:
@@ -96,7 +89,7 @@ def save_series(
     series: KSpaceSeries,
     path: str | Path,
     report: Reporter | None = None,
-    truth: Mapping[str, Any] | None = None,
+    truth: Mapping[str, NDArray[Any]] | None = None,
     format_name: str | None = None,
 ) -> Path:
     """Write k-space (with the truth maps of a phantom) as the ending says, or in a named format; return the file to open."""

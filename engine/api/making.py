@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import Any
+
+from numpy.typing import NDArray
 
 from engine.core.jobs import Reporter, silent
+from engine.core.requests import PhantomSettings
 from engine.core.types import (
     ImageSeries,
     KSpaceSeries,
 )
 
-if TYPE_CHECKING:
+
+def make_phantom(settings: PhantomSettings, report: Reporter | None = None) -> tuple[KSpaceSeries, Mapping[str, NDArray[Any]]]:
+    """Make a numerical phantom series and its truth maps; raise ``InputError`` for settings that do not fit together.
+
+    See :mod:`engine.phantom.acquire`.
+    """
     from engine.phantom.acquire import PhantomRequest
-
-
-def phantom_request(**settings: Any) -> PhantomRequest:
-    """Return a phantom to make: ``kind``, ``matrix``, ``coils`` ... See :class:`engine.phantom.acquire.PhantomRequest`."""
-    from engine.phantom.acquire import PhantomRequest
-
-    return PhantomRequest(**settings)
-
-
-def make_phantom(request: PhantomRequest, report: Reporter | None = None) -> tuple[KSpaceSeries, Mapping[str, Any]]:
-    """Make a numerical phantom series and its truth maps. See :mod:`engine.phantom.acquire`."""
     from engine.phantom.acquire import make_phantom as make
 
-    return make(request, report or silent())
+    return make(PhantomRequest(**asdict(settings)), report or silent())
 
 
 def simulate(

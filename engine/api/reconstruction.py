@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from engine.core.jobs import Reporter, silent
 from engine.core.records.methods import MethodInfo
+from engine.core.records.plain import Plain
 from engine.core.requests import MethodFailed, ReconRequest, RunRequest, SliceDone
 from engine.core.types import (
     Complex,
@@ -38,7 +38,7 @@ def memory_estimate(
     shape: Sequence[int],
     mask: SamplingMask | None = None,
     weights: str | None = None,
-    settings: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Plain] | None = None,
     device: str = "auto",
 ) -> float | None:
     """Return the MiB that one slice of a series of ``shape`` (slice, frame, coil, ky, kx) will take; up to a second.

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from engine.core.geometry import UNKNOWN, Geometry
 from engine.core.jobs import Reporter, silent
 from engine.core.maps import FitRequest, MapSet, PixelFit
@@ -30,11 +32,11 @@ def fit_models() -> list[FitModelInfo]:
 
 
 def fit_maps(
-    images: Any,
+    images: NDArray[Any],
     request: FitRequest,
     report: Reporter | None = None,
     *,
-    times_ms: Any = None,
+    times_ms: NDArray[Any] | None = None,
     title: str = "",
     kind: Kind = Kind.UNKNOWN,
     slices: tuple[int, ...] = (),
@@ -103,8 +105,8 @@ def warm_up_fit() -> None:
 
 
 def register_series(
-    images: Any, times_ms: Any, model: str, how: str, report: Reporter | None = None, **options: Any
-) -> tuple[Any, Float, Float, Float]:
+    images: NDArray[Any], times_ms: NDArray[Any], model: str, how: str, report: Reporter | None = None, **options: Any
+) -> tuple[NDArray[Any], Float, Float, Float]:
     """Bring frames of other contrast into register. See :func:`engine.relaxometry.motion.register_series`.
 
     Returns images (slice, frame, y, x), displacement (slice, frame, 2, y, x) in pixels, and the fit's residual before and after
@@ -115,7 +117,7 @@ def register_series(
     return run(images, times_ms, model, how, report or silent(), **options)
 
 
-def contour_region(points: Any, shape: tuple[int, int]) -> Bool:
+def contour_region(points: NDArray[Any], shape: tuple[int, int]) -> Bool:
     """Return the pixels (y, x) inside an outline (N, 2) of (y, x). See :mod:`engine.relaxometry.contours`."""
     from engine.relaxometry.contours import contour_region as run
 
@@ -123,8 +125,8 @@ def contour_region(points: Any, shape: tuple[int, int]) -> Bool:
 
 
 def segments(
-    endo: Any,
-    epi: Any,
+    endo: NDArray[Any],
+    epi: NDArray[Any],
     insertion: tuple[float, float],
     clockwise: bool,
     level: str,

@@ -18,6 +18,7 @@ from engine.core.errors import InputError, ShapeError
 from engine.core.files import check_writable, replacing
 from engine.core.geometry import Geometry
 from engine.core.jobs import Reporter
+from engine.core.requests import OpenOptions
 from engine.core.types import Complex, ImageSeries, Kind, KSpaceSeries, Reconstruction, Score
 
 Commands = Any
@@ -97,7 +98,7 @@ def _is_ours(path: str) -> bool:
 def _open(path: str, options: argparse.Namespace) -> KSpaceSeries | ImageSeries:
     """Open a file; ``--axes`` and ``--key`` are for plain arrays, our own files tell."""
     if (options.axes or options.key) and not _is_ours(path):
-        return api.open_series(path, api.open_options(axes=options.axes, key=options.key))
+        return api.open_series(path, OpenOptions(axes=options.axes, key=options.key))
     return api.open_series(path)
 
 

@@ -12,6 +12,7 @@ from engine.cli.output import add_common, print_json, print_table, reporter
 from engine.core.records.entries import Entry
 from engine.core.records.methods import MethodInfo
 from engine.core.records.plain import table
+from engine.core.requests import OpenOptions
 
 Commands = Any
 
@@ -52,9 +53,7 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
 
 def open_file(options: argparse.Namespace) -> Any:
     """Open ``options.file`` with the reading options."""
-    reading = api.open_options(
-        axes=options.axes, key=options.key, times_ms=parse.numbers(options.times, "times"), kind=options.kind
-    )
+    reading = OpenOptions(axes=options.axes, key=options.key, times_ms=parse.numbers(options.times, "times"), kind=options.kind)
     return api.open_series(options.file, reading)
 
 

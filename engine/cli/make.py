@@ -12,6 +12,7 @@ from engine.cli.output import add_common, print_json, reporter
 from engine.core.errors import InputError
 from engine.core.records.entries import Content
 from engine.core.records.plain import table
+from engine.core.requests import PhantomSettings
 from engine.core.types import ImageSeries, Kind, KSpaceSeries
 
 Commands = Any
@@ -66,7 +67,7 @@ def run_phantom(options: argparse.Namespace) -> int:
         "echo_times_ms": parse.numbers(options.echo_times, "echo-times"),
         "ordering": options.ordering,
     }
-    request = api.phantom_request(
+    settings = PhantomSettings(
         kind=Kind(options.kind),
         matrix=parse.matrix(options.matrix),
         coils=options.coils,
@@ -79,7 +80,7 @@ def run_phantom(options: argparse.Namespace) -> int:
         **{key: value for key, value in given.items() if value is not None},
     )
     report = reporter(options)
-    series, truth = api.make_phantom(request, report.part(0, 0.7))
+    series, truth = api.make_phantom(settings, report.part(0, 0.7))
     api.save_series(series, options.out, report.part(0.7, 0.3), truth, layout)
     return _written(options, series)
 

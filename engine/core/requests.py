@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from engine.core.types import ImageSeries, KSpaceSeries, Reconstruction, SamplingMask, Score
+from engine.core.records.plain import Plain
+from engine.core.types import ImageSeries, Kind, KSpaceSeries, Reconstruction, SamplingMask, Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class MaskRequest:
     acs: int = 24
     seed: int = 0
     per_frame: bool | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Plain] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +63,7 @@ class ReconRequest:
     device: str = "auto"
     stages: bool = False
     reference: bool = True
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Plain] = field(default_factory=dict)
     precision: str = "float32"
     reference_sequence: ReferenceSequence | None = None
 
@@ -78,7 +78,7 @@ class MethodRequest:
 
     method: str
     weights: str | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Plain] = field(default_factory=dict)
     precision: str = "float32"
     reference_sequence: ReferenceSequence | None = None
     earlier: Reconstruction | None = None
@@ -128,3 +128,82 @@ class MethodFailed:
     index: int
     error: Exception
     details: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOptions:
+    """What a person may have to say about a file that does not say it itself.
+
+    Parameters
+    ----------
+    axes
+        Letters in storage order: ``s`` slice, ``f`` frame, ``c`` coil, ``y``, ``x`` (for k-space y and x mean ky and kx).
+        None lets the reader decide.
+    key
+        Name of the variable in a file that holds several.
+    times_ms
+        Inversion or echo times, one per frame.
+    kind
+        ``cine``, ``molli`` or ``t2prep``; None lets the reader decide.
+    """
+
+    axes: str | None = None
+    key: str | None = None
+    times_ms: tuple[float, ...] | None = None
+    kind: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PhantomSettings:
+    """What phantom to make: a numerical acquisition of a beating heart. The engine checks it when it is made.
+
+    Parameters
+    ----------
+    kind
+        ``cine``, ``molli`` or ``t2prep``.
+    matrix
+        Sizes (ky, kx) of k-space and of the image (y, x): phase encoding first, readout second. "192x160" is (192, 160).
+    coils
+        Receive loops, 1 to 64; one coil has a uniform sensitivity.
+    slices
+        Short-axis slices from base to apex; a single one is at mid-ventricle.
+    frames
+        Cardiac phases of a cine (None: 12). For MOLLI and T2-prep the scheme or the echo times decide: None, or the same number.
+    field_t
+        Field strength, 1.5 to 3 T.
+    scheme
+        MOLLI scheme ("5(3)3", "4(1)3(1)2", ...) of at least 3 images; the other kinds ignore it.
+    rr_ms
+        RR interval.
+    snr
+        Signal of myocardium in the frame where it is strongest, divided by the standard deviation of the noise in the real part of
+        the coil-combined, fully sampled image. ``inf`` for no noise.
+    seed
+        Decides the person, the phase, the turn of the coil array and the noise.
+    analytic
+        Signal equations in closed form, with truth maps that are exact in every pixel, instead of Bloch simulation.
+    motion_mm
+        Largest in-plane drift of breathing. None: 1.5 for cine and 0 for maps, so that truth maps hold for every frame.
+    echo_times_ms
+        T2 preparation times.
+    ordering
+        Order of the lines in a simulated MOLLI or T2-prepared readout, ``linear`` or ``centric``.
+    fov_mm
+        Field of view (y, x); None: the smallest with square pixels that holds the chest.
+    """
+
+    kind: str = Kind.CINE.value
+    matrix: tuple[int, int] = (192, 160)
+    coils: int = 10
+    slices: int = 1
+    frames: int | None = None
+    field_t: float = 3.0
+    scheme: str = "5(3)3"
+    rr_ms: float = 900.0
+    snr: float = 40.0
+    seed: int = 0
+    analytic: bool = False
+    motion_mm: float | None = None
+    echo_times_ms: tuple[float, ...] = (0.0, 35.0, 55.0)
+    ordering: str = "linear"
+    fov_mm: tuple[float, float] | None = None

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from engine.core.errors import EngineError, FormatError, InputError
 from engine.core.jobs import silent
+from engine.core.requests import OpenOptions
 from engine.core.types import ImageSeries, Kind, KSpaceSeries
 from engine.datasets.material import Material
 from engine.datasets.motion import set_in_motion
 from engine.io import open_series
-from engine.io.contract import OpenOptions
 from engine.io.samples import open_sample
 from engine.phantom.acquire import PhantomRequest, make_phantom
 from engine.phantom.scheme import parse_scheme

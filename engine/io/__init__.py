@@ -1,6 +1,7 @@
 """Readers and writers: one file per format, each registers itself."""
 
-from engine.io.contract import FORMATS, Format, OpenOptions, WriteOptions
+from engine.core.requests import OpenOptions
+from engine.io.contract import FORMATS, Format, WriteOptions
 from engine.io.opening import entries, open_series
 from engine.io.saving import save
 

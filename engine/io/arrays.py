@@ -15,9 +15,9 @@ from engine.core.axes import IMAGE_AXES, KSPACE_AXES
 from engine.core.errors import EngineError, FormatError, InputError, ShapeError
 from engine.core.geometry import Geometry
 from engine.core.records.entries import Content, Entry
+from engine.core.requests import OpenOptions
 from engine.core.types import Complex, ImageSeries, Kind, KSpaceReader, KSpaceSeries
 from engine.io.acquired import acquired_mask
-from engine.io.contract import OpenOptions
 from engine.io.overrides import checked_kind, series_times, unknown_words
 
 LETTERS = "sfcyx"

@@ -19,13 +19,14 @@ from engine.core.axes import COIL, KSPACE_FRAME, KX, KY
 from engine.core.errors import EngineError, FormatError, ShapeError
 from engine.core.geometry import Geometry
 from engine.core.records.entries import Content, Entry
+from engine.core.requests import OpenOptions
 from engine.core.types import Complex, Kind, KSpaceReader, KSpaceSeries, SamplingMask
 from engine.io import cmrxrecon_names as names
 from engine.io import cmrxrecon_tables as tables
 from engine.io import matlab
 from engine.io.acquired import acquired_mask, nonzero
 from engine.io.arrays import Variable, check_not_empty, listed, named, named_sizes, resolve_letters, value_bytes
-from engine.io.contract import FORMATS, Format, OpenOptions, Writable, WriteOptions
+from engine.io.contract import FORMATS, Format, Writable, WriteOptions
 from engine.io.masks import read_mask
 from engine.io.overrides import checked_kind, series_times
 from engine.io.probe import Container, container

@@ -14,34 +14,12 @@ from engine.core.maps import MapSet
 from engine.core.records.entries import Content, Entry
 from engine.core.records.registries import FormatInfo
 from engine.core.registry import Registry
+from engine.core.requests import OpenOptions
 from engine.core.types import ImageSeries, KSpaceSeries, Reconstruction, SamplingMask
 
 Writable = KSpaceSeries | ImageSeries | Reconstruction | MapSet
 # The ending of an output that is a folder.
 FOLDER = "/"
-
-
-@dataclass(frozen=True, slots=True)
-class OpenOptions:
-    """What a person may have to say about a file that does not say it itself.
-
-    Parameters
-    ----------
-    axes
-        Letters in storage order: ``s`` slice, ``f`` frame, ``c`` coil, ``y``, ``x`` (for k-space y and x mean ky and kx).
-        None lets the reader decide.
-    key
-        Name of the variable in a file that holds several.
-    times_ms
-        Inversion or echo times, one per frame.
-    kind
-        ``cine``, ``molli`` or ``t2prep``; None lets the reader decide.
-    """
-
-    axes: str | None = None
-    key: str | None = None
-    times_ms: tuple[float, ...] | None = None
-    kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from engine.core.errors import FormatError
 from engine.core.records.entries import Entry
+from engine.core.requests import OpenOptions
 from engine.core.types import ImageSeries, KSpaceReader, KSpaceSeries
 from engine.io import hdf5_inside
 from engine.io.arrays import LETTERS, Variable, build, choose, entries, facts_from
-from engine.io.contract import FORMATS, Format, OpenOptions
+from engine.io.contract import FORMATS, Format
 from engine.io.hdf5 import HDF5Reader, complex_dtype, datasets, opened
 from engine.io.probe import Container, container, expect
 

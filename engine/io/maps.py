@@ -20,9 +20,10 @@ from engine.core.errors import FormatError
 from engine.core.maps import MapSet
 from engine.core.records.entries import Content, Entry
 from engine.core.records.series import MapsInfo, MapSummary
+from engine.core.requests import OpenOptions
 from engine.core.types import ImageSeries, KSpaceSeries, ParameterMap
 from engine.io import hdf5_inside
-from engine.io.contract import FORMATS, Format, OpenOptions, Writable, WriteOptions
+from engine.io.contract import FORMATS, Format, Writable, WriteOptions
 from engine.io.h5_fields import get_geometry, get_json, get_kind, get_words, put_common, put_json
 from engine.io.hdf5 import opened_ours
 from engine.io.hdf5_arrays import HDF5_ARRAYS

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.core.records.entries import Entry
+from engine.core.requests import OpenOptions
 from engine.core.types import ImageSeries, KSpaceSeries
 from engine.io import matlab
 from engine.io.arrays import build, choose, entries, facts_from
-from engine.io.contract import FORMATS, Format, OpenOptions
+from engine.io.contract import FORMATS, Format
 from engine.io.probe import Container, container
 
 

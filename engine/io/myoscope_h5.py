@@ -25,9 +25,10 @@ from engine.core.errors import FormatError, InputError, ShapeError
 from engine.core.files import replacing
 from engine.core.jobs import Reporter, silent
 from engine.core.records.entries import Content, Entry
+from engine.core.requests import OpenOptions
 from engine.core.types import ImageSeries, KSpaceSeries, Reconstruction
 from engine.io import hdf5_inside
-from engine.io.contract import FORMATS, Format, OpenOptions, Writable, WriteOptions
+from engine.io.contract import FORMATS, Format, Writable, WriteOptions
 from engine.io.h5_fields import (
     get_geometry,
     get_json,

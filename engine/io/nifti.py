@@ -28,8 +28,9 @@ from engine.core.geometry import Geometry
 from engine.core.maps import MapSet
 from engine.core.provenance import RESEARCH_USE
 from engine.core.records.entries import Content, Entry
+from engine.core.requests import OpenOptions
 from engine.core.types import Float, ImageSeries, Kind
-from engine.io.contract import FOLDER, FORMATS, Format, OpenOptions, Writable, WriteOptions
+from engine.io.contract import FOLDER, FORMATS, Format, Writable, WriteOptions
 from engine.io.overrides import checked_kind, series_times, unknown_words
 from engine.io.probe import check_there
 from engine.io.sizes import DEFLATE_RATIO, check_claim

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.records.entries import Entry
+from engine.core.requests import OpenOptions
 from engine.core.types import ImageSeries, KSpaceSeries
 from engine.io.arrays import Facts, Variable, build, choose, entries
-from engine.io.contract import FORMATS, Format, OpenOptions
+from engine.io.contract import FORMATS, Format
 from engine.io.npz import DAMAGE, damaged, header, pickled
 from engine.io.probe import Container, container, expect
 

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from engine.core.errors import FormatError
 from engine.core.records.entries import Entry
+from engine.core.requests import OpenOptions
 from engine.core.types import ImageSeries, KSpaceSeries
 from engine.io.arrays import Variable, build, choose, entries, facts_from
-from engine.io.contract import FORMATS, Format, OpenOptions
+from engine.io.contract import FORMATS, Format
 from engine.io.probe import Container, container, expect
 from engine.io.sizes import DEFLATE_RATIO, check_claim
 

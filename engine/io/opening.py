@@ -11,8 +11,9 @@ from pathlib import Path
 from engine.core.errors import EngineError, FormatError
 from engine.core.files import is_folder
 from engine.core.records.entries import Entry
+from engine.core.requests import OpenOptions
 from engine.core.types import ImageSeries, KSpaceSeries
-from engine.io.contract import FORMATS, OpenOptions
+from engine.io.contract import FORMATS
 from engine.io.probe import check_there
 from engine.io.recognise import as_format_error, format_of, recognise
 

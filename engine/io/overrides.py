@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from engine.core.errors import InputError, ShapeError
 from engine.core.geometry import Geometry
+from engine.core.requests import OpenOptions
 from engine.core.types import Kind
-from engine.io.contract import OpenOptions
 
 
 def checked_kind(options: OpenOptions, found: Kind) -> Kind:

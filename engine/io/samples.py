@@ -19,10 +19,10 @@ import numpy as np
 from engine.core.errors import FormatError, UnknownNameError
 from engine.core.records.entries import Entry
 from engine.core.records.series import Sample
+from engine.core.requests import OpenOptions
 from engine.core.types import ImageSeries, Kind, KSpaceSeries
 from engine.io import npz
 from engine.io.arrays import TRUTH_PREFIX
-from engine.io.contract import OpenOptions
 
 
 @cache

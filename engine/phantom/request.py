@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from engine.core.errors import InputError
+from engine.core.requests import PhantomSettings
 from engine.core.types import Kind
 from engine.phantom.coils import MAX_COILS
 from engine.phantom.encode import check_noise
@@ -24,64 +25,14 @@ LEAST_MOLLI_IMAGES = 3  # A, B and T1*
 
 
 @dataclass(frozen=True, slots=True)
-class PhantomRequest:
-    """A numerical acquisition of a beating heart.
-
-    Parameters
-    ----------
-    kind
-        ``cine``, ``molli`` or ``t2prep``.
-    matrix
-        Sizes (ky, kx) of k-space and of the image (y, x): phase encoding first, readout second. "192x160" is (192, 160).
-    coils
-        Receive loops, 1 to 64; one coil has a uniform sensitivity.
-    slices
-        Short-axis slices from base to apex; a single one is at mid-ventricle.
-    frames
-        Cardiac phases of a cine (None: 12). For MOLLI and T2-prep the scheme or the echo times decide: None, or the same number.
-    field_t
-        Field strength, 1.5 to 3 T.
-    scheme
-        MOLLI scheme ("5(3)3", "4(1)3(1)2", ...) of at least 3 images; the other kinds ignore it.
-    rr_ms
-        RR interval.
-    snr
-        Signal of myocardium in the frame where it is strongest, divided by the standard deviation of the noise in the real part of
-        the coil-combined, fully sampled image. ``inf`` for no noise.
-    seed
-        Decides the person, the phase, the turn of the coil array and the noise.
-    analytic
-        Signal equations in closed form, with truth maps that are exact in every pixel, instead of Bloch simulation.
-    motion_mm
-        Largest in-plane drift of breathing. None: 1.5 for cine and 0 for maps, so that truth maps hold for every frame.
-    echo_times_ms
-        T2 preparation times.
-    ordering
-        Order of the lines in a simulated MOLLI or T2-prepared readout, ``linear`` or ``centric``.
-    fov_mm
-        Field of view (y, x); None: the smallest with square pixels that holds the chest.
+class PhantomRequest(PhantomSettings):
+    """Settings that fit together.
 
     Raises
     ------
     InputError
         A value is out of its range or contradicts another.
     """
-
-    kind: str = Kind.CINE.value
-    matrix: tuple[int, int] = (192, 160)
-    coils: int = 10
-    slices: int = 1
-    frames: int | None = None
-    field_t: float = 3.0
-    scheme: str = "5(3)3"
-    rr_ms: float = 900.0
-    snr: float = 40.0
-    seed: int = 0
-    analytic: bool = False
-    motion_mm: float | None = None
-    echo_times_ms: tuple[float, ...] = (0.0, 35.0, 55.0)
-    ordering: str = "linear"
-    fov_mm: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in [kind.value for kind in KINDS]:

@@ -9,11 +9,11 @@ import numpy as np
 
 from engine.core.errors import InputError
 from engine.core.records.events import Sink, Skipped
+from engine.core.requests import OpenOptions
 from engine.core.types import Kind
 from engine.datasets.acquisition import acquire
 from engine.datasets.examples import Example, Stream, make_example
 from engine.datasets.sources import Item, Source, open_source
-from engine.io.contract import OpenOptions
 from engine.losses import LOSSES
 from engine.models.contract import ModelSpec
 from engine.training.checks import wrong_kind

@@ -14,6 +14,7 @@ from app.controllers.files import phantom_command
 from app.dialogs.axes import AxesDialog
 from engine.cli.commands import parser
 from engine.cli.parse import numbers
+from engine.core.requests import OpenOptions, PhantomSettings
 from engine.core.types import KSpaceSeries
 from tests.app.stand_in import images
 
@@ -68,7 +69,7 @@ def test_a_reader_that_asks_for_axes_gets_a_dialog_and_the_answer(window, engine
     dialog.findChild(QLineEdit, "axes.times").setText("10, 20; 30")
     accept.click()
     qtbot.waitUntil(lambda: window.session.current is not None and settled(window)())
-    assert ("open_series", "axes.npz", {"axes": "sfyx", "times_ms": (10.0, 20.0, 30.0)}) in engine.calls
+    assert ("open_series", "axes.npz", OpenOptions("sfyx", times_ms=(10.0, 20.0, 30.0))) in engine.calls
     assert not shown
 
 
@@ -119,7 +120,7 @@ def test_a_phantom_is_made_with_the_numbers_of_the_dialog(window, engine, qtbot)
     dialog.accept()
     qtbot.waitUntil(lambda: window.session.current is not None and settled(window)())
     settings = next(call[1] for call in engine.calls if call[0] == "make_phantom")
-    assert settings == {"kind": "cine", "matrix": (192, 160), "frames": 6, "coils": 10, "slices": 1, "snr": 40.0, "seed": 0}
+    assert settings == PhantomSettings("cine", (192, 160), 10, 1, 6, snr=40.0, seed=0)
     (line,) = window.session.current.commands
     options = parser().parse_args(shlex.split(line)[1:])
     assert (options.frames, options.matrix, options.out) == (6, "192x160", "phantom.h5")
@@ -216,7 +217,7 @@ def test_the_menu_simulates_with_the_numbers_in_the_panel(pictures, engine, qtbo
 
 
 def test_what_was_said_about_a_file_is_in_the_command(window, engine, qtbot, tmp_path):
-    told = {"axes": "sfyx", "times_ms": (10.0, 1234.5678), "kind": "molli", "key": "img"}
+    told = OpenOptions("sfyx", "img", (10.0, 1234.5678), "molli")
     engine.files["axes.npz"] = images((1, 2, 32, 24))
     window.files.open([tmp_path / "axes.npz"], told)
     qtbot.waitUntil(lambda: window.session.current is not None and settled(window)())
@@ -226,16 +227,16 @@ def test_what_was_said_about_a_file_is_in_the_command(window, engine, qtbot, tmp
     first, second = window.results.commands(window.session.current)
     options = parser().parse_args(shlex.split(first)[1:])
     assert (options.axes, options.key, options.kind) == ("sfyx", "img", "molli")
-    assert numbers(options.times, "times") == told["times_ms"]
+    assert numbers(options.times, "times") == told.times_ms
     assert "--axes" not in second, "the file it makes tells by itself"
-    window.files.open([tmp_path / "scan.h5"], {"key": "k"})
+    window.files.open([tmp_path / "scan.h5"], OpenOptions(key="k"))
     qtbot.waitUntil(lambda: len(window.session.cases) == 2 and settled(window)())
     (line,) = window.results.commands(window.session.current)
     assert parser().parse_args(shlex.split(line)[1:]).key == "k"
 
 
 def test_every_number_of_a_phantom_is_in_its_command():
-    words = shlex.split(phantom_command({"kind": "cine", "snr": 12.5, "seed": 123456789}))
+    words = shlex.split(phantom_command(PhantomSettings("cine", snr=12.5, seed=123456789)))
     options = parser().parse_args(words[1:])
     assert (options.snr, options.seed) == (12.5, 123456789)
 

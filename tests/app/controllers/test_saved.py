@@ -40,12 +40,11 @@ def made(seed=0, method="cg_sense", reference=True, step=4, source="scan") -> Re
 @pytest.fixture
 def open_saved(window, engine, qtbot, tmp_path):
     """Return a function that opens a reconstruction as if it lay in a file."""
-    engine.open_reconstruction = lambda path: engine.files[path.name + ".result"]
 
     def open_saved(rec, name):
         images = rec.image if rec.reference is None else rec.reference
         engine.files[name] = ImageSeries(images, rec.kind, attributes={"acceleration": {"nominal": 4.0}})
-        engine.files[name + ".result"] = rec
+        engine.saved[name] = rec
         before = sum(len(case.results) for case in window.session.cases)
         window.files.open([tmp_path / name])
         qtbot.waitUntil(lambda: sum(len(c.results) for c in window.session.cases) == before + 1 and settled(window)())
@@ -119,7 +118,7 @@ def test_a_result_of_a_file_is_saved_as_it_was_read(window, engine, open_saved, 
 
 
 def test_titles_come_with_the_catalogue(make_window, engine, qtbot, tmp_path):
-    engine.open_reconstruction = lambda _: made()
+    engine.saved["r.h5"] = made()
     engine.files["r.h5"] = ImageSeries(made().image, attributes={"acceleration": {}})
     engine.warm_up = lambda: engine.gate.wait(10)
     engine.gate.clear()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 from PySide6.QtCore import Qt
@@ -19,6 +19,8 @@ from app.review.no_weights_dialog import IMPORT, TRAIN, NoWeightsDialog
 from app.review.weights_dialog import WeightsDialog
 from app.workspaces import WORKSPACES
 from engine.core.records.weights import WeightSource
+from engine.core.requests import OpenOptions
+from engine.phantom.request import PhantomRequest
 from tests.app.stand_in import CATALOGUE
 
 
@@ -45,11 +47,11 @@ def test_axis_letters(letters, problem):
 
 def test_the_axes_dialog_gives_only_what_was_said(qtbot):
     dialog = opened(qtbot, AxesDialog("a.npz", "the axes are not known (expected 4 letters / found none)", None))
-    assert dialog.options() == {}
+    assert dialog.options() == OpenOptions()
     dialog._axes.setText("fyx")
     dialog._key.setText("images")
     dialog._kind.setCurrentIndex(2)
-    assert dialog.options() == {"axes": "fyx", "key": "images", "kind": "molli"}
+    assert dialog.options() == OpenOptions("fyx", "images", kind="molli")
     assert dialog.findChild(QLabel, "axes.explanation").text().startswith("The axes are not known")
     dialog.reject()
 
@@ -62,7 +64,7 @@ def test_the_axes_dialog_wants_an_answer_and_shows_the_one_before(qtbot):
     dialog._kind.setCurrentIndex(1)
     assert accept.isEnabled()
     dialog.reject()
-    told = {"axes": "fyx", "key": "images", "times_ms": (100.0, 180.0), "kind": "t2prep"}
+    told = OpenOptions("fyx", "images", (100.0, 180.0), "t2prep")
     again = opened(qtbot, AxesDialog("a.npz", "unknown", None, told))
     assert again.options() == told
     again.reject()
@@ -70,21 +72,19 @@ def test_the_axes_dialog_wants_an_answer_and_shows_the_one_before(qtbot):
 
 def test_the_phantom_dialog_knows_that_a_scheme_decides_the_frames(qtbot):
     dialog = opened(qtbot, PhantomDialog(None))
-    assert dialog.settings()["frames"] == 12
+    assert dialog.settings().frames == 12
     dialog._kind.setCurrentIndex(1)
     assert not dialog._numbers["frames"].isEnabled()
-    assert "frames" not in dialog.settings()
+    assert dialog.settings().frames is None
     dialog.reject()
 
 
 def test_the_phantom_dialog_gives_what_the_engine_takes(qtbot):
-    from engine import api
-
     dialog = opened(qtbot, PhantomDialog(None))
     for index in range(3):
         dialog._kind.setCurrentIndex(index)
-        request = api.phantom_request(**dialog.settings())
-        assert request.coils == 10
+        made = PhantomRequest(**asdict(dialog.settings()))
+        assert made.coils == 10
     dialog.reject()
 
 

@@ -5,16 +5,21 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine import api
 from engine.core.errors import InputError
-from engine.core.geometry import UNKNOWN
-from engine.core.maps import MapSet, PixelFit, Reason
+from engine.core.geometry import UNKNOWN, Geometry
+from engine.core.jobs import Reporter, silent
+from engine.core.maps import FitRequest, MapSet, PixelFit, Reason
 from engine.core.records.registries import FitModelInfo
-from engine.core.records.relaxometry import EcvSummary, Pool, WallEcv
-from engine.core.types import ImageSeries, Kind, ParameterMap
+from engine.core.records.relaxometry import EcvSummary, Pool, SiteReference, WallEcv
+from engine.core.types import Bool, Float, ImageSeries, Kind, ParameterMap, Region
 
 TIMES = np.array([100.0, 180.0, 260.0, 1100.0, 1180.0, 2100.0, 3100.0, 4100.0], np.float32)
 SHAPE = (2, TIMES.size, 24, 20)
@@ -26,13 +31,13 @@ FIT_MODELS = [
 ]
 
 
-def t1_truth(shape=SHAPE) -> np.ndarray:
+def t1_truth(shape: tuple[int, ...] = SHAPE) -> Float:
     """Return T1 in ms (slice, y, x), another one in each pixel."""
     s, _, y, x = shape
     return 600.0 + np.arange(s * y * x, dtype=np.float32).reshape(s, y, x)
 
 
-def molli(shape=SHAPE, kind=Kind.MOLLI, times=TIMES, name="molli") -> ImageSeries:
+def molli(shape: tuple[int, ...] = SHAPE, kind: Kind = Kind.MOLLI, times: Float = TIMES, name: str = "molli") -> ImageSeries:
     """Return a magnitude series whose first column is background, with different times in its slices."""
     t1 = t1_truth(shape)[:, None]
     per_slice = np.stack([times + 5 * s for s in range(shape[0])])[:, :, None, None]
@@ -48,20 +53,33 @@ class MapsStandIn:
         super().__init__()
         self.fit_gate = threading.Event()
         self.fit_gate.set()
-        self.fits: list[tuple] = []
+        self.fits: list[tuple[Any, ...]] = []
         self.pixels: list[tuple[int, int, int]] = []
-        self.saved_maps: list = []
-        self.asked_segments: list = []
-        self.asked_ecv: list = []
-        self.sites: list = []
+        self.saved_maps: list[tuple[MapSet, str | Path]] = []
+        self.asked_segments: list[tuple[tuple[float, float], bool, str]] = []
+        self.asked_ecv: list[tuple[MapSet, MapSet, Region, float, Region | None]] = []
+        self.asked_post: tuple[Region | None, Region | None] = (None, None)
+        self.sites: list[SiteReference] = []
 
-    def fit_models(self):
+    def fit_models(self) -> list[FitModelInfo]:
         return FIT_MODELS
 
-    def warm_up_fit(self):
+    def warm_up_fit(self) -> None:
         self.fits.append(("warm",))
 
-    def fit_maps(self, images, request, report, *, times_ms=None, title="", kind=Kind.UNKNOWN, slices=(), geometry=UNKNOWN):
+    def fit_maps(
+        self,
+        images: NDArray[Any],
+        request: FitRequest,
+        report: Reporter | None = None,
+        *,
+        times_ms: NDArray[Any] | None = None,
+        title: str = "",
+        kind: Kind = Kind.UNKNOWN,
+        slices: tuple[int, ...] = (),
+        geometry: Geometry = UNKNOWN,
+    ) -> MapSet:
+        report = report or silent()
         self.fits.append((title, request.model, tuple(slices), np.array(request.times_ms), request))
         while not self.fit_gate.wait(0.005):
             report.check()
@@ -91,7 +109,7 @@ class MapsStandIn:
             displacement=displacement,
         )  # fmt: skip
 
-    def fit_pixel(self, maps, slice_index, y, x):
+    def fit_pixel(self, maps: MapSet, slice_index: int, y: int, x: int) -> PixelFit:
         self.pixels.append((slice_index, y, x))
         samples = np.abs(maps.images[slice_index, :, y, x]).astype(np.float32)
         value = float(maps.main.values[slice_index, y, x])
@@ -111,7 +129,7 @@ class MapsStandIn:
 
     # regions: polygons by the even-odd rule, segments by angle
 
-    def contour_region(self, points, shape):
+    def contour_region(self, points: NDArray[Any], shape: tuple[int, int]) -> Bool:
         y, x = np.mgrid[: shape[0], : shape[1]]
         inside = np.zeros(shape, bool)
         for (y0, x0), (y1, x1) in zip(points, np.roll(points, -1, axis=0), strict=True):
@@ -120,7 +138,17 @@ class MapsStandIn:
                 inside ^= crosses & (x < (x1 - x0) * (y - y0) / (y1 - y0) + x0)
         return inside
 
-    def segments(self, endo, epi, insertion, clockwise, level, shape, *, pixel_mm=(1.0, 1.0)):
+    def segments(
+        self,
+        endo: NDArray[Any],
+        epi: NDArray[Any],
+        insertion: tuple[float, float],
+        clockwise: bool,
+        level: str,
+        shape: tuple[int, int],
+        *,
+        pixel_mm: tuple[float, float] = (1.0, 1.0),
+    ) -> dict[int, Bool]:
         self.asked_segments.append((insertion, clockwise, level))
         wall = self.contour_region(epi, shape) & ~self.contour_region(endo, shape)
         if not wall.any():
@@ -137,7 +165,18 @@ class MapsStandIn:
 
     # between maps
 
-    def ecv(self, native, post, blood, haematocrit, myocardium=None, *, blood_post=None, myocardium_post=None):
+    def ecv(
+        self,
+        native: MapSet,
+        post: MapSet,
+        blood: Region,
+        haematocrit: float,
+        myocardium: Region | None = None,
+        *,
+        haematocrit_sd: float = 0.0,
+        blood_post: Region | None = None,
+        myocardium_post: Region | None = None,
+    ) -> tuple[ParameterMap, EcvSummary]:
         if not 0 < haematocrit < 1:
             raise InputError(f"the haematocrit is no fraction (expected 0 to 1 / found {haematocrit:g})", "Give 0.42 for 42 %.")
         valid = native.valid & post.valid
@@ -153,18 +192,20 @@ class MapsStandIn:
 
     # site references
 
-    def site_references(self):
+    def site_references(self, path: str | Path | None = None) -> list[SiteReference]:
         return list(self.sites)
 
-    def save_site_references(self, sites):
+    def save_site_references(self, sites: Sequence[SiteReference], path: str | Path | None = None) -> Path:
         self.sites = list(sites)
+        return Path(path or "site-references.json")
 
     z_score = staticmethod(api.z_score)
 
-    def save_maps(self, maps, path):
+    def save_maps(self, maps: MapSet, path: str | Path) -> None:
         self.saved_maps.append((maps, path))
 
 
-def values_of(images) -> np.ndarray:
+def values_of(images: NDArray[Any]) -> Float:
     """Return what the stand-in takes for T1 of images (slice, frame, y, x)."""
-    return np.abs(images)[:, -1].astype(np.float32) * np.float32(0.5) + np.float32(500.0)
+    found: Float = np.abs(images)[:, -1].astype(np.float32) * np.float32(0.5) + np.float32(500.0)
+    return found

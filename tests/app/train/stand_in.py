@@ -5,16 +5,30 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
+from app.train.values import number_at
+from engine.core.jobs import Reporter
 from engine.core.records.events import Stepped, Validation, from_table
+from engine.core.records.plain import Json, Plain
 from engine.core.records.registries import LossInfo
-from engine.core.records.training import Problem, RunInfo, TrainEstimate, TrainPreset, TrainSetting
+from engine.core.records.training import ConfigValues, Problem, RunInfo, TrainEstimate, TrainPreset, TrainSetting
 
 
-def setting(name, kind, default, low=None, high=None, choices=(), fields=()):
+def setting(
+    name: str,
+    kind: str,
+    default: Plain,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+    fields: tuple[TrainSetting, ...] = (),
+) -> TrainSetting:
     return TrainSetting(name, kind, default, f"What {name} is", choices, low, high, fields)
 
 
@@ -48,7 +62,7 @@ SCHEMA = [
 PRESETS = [TrainPreset("quick", "Quick", "For a try.", {"run": {"steps": 7}, "losses": {"mse": 2.0, "ssim": 0.5}})]
 
 
-def run_record(folder, step=40, steps=60, **more) -> RunInfo:
+def run_record(folder: str, step: int = 40, steps: int = 60, **more: Any) -> RunInfo:
     history = tuple(Validation(n, {"psnr": 30.0 + n / 10, "ssim": 0.9}) for n in range(0, step + 1, 20))
     made = RunInfo(folder, "net-tuned", "net", step, steps, 34.0, 40, 80.0, history, None, "net-a", "", "interrupted")
     return replace(made, **more)
@@ -60,28 +74,29 @@ class FakeProcess(QObject):
     told = Signal(object)
     ended = Signal(int)
 
-    def __init__(self, arguments, parent=None):
+    def __init__(self, arguments: Sequence[str], parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.arguments, self.started, self.killed, self.lines = list(arguments), False, False, deque()
+        self.arguments, self.started, self.killed = list(arguments), False, False
+        self.lines: deque[str] = deque()
 
-    def start(self):
+    def start(self) -> None:
         self.started = True
 
-    def kill(self):
+    def kill(self) -> None:
         self.killed = True
         self.ended.emit(-1)
 
-    def wait(self, milliseconds=0):
+    def wait(self, milliseconds: int = 0) -> bool:
         return True
 
-    def error_text(self, lines=12):
+    def error_text(self, lines: int = 12) -> str:
         return "\n".join(list(self.lines)[-lines:])
 
-    def refusal(self):
+    def refusal(self) -> tuple[str, str]:
         found = dict(line.split(": ", 1) for line in self.lines if ": " in line)
         return found.get("error", ""), found.get("hint", "")
 
-    def tell(self, event, **values):
+    def tell(self, event: str, **values: Json) -> None:
         self.told.emit(from_table({"event": event, **values}))
 
 
@@ -93,33 +108,33 @@ class TrainStandIn:
         self.run_records: list[RunInfo] = []
         self.told: list[tuple[str, str]] = []
 
-    def train_config_schema(self):
+    def train_config_schema(self) -> list[TrainSetting]:
         return SCHEMA
 
-    def train_presets(self):
+    def train_presets(self) -> list[TrainPreset]:
         return PRESETS
 
-    def losses(self):
+    def losses(self) -> list[LossInfo]:
         return [LossInfo(name, name.upper()) for name in ("l1", "mse", "ssim")]
 
-    def check_train_config(self, values):
-        warm_up, steps = values["optimiser"]["warm_up"], values["run"]["steps"]
+    def check_train_config(self, values: ConfigValues) -> list[Problem]:
+        warm_up, steps = number_at(values, "optimiser.warm_up"), number_at(values, "run.steps")
         if warm_up <= steps:
             return []
-        message = f"optimiser.warm_up = {warm_up} is longer than run.steps = {steps}"
+        message = f"optimiser.warm_up = {warm_up:g} is longer than run.steps = {steps:g}"
         return [Problem(("optimiser.warm_up", "run.steps"), message, "Shorten it.")]
 
-    def estimate_training(self, values, report=None):
+    def estimate_training(self, values: ConfigValues, report: Reporter | None = None) -> TrainEstimate:
         return TrainEstimate(2048.0, 0.5, 31_000, 12, 192, 48, "CPU")
 
-    def runs(self):
+    def runs(self) -> list[RunInfo]:
         return list(self.run_records)
 
-    def run_log(self, folder):
+    def run_log(self, folder: str | Path) -> list[Stepped | Validation]:
         return [Stepped(n, loss=1.0 / n) for n in range(1, 41)]
 
-    def run_config(self, folder):
+    def run_config(self, folder: str | Path) -> ConfigValues:
         return {"name": "again", "run": {"steps": 123}}
 
-    def tell_run(self, folder, word):
-        self.told.append((folder, word))
+    def tell_run(self, folder: str | Path, word: str) -> None:
+        self.told.append((str(folder), word))

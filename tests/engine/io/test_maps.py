@@ -14,6 +14,7 @@ from engine.core.errors import FormatError, OutputError
 from engine.core.geometry import Geometry
 from engine.core.maps import FitRequest
 from engine.core.records.plain import table
+from engine.core.requests import OpenOptions
 from engine.core.types import ImageSeries, Kind
 from engine.io import maps as module
 from engine.io import save
@@ -149,5 +150,5 @@ def test_opened_as_a_series_it_gives_what_was_fitted(maps, tmp_path):
     assert isinstance(series, ImageSeries)
     assert np.array_equal(series.images, maps.images, equal_nan=True)
     assert np.array_equal(series.times_ms, maps.times_ms)
-    t1 = api.open_series(tmp_path / "m.h5", api.open_options(key="maps/t1_ms", axes="syx"))
+    t1 = api.open_series(tmp_path / "m.h5", OpenOptions(key="maps/t1_ms", axes="syx"))
     assert np.array_equal(t1.images[:, 0], maps.main.values)

@@ -13,6 +13,7 @@ from engine import api
 from engine.core.errors import DependencyError, FormatError, InputError, OutputError, ShapeError
 from engine.core.geometry import Geometry
 from engine.core.maps import FitRequest
+from engine.core.requests import OpenOptions
 from engine.core.types import Kind
 from engine.io import nifti
 
@@ -78,7 +79,7 @@ def test_times_come_from_the_sidecar_and_from_the_person(array, tmp_path):
     series = api.open_series(tmp_path / "t.nii")
     assert series.kind == Kind.T2PREP
     assert series.times_ms[0] == pytest.approx([0, 25, 35, 55])
-    told = api.open_series(tmp_path / "t.nii", api.open_options(times_ms=(1, 2, 3, 4), kind="molli"))
+    told = api.open_series(tmp_path / "t.nii", OpenOptions(times_ms=(1, 2, 3, 4), kind="molli"))
     assert list(told.times_ms[0]) == [1, 2, 3, 4]
     assert told.kind == Kind.MOLLI
     save(tmp_path / "w.nii", array, sidecar={"InversionTime": [0.1, 0.2]})
@@ -120,7 +121,7 @@ def test_bad_files_are_refused_in_words(array, tmp_path):
     with pytest.raises(InputError, match="1 values that are NaN"):
         api.open_series(tmp_path / "nan.nii")
     with pytest.raises(InputError, match="tells its axes itself"):
-        api.open_series(tmp_path / "a.nii", api.open_options(axes="xysf"))
+        api.open_series(tmp_path / "a.nii", OpenOptions(axes="xysf"))
     colours = np.zeros((2, 2, 2), [("R", "u1"), ("G", "u1"), ("B", "u1")])
     nibabel.save(nibabel.Nifti1Image(colours, np.eye(4)), tmp_path / "rgb.nii")
     with pytest.raises(FormatError, match="does not hold numbers"):

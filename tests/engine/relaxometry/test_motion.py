@@ -10,6 +10,7 @@ from engine import api
 from engine.core.errors import Cancelled, InputError, ShapeError
 from engine.core.jobs import CancelToken, Reporter
 from engine.core.maps import FitRequest
+from engine.core.requests import PhantomSettings
 from engine.phantom.motion import breathing
 from engine.phantom.streams import Purpose, stream
 from engine.phantom.tissues import Structure
@@ -25,8 +26,8 @@ class Moving:
 
     def __init__(self):
         settings = {"kind": "molli", "matrix": (112, 96), "coils": 1, "analytic": True, "snr": 60.0, "seed": SEED}
-        series, _ = api.make_phantom(api.phantom_request(**settings, motion_mm=DRIFT_MM))
-        _, truth = api.make_phantom(api.phantom_request(**settings))
+        series, _ = api.make_phantom(PhantomSettings(**settings, motion_mm=DRIFT_MM))
+        _, truth = api.make_phantom(PhantomSettings(**settings))
         self.complex = api.reference(series)
         self.images = np.abs(self.complex)
         self.times = series.times_ms
@@ -80,7 +81,7 @@ def test_complex_frames_move_with_their_phase(moving):
 
 def test_t2_series(moving):
     series, _ = api.make_phantom(
-        api.phantom_request(
+        PhantomSettings(
             kind="t2prep",
             matrix=(96, 80),
             coils=1,
@@ -189,7 +190,7 @@ def test_what_stood_still_is_not_moved(how, name):
         series = api.open_sample(name)
         images, times = np.asarray(series.images), series.times_ms
     else:
-        made, _ = api.make_phantom(api.phantom_request(kind="molli", matrix=(112, 96), coils=1, snr=30.0, seed=SEED))
+        made, _ = api.make_phantom(PhantomSettings(kind="molli", matrix=(112, 96), coils=1, snr=30.0, seed=SEED))
         images, times = np.abs(api.reference(made)), made.times_ms
     maps = api.fit_maps(images, FitRequest(motion=how), times_ms=times)
     assert not maps.displacement.any()

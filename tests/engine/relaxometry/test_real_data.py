@@ -7,12 +7,13 @@ import pytest
 
 from engine import api
 from engine.core.maps import FitRequest
+from engine.core.requests import OpenOptions, PhantomSettings
 from engine.core.types import Kind
 from engine.phantom.tissues import Structure
 
 
 def phantom(kind, analytic, **settings):
-    request = api.phantom_request(kind=kind, matrix=(72, 60), coils=1, analytic=analytic, **settings)
+    request = PhantomSettings(kind=kind, matrix=(72, 60), coils=1, analytic=analytic, **settings)
     return api.make_phantom(request)
 
 
@@ -86,7 +87,7 @@ def test_prostate_echoes(shared):
     """Ten echoes, real NIfTI: T2 of prostate and muscle as published (about 80 and 35 ms), good fits, all pixels accounted for."""
     times = tuple(26.4 + 13.2 * i for i in range(10))
     path = shared / "data" / "prostate-t2-series" / "invivo_000198.nii.gz"
-    series = api.open_series(path, api.open_options(times_ms=times, kind="t2prep"))
+    series = api.open_series(path, OpenOptions(times_ms=times, kind="t2prep"))
     assert series.shape == (1, 10, 128, 128)
     assert series.kind == Kind.T2PREP
     maps = api.fit_maps(series.images, FitRequest("t2prep2"), times_ms=series.times_ms)
