@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Final
 
 from PySide6.QtCore import Qt
@@ -394,10 +395,8 @@ def find(key: str) -> ActionSpec:
 
 def handler(owner: Any, spec: ActionSpec) -> Callable[..., Any]:
     """Return what ``spec`` calls, looked up from ``owner`` by dotted name."""
-    found = owner
-    for name in spec.handler.split("."):
-        found = getattr(found, name)
-    return found  # type: ignore[no-any-return]
+    call: Callable[..., Any] = attrgetter(spec.handler)(owner)
+    return call
 
 
 def build(owner: QWidget, set_icon: Callable[[QAction, str], Any]) -> dict[str, QAction]:

@@ -53,7 +53,7 @@ def start_demo(window: MainWindow) -> None:
     """Open the porcine cine with simulated coils, sample at R = 8 with 24 ACS lines, and run three methods."""
     from engine.core.requests import MaskRequest
 
-    window.panels["sampling"].set_request(MaskRequest("equispaced", 8.0, 24, 0))  # type: ignore[attr-defined]
+    window.panels.sampling.set_request(MaskRequest("equispaced", 8.0, 24, 0))
     # Only for the sample: what is opened later is not the demo's.
     window.files.open_sample(DEMO_SAMPLE).succeeded.connect(lambda _: window.reconstruct.run_methods(DEMO_METHODS))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
@@ -62,6 +63,20 @@ _SHARED_KEYS = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Panels:
+    """The panels that are docked from the start; each field bears the name of its dock."""
+
+    series: SeriesPanel
+    sampling: SamplingPanel
+    methods: MethodsPanel
+    inspector: InspectorPanel
+
+    def by_dock(self) -> dict[str, QWidget]:
+        """Return the panels by the name of their docks."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
 class MainWindow(QMainWindow):
     """Workspaces around one session.
 
@@ -91,7 +106,7 @@ class MainWindow(QMainWindow):
         self._make_panels()
         self._make_controllers()
         self.actions_by_key = actions.build(self, theme.set_icon)
-        self.arrangement = WindowLayout(self, self.panels, settings)
+        self.arrangement = WindowLayout(self, self.panels.by_dock(), settings)
         self.availability = AvailabilityController(self.context, self.actions_by_key, self.reconstruct)
         self.top_bar = TopBar(self.actions_by_key, self.runner, self._fill_samples)
         self.addToolBar(self.top_bar)
@@ -117,12 +132,7 @@ class MainWindow(QMainWindow):
     # --- building ------------------------------------------------------------------------------------------------------
 
     def _make_panels(self) -> None:
-        self.panels: dict[str, QWidget] = {
-            "series": SeriesPanel(),
-            "sampling": SamplingPanel(),
-            "methods": MethodsPanel(),
-            "inspector": InspectorPanel(),
-        }
+        self.panels = Panels(SeriesPanel(), SamplingPanel(), MethodsPanel(), InspectorPanel())
         self.review_panel, self.notices = ReviewPanel(), NoticeBar()
         self._stack = QStackedWidget()
         self._stack.setObjectName("workspaces")
@@ -137,13 +147,13 @@ class MainWindow(QMainWindow):
 
     def _make_controllers(self) -> None:
         c, p = self.context, self.panels
-        self.files = FilesController(c, p["series"])  # type: ignore[arg-type]
+        self.files = FilesController(c, p.series)
         self.scores = ScoresController(c)
-        self.review = ReviewController(c, self.review_panel, p["inspector"])  # type: ignore[arg-type]
-        self.sampling = SamplingController(c, p["sampling"])  # type: ignore[arg-type]
-        self.reconstruct = ReconstructController(c, p["methods"], self.sampling.underway)  # type: ignore[arg-type]
-        self.results = ResultsController(c, p["methods"])  # type: ignore[arg-type]
-        self.weights = WeightsController(c, p["methods"])  # type: ignore[arg-type]
+        self.review = ReviewController(c, self.review_panel, p.inspector)
+        self.sampling = SamplingController(c, p.sampling)
+        self.reconstruct = ReconstructController(c, p.methods, self.sampling.underway)
+        self.results = ResultsController(c, p.methods)
+        self.weights = WeightsController(c, p.methods)
         self.machine = MachineController(c)
         self.memory = MemoryController(c)
 

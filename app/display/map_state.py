@@ -127,9 +127,8 @@ class FitSettings:
     def alike(self, other: FitSettings) -> bool:
         """Whether both ask for the same fit of an image, whichever images are ticked."""
         mine, others = self.times_ms, other.times_ms
-        if (mine is None) != (others is None) or (mine is not None and not np.array_equal(mine, others)):  # type: ignore[arg-type]
-            return False
-        return self._words() == other._words()
+        same_times = others is None if mine is None else others is not None and np.array_equal(mine, others)
+        return same_times and self._words() == other._words()
 
     def _words(self) -> tuple[Any, ...]:
         return (self.model, self.signed, self.motion, self.efficiency, self.background, self.weights)

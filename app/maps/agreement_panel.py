@@ -51,7 +51,7 @@ class AgreementPanel(QWidget):
         self.disagreement.toggled.connect(self.disagreement_toggled)
         self.hint = label("", "maps.agreement.hint", "dim")
         self.model = QStandardItemModel(self)
-        self._table = CompactTable(self.model, "maps.agreement.table", "Agreement with the reference")  # type: ignore[arg-type]
+        self._table = CompactTable(self.model, "maps.agreement.table", "Agreement with the reference")
         self._table.clicked.connect(lambda index: self.method_chosen.emit(str(self.model.index(index.row(), 0).data(KEY_ROLE))))
         self._table.setMinimumHeight(90)
         self.plot = BlandAltmanView()

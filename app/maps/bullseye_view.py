@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from math import cos, radians, sin
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QHelpEvent, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
@@ -111,14 +111,14 @@ class BullseyeView(QWidget):
         if number:
             self.segment_clicked.emit(number)
 
-    def event(self, event: object) -> bool:
+    def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent):
             number = self.segment_at(QPointF(event.pos()))
             if number:
                 value = f": {ms(self.values[number])} ms" if number in self.values else ": no value"
                 QToolTip.showText(event.globalPos(), f"{number} {NAMES[number]}{value}", self)
                 return True
-        return super().event(event)  # type: ignore[arg-type]
+        return super().event(event)
 
 
 def _path(disc: QRectF, sector: Sector) -> QPainterPath:

@@ -58,7 +58,7 @@ class EcvPanel(QWidget):
         self.button.clicked.connect(self.run_requested)
         self.hint = label("", "maps.ecv.hint", "dim")
         self.model = QStandardItemModel(self)
-        self._table = CompactTable(self.model, "maps.ecv.table", "Extracellular volume")  # type: ignore[arg-type]
+        self._table = CompactTable(self.model, "maps.ecv.table", "Extracellular volume")
         self._copy = button("Copy CSV", "maps.ecv.copy", "ECV of all regions as CSV")
         self._copy.clicked.connect(self.copy_requested)
         form = QFormLayout()

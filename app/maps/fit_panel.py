@@ -321,9 +321,10 @@ class FitPanel(QWidget):
         inversion = model is None or model.quantity == "T1"
         self._efficiency.setEnabled(inversion)
         allowed = ("auto", *model.signed) if model is not None else tuple(name for name, _ in SIGNS)
+        signs = self._signed.model()
+        assert isinstance(signs, QStandardItemModel)  # what a combo box makes for itself
         for index, (name, _) in enumerate(SIGNS):
-            item = self._signed.model().item(index)  # type: ignore[attr-defined]
-            item.setEnabled(name in allowed)
+            signs.item(index).setEnabled(name in allowed)
 
     def set_times(self, times: Float | None, own: Float | None, name: str) -> None:
         """Show the times of the slice on screen, and those the series brings."""

@@ -158,10 +158,7 @@ class RegionsPanel(QWidget):
         layout.addWidget(row(self._back, self._clear, self._slices, self._series, None, spacing=2))
         layout.addWidget(row(self._level, self._clockwise, None))
         layout.addWidget(self.bullseye, 3)
-        choice = row(self._method, self._site, self._edit, spacing=TIGHT)
-        choice.layout().setStretch(0, 1)  # type: ignore[union-attr]
-        choice.layout().setStretch(1, 1)  # type: ignore[union-attr]
-        layout.addWidget(choice)
+        layout.addWidget(row(self._method, self._site, self._edit, spacing=TIGHT, grow={0: 1, 1: 1}))
         self._table.setMinimumHeight(120)
         layout.addWidget(self._table, 3)
         layout.addWidget(row(self._copy, self._export, None, spacing=TIGHT))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QSizePolicy, QToolButton, QWidget
 
@@ -25,8 +27,11 @@ def label(text: str, name: str, role: str = "") -> QLabel:
     return made
 
 
-def row(*parts: QWidget | int | None, spacing: int = NORMAL) -> QWidget:
-    """Return widgets side by side; None is a stretch, a number a gap in pixels."""
+def row(*parts: QWidget | int | None, spacing: int = NORMAL, grow: Mapping[int, int] | None = None) -> QWidget:
+    """Return widgets side by side; None is a stretch, a number a gap in pixels.
+
+    ``grow`` says which parts take the room that is left, and what share of it (a stretch has 1).
+    """
     made = QWidget()
     layout = QHBoxLayout(made)
     layout.setContentsMargins(0, 0, 0, 0)
@@ -38,6 +43,8 @@ def row(*parts: QWidget | int | None, spacing: int = NORMAL) -> QWidget:
             layout.addSpacing(part)
         else:
             layout.addWidget(part)
+    for place, share in (grow or {}).items():
+        layout.setStretch(place, share)
     return made
 
 

@@ -91,8 +91,7 @@ class SeriesPanel(QWidget):
         self._close = tool_button("✕", "series.close", "Take this series off the list")
         self._close.setAccessibleName("Close series")
         self._close.clicked.connect(lambda: self.closed.emit(str(self._list.currentData())))
-        self._head = row(self._list, self._close, spacing=TIGHT)
-        self._head.layout().setStretch(0, 1)  # type: ignore[union-attr]
+        self._head = row(self._list, self._close, spacing=TIGHT, grow={0: 1})
         self._empty = label(
             "Nothing is loaded. Drop a file on the window, press Ctrl+O, or choose a sample.", "series.empty", "dim"
         )

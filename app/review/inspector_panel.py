@@ -67,8 +67,7 @@ class InspectorPanel(QWidget):
     def _arrange(self) -> None:
         above = QLabel("above")
         above.setBuddy(self._percentile)
-        head = row(self._region, above, self._percentile, spacing=TIGHT)
-        head.layout().setStretch(0, 1)  # type: ignore[union-attr]
+        head = row(self._region, above, self._percentile, spacing=TIGHT, grow={0: 1})
         layout = QVBoxLayout(self)
         layout.setContentsMargins(NORMAL, TIGHT, NORMAL, NORMAL)
         layout.setSpacing(TIGHT)

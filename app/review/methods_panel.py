@@ -178,12 +178,10 @@ class MethodsPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(NORMAL, TIGHT, NORMAL, NORMAL)
         layout.setSpacing(TIGHT)
-        above = row(self._filter, None, self._settings, self._all, spacing=TIGHT)
-        above.layout().setStretch(0, 1000)  # type: ignore[union-attr]  # the gap is for when there is no filter
-        layout.addWidget(above)
+        # The gap is for when there is no filter.
+        layout.addWidget(row(self._filter, None, self._settings, self._all, spacing=TIGHT, grow={0: 1000}))
         layout.addWidget(self.table, 1)
-        self._weights_row = row(self._weights, self._import, spacing=TIGHT)
-        self._weights_row.layout().setStretch(0, 1)  # type: ignore[union-attr]
+        self._weights_row = row(self._weights, self._import, spacing=TIGHT, grow={0: 1})
         layout.addWidget(self._weights_row)
         layout.addWidget(row(self.all_slices, self.keep_earlier, None, self._memory, spacing=NORMAL))
         layout.addWidget(self.button)

@@ -110,8 +110,7 @@ class SamplingPanel(QWidget):
         grid = QGridLayout()
         grid.setHorizontalSpacing(NORMAL)
         grid.setVerticalSpacing(TIGHT)
-        top = row(self._pattern, self._file, spacing=TIGHT)
-        top.layout().setStretch(0, 1)  # type: ignore[union-attr]
+        top = row(self._pattern, self._file, spacing=TIGHT, grow={0: 1})
         grid.addWidget(top, 0, 0, 1, 4)
         for line, column, words, control in (
             (1, 0, "R", self._acceleration),

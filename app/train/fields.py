@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from PySide6.QtCore import QObject, QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtGui import QStandardItem, QStandardItemModel
@@ -23,14 +23,8 @@ from PySide6.QtWidgets import (
 
 from app.forms import NumberBox
 from app.panels.parts import TIGHT, drop_down
-from app.train.values import (
-    numbers_text,
-    options_text,
-    parse_numbers,
-    parse_options,
-    parse_texts,
-    words_of,
-)
+from app.train.values import listed, number, read, tabled, words_of, written
+from engine.core.records.plain import Plain
 from engine.core.records.training import TrainSetting
 
 _WIDEST: Final = 2**31 - 1
@@ -56,11 +50,11 @@ class Field(QObject):
         widget.setAccessibleName(words_of(setting))
         widget.setAccessibleDescription(setting.help)
 
-    def value(self) -> Any:
+    def value(self) -> Plain:
         """Return what is set."""
         raise NotImplementedError
 
-    def set_value(self, value: Any) -> None:
+    def set_value(self, value: Plain) -> None:
         """Show a value, without telling."""
         raise NotImplementedError
 
@@ -85,8 +79,6 @@ class Field(QObject):
 class LineField(Field):
     """Texts, and lists written in a line."""
 
-    READ: Final = {"texts": parse_texts, "integers": parse_numbers, "options": parse_options, "text": str}
-    WRITE: Final = {"texts": ", ".join, "integers": numbers_text, "options": options_text, "text": str}
     EXAMPLES: Final = {"texts": "separated by commas", "integers": "0-7, 12", "options": "cascades = 5", "text": ""}
 
     def __init__(self, setting: TrainSetting, parent: QObject | None = None) -> None:
@@ -95,11 +87,11 @@ class LineField(Field):
         super().__init__(setting, self.line, parent)
         self.line.textEdited.connect(self._tell)
 
-    def value(self) -> Any:
-        return self.READ[self.setting.kind](self.line.text().strip())  # type: ignore[operator]
+    def value(self) -> Plain:
+        return read(self.setting.kind, self.line.text().strip())
 
-    def set_value(self, value: Any) -> None:
-        self.line.setText(self.WRITE[self.setting.kind](value))  # type: ignore[operator]
+    def set_value(self, value: Plain) -> None:
+        self.line.setText(written(self.setting.kind, value))
 
     def complaint(self) -> str:
         if self.value() is not None:
@@ -115,12 +107,11 @@ class NumberField(Field):
         super().__init__(setting, self.box, parent)
         self.box.valueChanged.connect(self._tell)
 
-    def value(self) -> Any:
+    def value(self) -> Plain:
         return self.box.value()
 
-    def set_value(self, value: Any) -> None:
-        with QSignalBlocker(self.box):
-            self.box.setValue(value)
+    def set_value(self, value: Plain) -> None:
+        set_number(self.box, value)
 
 
 def number_box(setting: TrainSetting) -> QSpinBox | NumberBox:
@@ -139,6 +130,15 @@ def number_box(setting: TrainSetting) -> QSpinBox | NumberBox:
     return real
 
 
+def set_number(box: QSpinBox | NumberBox, value: Plain) -> None:
+    """Show a number without telling; raise ``TypeError`` for what is none."""
+    with QSignalBlocker(box):
+        if isinstance(box, QSpinBox):
+            box.setValue(int(number(value)))
+        else:
+            box.setValue(number(value))
+
+
 class FlagField(Field):
     """Yes or no."""
 
@@ -148,10 +148,10 @@ class FlagField(Field):
         super().__init__(setting, self.box, parent)
         self.box.toggled.connect(self._tell)
 
-    def value(self) -> Any:
+    def value(self) -> Plain:
         return self.box.isChecked()
 
-    def set_value(self, value: Any) -> None:
+    def set_value(self, value: Plain) -> None:
         with QSignalBlocker(self.box):
             self.box.setChecked(bool(value))
 
@@ -181,11 +181,11 @@ class ChoiceField(Field):
                 self.box.addItem(words, value)
         self.set_value(chosen)
 
-    def value(self) -> Any:
+    def value(self) -> Plain:
         index = self.box.findText(self.box.currentText())
         return self.box.currentText().strip() if index < 0 else str(self.box.itemData(index))
 
-    def set_value(self, value: Any) -> None:
+    def set_value(self, value: Plain) -> None:
         with QSignalBlocker(self.box):
             index = self.box.findData(value)
             if index >= 0:
@@ -215,13 +215,12 @@ class RangeField(Field):
             box.setAccessibleName(f"{words_of(setting)}, {end}")
             box.valueChanged.connect(self._tell)
 
-    def value(self) -> Any:
+    def value(self) -> Plain:
         return [box.value() for box in self.boxes]
 
-    def set_value(self, value: Any) -> None:
-        for box, number in zip(self.boxes, value, strict=True):
-            with QSignalBlocker(box):
-                box.setValue(number)
+    def set_value(self, value: Plain) -> None:
+        for box, end in zip(self.boxes, listed(value), strict=True):
+            set_number(box, end)
 
 
 class TicksField(Field):
@@ -246,14 +245,15 @@ class TicksField(Field):
             self.model.appendRow(item)
         self.model.itemChanged.connect(self._tell)
 
-    def value(self) -> Any:
+    def value(self) -> Plain:
         items = [self.model.item(n) for n in range(self.model.rowCount())]
         return [str(item.data(KEY_ROLE)) for item in items if item.checkState() == Qt.CheckState.Checked]
 
-    def set_value(self, value: Any) -> None:
+    def set_value(self, value: Plain) -> None:
+        chosen = listed(value)
         with QSignalBlocker(self.model):
             for n in range(self.model.rowCount()):
-                on = self.model.item(n).data(KEY_ROLE) in value
+                on = self.model.item(n).data(KEY_ROLE) in chosen
                 self.model.item(n).setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
         self.list.viewport().update()
 
@@ -289,28 +289,29 @@ class WeightsField(Field):
             self.model.appendRow([term, weight])
         self.model.itemChanged.connect(self._tell)
 
-    def value(self) -> Any:
+    def value(self) -> Plain:
         found: dict[str, float] = {}
         for n in range(self.model.rowCount()):
             if self.model.item(n, 0).checkState() == Qt.CheckState.Checked:
-                number = _number(self.model.item(n, 1).text())
-                if number is None:
+                weight = _number(self.model.item(n, 1).text())
+                if weight is None:
                     return None
-                found[self.model.item(n, 0).text()] = number
+                found[self.model.item(n, 0).text()] = weight
         return found
 
     def complaint(self) -> str:
         return "" if self.value() is not None else f"{self.setting.name} has a weight that is no number (expected for example 0.5)"
 
-    def set_value(self, value: Any) -> None:
+    def set_value(self, value: Plain) -> None:
+        weights = tabled(value)
         with QSignalBlocker(self.model):
             for n in range(self.model.rowCount()):
                 name = self.model.item(n, 0).text()
-                on = name in value
+                on = name in weights
                 self.model.item(n, 0).setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
-                self.model.item(n, 1).setText(f"{value[name]:.6g}" if on else "1")
+                self.model.item(n, 1).setText(f"{number(weights[name]):.6g}" if on else "1")
             # Those that count first, where they are seen.
-            first = next((n for n in range(self.model.rowCount()) if self.model.item(n, 0).text() in value), 0)
+            first = next((n for n in range(self.model.rowCount()) if self.model.item(n, 0).text() in weights), 0)
         self.table.viewport().update()
         self.table.scrollTo(self.model.index(first, 0), QAbstractItemView.ScrollHint.PositionAtTop)
 

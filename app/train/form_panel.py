@@ -119,11 +119,8 @@ class TrainFormPanel(QWidget):
         read.clicked.connect(self.open_requested)
         write = tool_button("Save…", "train.config.save", "Write the configuration as TOML: `myoscope train` takes it (Ctrl+S)")
         write.clicked.connect(self.save_requested)
-        self._head = row(self.presets, read, write, spacing=TIGHT)
-        inner = self._head.layout()
-        assert inner is not None
-        inner.setContentsMargins(NORMAL, 0, NORMAL, 0)
-        inner.setStretch(0, 1)  # type: ignore[attr-defined]
+        self._head = row(self.presets, read, write, spacing=TIGHT, grow={0: 1})
+        self._head.setContentsMargins(NORMAL, 0, NORMAL, 0)
 
     def _make_foot(self) -> None:
         self.complaints = label("", "train.problems", "error")

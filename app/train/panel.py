@@ -50,9 +50,7 @@ class CrashBar(QFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(NORMAL, TIGHT, NORMAL, TIGHT)
         layout.setSpacing(TIGHT)
-        first = row(self.message, self._resume, details, close, spacing=TIGHT)
-        first.layout().setStretch(0, 1)  # type: ignore[union-attr]
-        layout.addWidget(first)
+        layout.addWidget(row(self.message, self._resume, details, close, spacing=TIGHT, grow={0: 1}))
         layout.addWidget(self.lines)
         self.hide()
 
@@ -126,8 +124,7 @@ class TrainPanel(QWidget):
         column = QVBoxLayout(self._head)
         column.setContentsMargins(NORMAL, TIGHT, NORMAL, NORMAL)
         column.setSpacing(TIGHT)
-        self._first = row(self.title, self._metric, self.pause, self.stop, self.discard, spacing=TIGHT)
-        self._first.layout().setStretch(0, 1)  # type: ignore[union-attr]
+        self._first = row(self.title, self._metric, self.pause, self.stop, self.discard, spacing=TIGHT, grow={0: 1})
         column.addWidget(self._first)
         column.addWidget(self.state)
         column.addWidget(self.progress)

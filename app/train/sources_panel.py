@@ -10,7 +10,8 @@ from PySide6.QtWidgets import QAbstractItemView, QFileDialog, QHeaderView, QMenu
 
 from app.panels.parts import TIGHT, row, tool_button
 from app.train.fields import Field
-from app.train.values import numbers_text, parse_numbers, words_of
+from app.train.values import listed, number, parse_numbers, tabled, words_of, written
+from engine.core.records.plain import Plain
 from engine.core.records.training import TrainSetting
 
 Index = QModelIndex | QPersistentModelIndex
@@ -30,9 +31,9 @@ class SourcesModel(QAbstractTableModel):
     def __init__(self, fields: Sequence[TrainSetting], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.fields = tuple(fields)
-        self.rows: list[dict[str, Any]] = []
+        self.rows: list[dict[str, Plain]] = []
 
-    def set_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def set_rows(self, rows: Sequence[Mapping[str, Plain]]) -> None:
         """Show other sources."""
         self.beginResetModel()
         self.rows = [self._full(one) for one in rows]
@@ -52,14 +53,14 @@ class SourcesModel(QAbstractTableModel):
         self.endRemoveRows()
         self.edited.emit()
 
-    def values(self) -> list[dict[str, Any]]:
+    def values(self) -> list[dict[str, Plain]]:
         """Return the sources; settings at their defaults are left out."""
         return [
             {field.name: one[field.name] for field in self.fields if field.name == "location" or one[field.name] != field.default}
             for one in self.rows
         ]
 
-    def _full(self, one: Mapping[str, Any]) -> dict[str, Any]:
+    def _full(self, one: Mapping[str, Plain]) -> dict[str, Plain]:
         return {field.name: one.get(field.name, field.default) for field in self.fields}
 
     def rowCount(self, parent: Index | None = None) -> int:
@@ -117,13 +118,11 @@ def short(location: str) -> str:
     return location.replace("\\", "/").rstrip("/").rpartition("/")[2] or location
 
 
-def _text(field: TrainSetting, value: Any) -> str:
-    if field.kind == "integers":
-        return numbers_text(value)
-    return f"{value:.6g}" if field.kind == "number" else str(value)
+def _text(field: TrainSetting, value: Plain) -> str:
+    return f"{number(value):.6g}" if field.kind == "number" else written(field.kind, value)
 
 
-def _value(field: TrainSetting, text: str) -> Any:
+def _value(field: TrainSetting, text: str) -> Plain:
     if field.kind == "integers":
         return [] if text == "all" else parse_numbers(text)
     if field.kind == "number":
@@ -211,8 +210,8 @@ class SourcesField(Field):
         if at >= 0:
             self.model.remove(at)
 
-    def value(self) -> Any:
+    def value(self) -> Plain:
         return self.model.values()
 
-    def set_value(self, value: Any) -> None:
-        self.model.set_rows(value)
+    def set_value(self, value: Plain) -> None:
+        self.model.set_rows([tabled(one) for one in listed(value)])

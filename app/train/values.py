@@ -99,6 +99,27 @@ def number_at(values: ConfigValues, name: str) -> float:
     return float(found) if isinstance(found, int | float) else 0.0
 
 
+def listed(value: Plain) -> Sequence[Plain]:
+    """Return a list; raise ``TypeError`` for anything else: a file written by hand may hold anything."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise TypeError(f"expected a list, found {value!r}")
+    return value
+
+
+def tabled(value: Plain) -> Mapping[str, Plain]:
+    """Return a table; raise ``TypeError`` for anything else."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"expected a table, found {value!r}")
+    return value
+
+
+def number(value: Plain) -> float:
+    """Return a number; raise ``TypeError`` for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"expected a number, found {value!r}")
+    return value
+
+
 def nested(values: Mapping[str, Plain]) -> dict[str, Plain]:
     """Return values by dotted name as nested tables, as a configuration is written."""
     made: dict[str, Plain] = {}
@@ -111,6 +132,24 @@ def nested(values: Mapping[str, Plain]) -> dict[str, Plain]:
             place = below
         place[last] = value
     return made
+
+
+def read(kind: str, text: str) -> Plain:
+    """Return the value that a line tells for a setting of this kind; None when it cannot be read."""
+    if kind == "texts":
+        return parse_texts(text)
+    if kind == "integers":
+        return parse_numbers(text)
+    return parse_options(text) if kind == "options" else text
+
+
+def written(kind: str, value: Plain) -> str:
+    """Return a value as :func:`read` reads it; raise ``TypeError`` for one of another kind."""
+    if kind == "texts":
+        return ", ".join(str(one) for one in listed(value))
+    if kind == "integers":
+        return numbers_text([int(number(one)) for one in listed(value)])
+    return options_text(tabled(value)) if kind == "options" else str(value)
 
 
 def numbers_text(numbers: Sequence[int]) -> str:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractItemModel, QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 from PySide6.QtGui import QFont, QFontMetrics, QGuiApplication
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
@@ -219,7 +219,7 @@ class CursorTableModel(QAbstractTableModel):
 class CompactTable(QTableView):
     """A read-only table for a narrow dock: no grid, no row numbers, the first column takes the room that is left."""
 
-    def __init__(self, model: QAbstractTableModel, name: str, title: str, parent: QWidget | None = None) -> None:
+    def __init__(self, model: QAbstractItemModel, name: str, title: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName(name)
         self.setAccessibleName(title)

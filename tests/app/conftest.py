@@ -89,7 +89,7 @@ def make_window(qtbot, engine, settings):
 def window(make_window, qtbot):
     """Return a window with the method table filled."""
     made = make_window()
-    qtbot.waitUntil(lambda: bool(made.panels["methods"].model.rows()))
+    qtbot.waitUntil(lambda: bool(made.panels.methods.model.rows()))
     return made
 
 

@@ -253,7 +253,7 @@ def test_recent_files_menu(window, qtbot, tmp_path):
 
 def test_closing_during_a_job_ends_cleanly(loaded, engine, qtbot):
     engine.gate.clear()
-    loaded.panels["methods"].model.set_ticked(["cg_sense", "l1_wavelet"])
+    loaded.panels.methods.model.set_ticked(["cg_sense", "l1_wavelet"])
     loaded.reconstruct.run()
     qtbot.waitUntil(lambda: any(call[0] == "reconstruct" for call in engine.calls))
     assert loaded.close()
@@ -315,11 +315,11 @@ def test_the_demo_reconstructs_its_sample_and_nothing_that_is_opened_later(windo
     start_demo(window)
     qtbot.waitUntil(lambda: window.session.current is not None and len(window.session.current.results) == 3 and idle())
     assert [r.method for r in window.session.current.results] == list(DEMO_METHODS)
-    window.panels["methods"].model.set_ticked(["cg_sense"])
+    window.panels.methods.model.set_ticked(["cg_sense"])
     window.files.open([tmp_path / "own.h5"])
     qtbot.waitUntil(lambda: len(window.session.cases) == 2 and window.session.current.mask is not None and idle())
     assert not window.session.current.results
-    assert window.panels["methods"].model.ticked_names() == ["cg_sense"]
+    assert window.panels.methods.model.ticked_names() == ["cg_sense"]
 
 
 # --- workspaces ---------------------------------------------------------------------------------------------------------

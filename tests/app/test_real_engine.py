@@ -67,7 +67,7 @@ def real(make_window, qtbot):
     window = make_window(api)
     window.set_theme("dark")
     window.resize(QSize(1366, 768))
-    qtbot.waitUntil(lambda: bool(window.panels["methods"].model.rows()), timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: bool(window.panels.methods.model.rows()), timeout=PATIENCE_MS)
     return window
 
 
@@ -157,7 +157,7 @@ def test_the_window_stays_quick_while_reconstructions_run_and_cancel_is_answered
     )
     case = real.session.current
     pulse = Pulse()
-    real.panels["methods"].model.set_ticked(["cg_sense", "l1_wavelet"])
+    real.panels.methods.model.set_ticked(["cg_sense", "l1_wavelet"])
     pulse.start()
     real.reconstruct.run()
     qtbot.waitUntil(lambda: len(real.session.current.results) == 2 and not real.reconstruct.running, timeout=PATIENCE_MS)
@@ -176,7 +176,7 @@ def test_the_window_stays_quick_while_reconstructions_run_and_cancel_is_answered
     qtbot.waitUntil(lambda: idle(real)() and is_stale(real.session.current.results[0], case), timeout=PATIENCE_MS)
     before = real.session.current.results
     real.reconstruct.run()
-    qtbot.waitUntil(lambda: real.panels["methods"].progress.value() > 100, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: real.panels.methods.progress.value() > 100, timeout=PATIENCE_MS)
     began = time.monotonic()
     real.reconstruct.cancel()
     qtbot.waitUntil(lambda: not real.reconstruct.running, timeout=PATIENCE_MS)
@@ -187,9 +187,9 @@ def test_the_window_stays_quick_while_reconstructions_run_and_cancel_is_answered
 def test_closing_the_window_during_a_real_reconstruction_ends_cleanly(real, qtbot):
     real.files.open_sample("porcine_cine")
     qtbot.waitUntil(lambda: real.session.current is not None and real.session.current.mask is not None, timeout=PATIENCE_MS)
-    real.panels["methods"].model.set_ticked(["l1_wavelet"])
+    real.panels.methods.model.set_ticked(["l1_wavelet"])
     real.reconstruct.run()
-    qtbot.waitUntil(lambda: real.panels["methods"].progress.value() > 0, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: real.panels.methods.progress.value() > 0, timeout=PATIENCE_MS)
     began = time.monotonic()
     real.close()
     assert time.monotonic() - began < 3

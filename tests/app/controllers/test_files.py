@@ -38,7 +38,7 @@ def test_a_file_becomes_a_case_with_everything_that_follows(window, engine, sett
 def test_several_files_become_several_cases(window, qtbot, tmp_path):
     window.files.open([tmp_path / "a.h5", tmp_path / "b.h5"])
     qtbot.waitUntil(lambda: len(window.session.cases) == 2 and settled(window)())
-    assert window.panels["series"]._list.count() == 2
+    assert window.panels.series._list.count() == 2
 
 
 def test_a_file_that_cannot_be_read_is_told_once_and_nothing_changes(loaded, settings, qtbot, tmp_path):
@@ -92,7 +92,7 @@ def test_images_are_shown_and_simulation_takes_their_place_on_the_list(window, e
         lambda: window.session.current is not None and window.session.current.reference is not None and settled(window)()
     )
     assert [p.key for p in window.review.display.panes] == ["reference"]
-    panel = window.panels["series"]
+    panel = window.panels.series
     assert panel.findChild(QWidget, "series.simulate").isVisibleTo(panel)
     panel._coils.setValue(4)
     panel._snr.setValue(25)
@@ -146,7 +146,7 @@ def test_closing_a_series_can_be_undone(loaded, qtbot):
 
 
 def test_saving_writes_the_result_with_its_reference(loaded, engine, qtbot, tmp_path):
-    loaded.panels["methods"].model.set_ticked(["cg_sense"])
+    loaded.panels.methods.model.set_ticked(["cg_sense"])
     loaded.reconstruct.run()
     qtbot.waitUntil(settled(loaded))
     case = loaded.session.current
@@ -202,7 +202,7 @@ def test_coils_for_a_series_that_was_closed_meanwhile(pictures, engine, qtbot):
 
 
 def test_pressing_simulate_twice_makes_one_series(pictures, qtbot):
-    start = pictures.panels["series"].findChild(QPushButton, "simulate.start")
+    start = pictures.panels.series.findChild(QPushButton, "simulate.start")
     start.click()
     start.click()
     qtbot.waitUntil(settled(pictures))
@@ -210,7 +210,7 @@ def test_pressing_simulate_twice_makes_one_series(pictures, qtbot):
 
 
 def test_the_menu_simulates_with_the_numbers_in_the_panel(pictures, engine, qtbot):
-    pictures.panels["series"].set_simulation(3, 15.0)
+    pictures.panels.series.set_simulation(3, 15.0)
     pictures.actions_by_key["file.simulate"].trigger()
     qtbot.waitUntil(settled(pictures))
     assert ("simulate", 3, 15.0) in engine.calls
@@ -223,7 +223,7 @@ def test_what_was_said_about_a_file_is_in_the_command(window, engine, qtbot, tmp
     qtbot.waitUntil(lambda: window.session.current is not None and settled(window)())
     window.files.simulate_current(4, 25.0)
     qtbot.waitUntil(lambda: isinstance(window.session.current.data, KSpaceSeries) and settled(window)())
-    window.panels["methods"].model.set_ticked(["zero_filled"])
+    window.panels.methods.model.set_ticked(["zero_filled"])
     first, second = window.results.commands(window.session.current)
     options = parser().parse_args(shlex.split(first)[1:])
     assert (options.axes, options.key, options.kind) == ("sfyx", "img", "molli")
@@ -242,7 +242,7 @@ def test_every_number_of_a_phantom_is_in_its_command():
 
 
 def test_a_result_saved_before_its_reference_is_there_takes_it_along(loaded, engine, qtbot, tmp_path):
-    loaded.panels["methods"].model.set_ticked(["cg_sense"])
+    loaded.panels.methods.model.set_ticked(["cg_sense"])
     loaded.reconstruct.run()
     qtbot.waitUntil(settled(loaded))
     case = loaded.session.current

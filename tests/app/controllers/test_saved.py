@@ -65,15 +65,15 @@ def test_a_saved_result_stands_beside_its_reference_with_scores_mask_and_notes(w
     assert pane.badges == ("few iterations", "equispaced R 4 (4.0 effective)")
     assert np.array_equal(case.reference, made().reference)
     assert "scan" in case.title
-    panel = window.panels["sampling"]
+    panel = window.panels.sampling
     assert panel.findChild(QLabel, "sampling.nominal").text() == "R 4"
     assert panel.findChild(QDoubleSpinBox, "sampling.acceleration").value() == 4.0
     assert panel.findChild(QDoubleSpinBox, "sampling.acceleration").isEnabled() is False
     assert "made with" in panel.findChild(QLabel, "sampling.note").text()
-    assert not window.panels["methods"].button.isEnabled()
+    assert not window.panels.methods.button.isEnabled()
     assert not window.actions_by_key["file.simulate"].isEnabled()
     assert window.actions_by_key["edit.copy_scores"].isEnabled()
-    assert "saved result" in window.panels["series"].findChild(QLabel, "series.kind").text()
+    assert "saved result" in window.panels.series.findChild(QLabel, "series.kind").text()
 
 
 def test_results_of_the_same_data_are_compared_and_others_are_not(window, open_saved):
@@ -84,8 +84,8 @@ def test_results_of_the_same_data_are_compared_and_others_are_not(window, open_s
     assert case.mask is None, "made with several masks: none is the mask of the case"
     window.review.refresh()
     assert not any("stale" in badge for pane in window.review.display.panes for badge in pane.badges)
-    assert window.panels["sampling"].findChild(QLabel, "sampling.nominal").text() == "R –"
-    assert "several masks" in window.panels["sampling"].findChild(QLabel, "sampling.note").text()
+    assert window.panels.sampling.findChild(QLabel, "sampling.nominal").text() == "R –"
+    assert "several masks" in window.panels.sampling.findChild(QLabel, "sampling.note").text()
     assert open_saved(made(seed=1), "c.h5").key != case.key
     assert len(window.session.cases) == 2
 
@@ -100,7 +100,7 @@ def test_without_a_reference_there_are_no_scores_and_that_is_said(window, open_s
     case = open_saved(made(reference=False), "r.h5")
     assert case.reference is None
     assert not case.results[0].scores
-    assert "holds no reference" in window.panels["inspector"].findChild(QLabel, "inspector.hint").text()
+    assert "holds no reference" in window.panels.inspector.findChild(QLabel, "inspector.hint").text()
     window.review.refresh()
     assert [pane.title for pane in window.review.display.panes] == ["CG-SENSE"]
     assert open_saved(made(seed=5, reference=False), "same-source.h5").key == case.key

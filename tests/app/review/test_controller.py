@@ -24,7 +24,7 @@ def settled(window):
 
 @pytest.fixture
 def compared(loaded, qtbot):
-    loaded.panels["methods"].model.set_ticked(["zero_filled", "cg_sense"])
+    loaded.panels.methods.model.set_ticked(["zero_filled", "cg_sense"])
     loaded.reconstruct.run()
     qtbot.waitUntil(lambda: settled(loaded)() and all(r.scores for r in loaded.session.current.results))
     loaded.review.refresh()
@@ -95,7 +95,7 @@ def test_the_percentile_changes_region_and_scores_and_can_be_undone(compared, en
 
 def test_scores_are_taken_once_and_shown_for_the_chosen_region(compared, engine, qtbot):
     assert sum(call[0] == "evaluate" for call in engine.calls) == 6, "two results, three regions"
-    table = compared.panels["inspector"].scores
+    table = compared.panels.inspector.scores
     assert table.rowCount() == 2
     combo = compared.findChild(QComboBox, "inspector.region")
     combo.setCurrentIndex(1)
@@ -107,7 +107,7 @@ def test_scores_are_taken_once_and_shown_for_the_chosen_region(compared, engine,
 
 def test_cursor_values_of_all_panes(compared):
     compared.review_panel.grid.cursorMoved.emit(4, 6)
-    values = compared.panels["inspector"].values
+    values = compared.panels.inspector.values
     assert [values.index(row, 0).data() for row in range(values.rowCount())] == ["Reference", "Zero-filled", "CG-SENSE"]
     assert values.index(0, 1).data() != "–"
     assert compared.findChild(QLabel, "inspector.cursor").text() == "x 4  y 6"
@@ -120,7 +120,7 @@ def test_cursor_values_of_all_panes(compared):
 
 
 def test_the_status_bar_tells_the_value_of_the_picture_under_the_mouse(compared):
-    grid, label, values = compared.review_panel.grid, compared.status_bar.cursor_label, compared.panels["inspector"].values
+    grid, label, values = compared.review_panel.grid, compared.status_bar.cursor_label, compared.panels.inspector.values
     told = {}
     for pane in [grid.pane("reference"), *(grid.pane(result.key) for result in compared.session.current.results)]:
         QTest.mouseMove(pane, pane.rect().center())
@@ -236,7 +236,7 @@ def test_a_cine_without_times_is_not_played_as_slowly_as_the_contrasts_before_it
 
 def test_values_of_a_removed_pane_are_forgotten(compared):
     loaded = compared
-    grid, values = loaded.review_panel.grid, loaded.panels["inspector"].values
+    grid, values = loaded.review_panel.grid, loaded.panels.inspector.values
     grid.cursorMoved.emit(5, 6)
     grid.cursorLeft.emit()
     assert values.rowCount() == 3

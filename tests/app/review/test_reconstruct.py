@@ -19,7 +19,7 @@ from engine.core.requests import MaskRequest
 
 
 def tick(window, *names):
-    window.panels["methods"].model.set_ticked(names)
+    window.panels.methods.model.set_ticked(names)
 
 
 def button(window) -> QPushButton:
@@ -37,7 +37,7 @@ def run(window, qtbot, *names):
 
 
 def status(window, name):
-    return window.panels["methods"].model.row_of(name).status
+    return window.panels.methods.model.row_of(name).status
 
 
 def test_ticked_methods_run_on_the_slice_on_screen_and_are_scored(loaded, engine, qtbot):
@@ -53,7 +53,7 @@ def test_ticked_methods_run_on_the_slice_on_screen_and_are_scored(loaded, engine
 
 
 def test_all_slices_begin_with_the_one_on_screen(loaded, engine, qtbot):
-    loaded.panels["methods"].all_slices.setChecked(True)
+    loaded.panels.methods.all_slices.setChecked(True)
     run(loaded, qtbot, "cg_sense", "l1_wavelet")
     order = [(call[2], call[1]) for call in engine.calls if call[0] == "reconstruct"]
     assert order[:2] == [((1,), "cg_sense"), ((1,), "l1_wavelet")]
@@ -131,7 +131,7 @@ def test_a_defect_in_a_method_is_told_with_its_traceback(loaded, engine, qtbot):
 
 
 def test_methods_without_weights_say_so_and_cannot_be_ticked_or_run(loaded, engine):
-    model = loaded.panels["methods"].model
+    model = loaded.panels.methods.model
     names = [row.name for row in model.rows()]
     index = model.index(names.index("bare_net"), 0)
     assert model.index(index.row(), 1).data() == "no weights"
@@ -147,7 +147,7 @@ def test_methods_without_weights_say_so_and_cannot_be_ticked_or_run(loaded, engi
 
 
 def test_methods_of_another_kind_cannot_run(loaded):
-    model = loaded.panels["methods"].model
+    model = loaded.panels.methods.model
     row = [row.name for row in model.rows()].index("t1_net")
     assert model.index(row, 1).data() == "not for cine"
 
@@ -155,13 +155,13 @@ def test_methods_of_another_kind_cannot_run(loaded):
 def test_imported_weights_make_the_method_run(loaded, engine, qtbot):
     loaded.weights.import_weights("weights.tar", "net-tf")
     qtbot.waitUntil(idle(loaded))
-    assert loaded.panels["methods"].model.row_of("bare_net").chosen == "bare-1"
+    assert loaded.panels.methods.model.row_of("bare_net").chosen == "bare-1"
     run(loaded, qtbot, "bare_net")
     assert loaded.session.current.results[0].method == "bare_net"
 
 
 def test_weights_can_be_chosen(loaded, qtbot):
-    panel = loaded.panels["methods"]
+    panel = loaded.panels.methods
     panel.select("net")
     assert panel.findChild(QWidget, "methods.weights").isVisibleTo(panel)
     panel._weights.setCurrentIndex(1)
@@ -227,7 +227,7 @@ def test_run_methods_waits_for_table_and_mask(make_window, qtbot):
     session = window.session
     session.insert(session.new_case(kspace(), "early"))
     window.reconstruct.run_methods(("cg_sense",))
-    assert not window.panels["methods"].model.rows()
+    assert not window.panels.methods.model.rows()
     qtbot.waitUntil(lambda: bool(session.current.results) and idle(window)())
     assert session.current.results[0].method == "cg_sense"
 
@@ -239,7 +239,7 @@ def test_nothing_can_run_without_a_series(window, name):
 
 
 def open_settings(window, name="cg_sense"):
-    panel = window.panels["methods"]
+    panel = window.panels.methods
     panel.select(name)
     window.findChild(QToolButton, "methods.settings").click()
     return window.findChild(MethodDialog)
@@ -253,7 +253,7 @@ def test_settings_of_a_method_are_edited_used_and_told(loaded, engine, qtbot):
     assert dialog.findChild(QLabel, "method.option.weight.help").text() == "Tikhonov weight"
     weight.lineEdit().setText("3e-7")
     dialog.findChild(QPushButton, "method.accept").click()
-    row = loaded.panels["methods"].model.row_of("cg_sense")
+    row = loaded.panels.methods.model.row_of("cg_sense")
     assert row.settings == {"weight": 3e-7}
     assert status(loaded, "cg_sense") == "other settings"
     run(loaded, qtbot, "cg_sense")
@@ -271,12 +271,12 @@ def test_settings_of_a_method_are_edited_used_and_told(loaded, engine, qtbot):
     assert dialog.findChild(QDoubleSpinBox, "method.option.weight").value() == 3e-7
     dialog.findChild(QPushButton, "method.defaults").click()
     dialog.findChild(QPushButton, "method.accept").click()
-    assert loaded.panels["methods"].model.row_of("cg_sense").settings == {}
+    assert loaded.panels.methods.model.row_of("cg_sense").settings == {}
 
 
 def test_slices_of_other_settings_or_weights_are_never_joined(loaded, qtbot):
-    session, model = loaded.session, loaded.panels["methods"].model
-    loaded.panels["methods"].keep_earlier.setChecked(True)
+    session, model = loaded.session, loaded.panels.methods.model
+    loaded.panels.methods.keep_earlier.setChecked(True)
     for settings in ({}, {"iterations": 5}):
         model.set_settings("cg_sense", settings)
         run(loaded, qtbot, "cg_sense")
@@ -290,7 +290,7 @@ def test_slices_of_other_settings_or_weights_are_never_joined(loaded, qtbot):
 
 
 def test_methods_without_settings_offer_none(loaded):
-    loaded.panels["methods"].select("l1_wavelet")
+    loaded.panels.methods.select("l1_wavelet")
     more = loaded.findChild(QToolButton, "methods.settings")
     assert not more.isEnabled()
     assert "has no settings" in more.toolTip()
@@ -300,7 +300,7 @@ def test_methods_without_settings_offer_none(loaded):
 
 def test_a_double_click_opens_settings_or_asks_for_weights(loaded):
     asked = []
-    panel = loaded.panels["methods"]
+    panel = loaded.panels.methods
     panel.model.weights_missing.disconnect()
     panel.model.weights_missing.connect(lambda name: asked.append(f"weights of {name}"))
     panel.settings_requested.disconnect()
@@ -312,7 +312,7 @@ def test_a_double_click_opens_settings_or_asks_for_weights(loaded):
 
 
 def test_ticking_a_network_without_weights_says_so_and_leads_to_training(loaded, qtbot):
-    panel = loaded.panels["methods"]
+    panel = loaded.panels.methods
     index = panel.model.index([row.name for row in panel.model.rows()].index("bare_net"), 0)
     assert not panel.model.setData(index, Qt.CheckState.Checked, Qt.ItemDataRole.CheckStateRole)
     qtbot.waitUntil(lambda: loaded.findChild(NoWeightsDialog) is not None)
@@ -327,7 +327,7 @@ def test_ticking_a_network_without_weights_says_so_and_leads_to_training(loaded,
 
 
 def test_costs_come_in_the_background(loaded, engine, qtbot):
-    panel = loaded.panels["methods"]
+    panel = loaded.panels.methods
     qtbot.waitUntil(lambda: panel.model.row_of("bare_net").macs == 4e9)
     assert [call[1] for call in engine.calls if call[0] == "method_macs"] == ["bare_net"], "others are known or have none"
     panel.select("net")
@@ -344,7 +344,7 @@ def test_a_method_that_fails_is_told_once_and_takes_no_further_part(loaded, engi
     engine.fail["cg_sense"] = InputError("it diverged", "Choose a lower R.")
     shown = []
     loaded.errors.shown.connect(shown.append)
-    loaded.panels["methods"].all_slices.setChecked(True)
+    loaded.panels.methods.all_slices.setChecked(True)
     run(loaded, qtbot, "zero_filled", "cg_sense")
     assert loaded.statusBar().currentMessage() == "1 of 2 methods failed"
     assert len(shown) == 1
@@ -354,7 +354,7 @@ def test_a_method_that_fails_is_told_once_and_takes_no_further_part(loaded, engi
 
 def test_a_run_is_one_job_and_its_slices_are_seen_as_they_come(loaded, engine, qtbot):
     engine.seconds = 0.05
-    loaded.panels["methods"].all_slices.setChecked(True)
+    loaded.panels.methods.all_slices.setChecked(True)
     tick(loaded, "zero_filled", "cg_sense")
     jobs, seen = set(), []
 
@@ -376,12 +376,12 @@ def test_a_run_that_is_cancelled_keeps_the_slices_it_has_finished(make_window, e
     from tests.app.stand_in import kspace
 
     window = make_window()
-    qtbot.waitUntil(lambda: bool(window.panels["methods"].model.rows()))
+    qtbot.waitUntil(lambda: bool(window.panels.methods.model.rows()))
     session = window.session
     session.insert(session.new_case(kspace((12, 4, 2, 32, 24)), "twelve"))
     qtbot.waitUntil(idle(window))
     engine.seconds = 0.02
-    window.panels["methods"].all_slices.setChecked(True)
+    window.panels.methods.all_slices.setChecked(True)
     tick(window, "zero_filled", "cg_sense", "l1_wavelet")
 
     def stop(_):
@@ -405,7 +405,7 @@ def slow_masks(loaded, engine):
     """Return the window; masks are made when the gate is opened."""
     gate, make = threading.Event(), engine.make_mask
     engine.make_mask = lambda request, shape: (gate.wait(5), make(request, shape))[1]
-    loaded.panels["sampling"]._acceleration.setValue(4.0)
+    loaded.panels.sampling._acceleration.setValue(4.0)
     tick(loaded, "cg_sense")
     yield loaded, gate
     gate.set()
@@ -415,7 +415,7 @@ def test_reconstruct_pressed_at_once_uses_the_mask_on_the_panel(slow_masks, engi
     window, gate = slow_masks
     button(window).click()
     button(window).click()
-    window.panels["sampling"]._acceleration.setValue(2.0)
+    window.panels.sampling._acceleration.setValue(2.0)
     qtbot.waitUntil(lambda: not window.sampling.pending)
     gate.set()
     qtbot.waitUntil(lambda: bool(engine.requests) and idle(window)())
@@ -423,7 +423,7 @@ def test_reconstruct_pressed_at_once_uses_the_mask_on_the_panel(slow_masks, engi
 
 
 def test_nothing_runs_with_a_mask_that_cannot_be_made(loaded, engine, qtbot):
-    panel = loaded.panels["sampling"]
+    panel = loaded.panels.sampling
     panel._acs.setMaximum(100)
     panel._acs.setValue(99)
     tick(loaded, "cg_sense")

@@ -21,7 +21,7 @@ def test_a_series_gets_a_mask_and_a_preview_of_all_frames(loaded, engine, qtbot)
     assert loaded.session.current.mask.pattern == "equispaced"
     previews = [call[1:] for call in engine.calls if call[0] == "preview"]
     assert previews[0] == (1, 0), "the frame on screen comes first"
-    panel = loaded.panels["sampling"]
+    panel = loaded.panels.sampling
     assert panel.findChild(QLabel, "sampling.nominal").text() == "R 8"
     assert (
         panel.findChild(QLabel, "sampling.effective").text()
@@ -44,7 +44,7 @@ def test_a_mask_that_cannot_be_made_leaves_the_old_one_and_says_why(loaded, qtbo
     shown = []
     loaded.errors.shown.connect(shown.append)
     old = loaded.session.current.mask
-    panel = loaded.panels["sampling"]
+    panel = loaded.panels.sampling
     panel._acs.setMaximum(100)
     panel._acs.setValue(99)
     qtbot.waitUntil(settled(loaded))
@@ -102,7 +102,7 @@ def test_a_mask_file_is_used_and_named(loaded, qtbot):
     case = loaded.session.current
     assert loaded.session.current.mask.pattern == "file"
     assert loaded.session.current.mask_file == "half.npz"
-    panel = loaded.panels["sampling"]
+    panel = loaded.panels.sampling
     assert panel._pattern.currentText() == "File: half.npz"
     assert not panel._slider.isEnabled(), "the file's mask has no slider"
     session = loaded.session
@@ -139,12 +139,12 @@ def test_switching_series_restores_its_mask(loaded, qtbot):
     assert session.find(second.key).mask.pattern == "gaussian"
     session.select(first.key)
     qtbot.waitUntil(settled(loaded))
-    assert loaded.panels["sampling"].request().pattern == "equispaced"
-    assert loaded.panels["sampling"].request().acceleration == 4.0
+    assert loaded.panels.sampling.request().pattern == "equispaced"
+    assert loaded.panels.sampling.request().acceleration == 4.0
 
 
 def test_every_pattern_can_be_chosen(loaded, engine, qtbot):
-    panel = loaded.panels["sampling"]
+    panel = loaded.panels.sampling
     for spec in engine.mask_patterns():
         loaded.sampling.set_request(MaskRequest(spec.name, 3.0, 4, 0))
         qtbot.waitUntil(settled(loaded), timeout=15000)
@@ -163,7 +163,7 @@ def test_a_series_opened_after_a_mask_file_gets_the_mask_used_before(loaded, qtb
     assert not shown
     assert session.current.mask.pattern == "equispaced"
     assert session.current.mask.nominal_acceleration == 8.0
-    assert not loaded.panels["sampling"].from_file()
+    assert not loaded.panels.sampling.from_file()
 
 
 def test_a_preview_that_another_series_interrupted_is_finished_later(window, engine, qtbot):
@@ -181,7 +181,7 @@ def test_a_preview_that_another_series_interrupted_is_finished_later(window, eng
 
 
 def test_a_drag_of_the_slider_is_one_step_of_undo_and_the_panel_follows(loaded, qtbot):
-    panel, session = loaded.panels["sampling"], loaded.session
+    panel, session = loaded.panels.sampling, loaded.session
     slider = panel.findChild(QSlider, "sampling.acceleration.slider")
     first = session.current
     slider.setSliderDown(True)

@@ -405,7 +405,7 @@ def test_compare_with_parent_opens_review_with_both_and_their_scores(listed, qtb
     )
     assert [request.weights for request in engine.requests] == ["net-a", "net-b"]
     assert [result.title for result in window.session.current.results] == ["Network, net-a", "Network, net-b"]
-    assert window.panels["methods"].model.ticked_names() == ["net"]
+    assert window.panels.methods.model.ticked_names() == ["net"]
     qtbot.waitUntil(lambda: not window.runner.active())
 
 
