@@ -147,7 +147,7 @@ def test_a_real_file_is_recognised(tmp_path):
     from engine.core.jobs import silent
 
     api.save_reconstruction(made(), tmp_path / "r.h5")
-    found = _open(api, tmp_path / "r.h5", {}, silent())
+    found = _open(api, tmp_path / "r.h5", None, silent())
     assert isinstance(found, Reconstruction)
     assert found.slices == (2,)
     assert isinstance(_open(api, tmp_path / "r.h5", {"kind": "molli"}, silent()), ImageSeries), "who says more wants the images"
