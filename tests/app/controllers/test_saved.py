@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QDoubleSpinBox, QLabel
 from app.controllers.saved import same_data
 from app.display.frames import REFERENCE
 from engine import api
+from engine.core.requests import OpenOptions
 from engine.core.types import ImageSeries, Kind, Reconstruction, SamplingMask
 from tests.app.controllers.test_files import settled
 
@@ -150,4 +151,6 @@ def test_a_real_file_is_recognised(tmp_path):
     found = _open(api, tmp_path / "r.h5", None, silent())
     assert isinstance(found, Reconstruction)
     assert found.slices == (2,)
-    assert isinstance(_open(api, tmp_path / "r.h5", {"kind": "molli"}, silent()), ImageSeries), "who says more wants the images"
+    assert isinstance(_open(api, tmp_path / "r.h5", OpenOptions(kind="molli"), silent()), ImageSeries), (
+        "who says more wants the images"
+    )
