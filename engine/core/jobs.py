@@ -52,6 +52,11 @@ class CancelToken:
         """Whether somebody asked."""
         return self._event.is_set()
 
+    def check(self) -> None:
+        """Raise ``Cancelled`` if somebody asked."""
+        if self.cancelled:
+            raise Cancelled
+
 
 class Reporter:
     """Passed into long engine functions.
@@ -84,8 +89,7 @@ class Reporter:
 
     def check(self) -> None:
         """Raise ``Cancelled`` if the user asked to stop."""
-        if self.token.cancelled:
-            raise Cancelled
+        self.token.check()
 
     def deliver(self, part: Any) -> None:
         """Hand over a part of the result that is finished."""

@@ -190,7 +190,7 @@ def _loss(state: State, example: Example) -> tuple[Tensor, dict[str, float]]:
             config.run.precision,
             input_mask=shown,
             mapping=state.mapping,
-            report=Reporter(None, _Ear(state)),
+            report=Reporter(None, WordToken(state)),
             stages=reads_stages(config),
         )
     if held is not None:
@@ -208,23 +208,22 @@ def split_loss_input(data: LossInput, held: Tensor) -> LossInput:
     return dataclasses.replace(data, target=None, measured=held)
 
 
-class _Ear(CancelToken):
-    """Lets the word stop be heard within a step, of one process; several would wait for each other for ever."""
+class WordToken(CancelToken):
+    """Lets the words stop and discard be heard within a step, of one process; several would wait for each other for ever."""
 
     def __init__(self, state: State) -> None:
         super().__init__()
         self._state, self._asked = state, time.monotonic()
 
-    @property
-    def cancelled(self) -> bool:
-        """Raise ``Stopped`` when the run was told to stop or discard; asked a few times a second."""
+    def check(self) -> None:
+        """Raise ``Stopped`` if the run was told to stop or discard; the folder is looked at a few times a second."""
+        super().check()
         now = time.monotonic()
         if self._state.world == 1 and now - self._asked > PAUSE_SECONDS:
             self._asked = now
             word = command(self._state.folder)
             if word in ("stop", "discard"):
                 raise Stopped(word)
-        return False
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-import threading
 import time
 import types
 
@@ -14,12 +13,13 @@ import pytest
 import torch
 
 from engine.core.errors import InputError, OutputError
-from engine.core.records.events import Ended, Paused, Resumed, Started, Stepped, Validation
+from engine.core.records.events import Ended, Started, Stepped, Validation
 from engine.relaxometry.contract import MODELS as FITS
+from engine.training import loop
 from engine.training import run as runs
 from engine.training.config import from_values
 from engine.training.events import CsvLog, TensorBoardLog, command, line, read_log, tell
-from engine.training.loop import HELD, Stopped, _Ear, validate
+from engine.training.loop import HELD, Stopped, WordToken, validate
 from engine.training.selfsupervised import split_lines
 from engine.training.setup import set_up
 from engine.training.state import BEST, read_checkpoint, read_notes
@@ -33,21 +33,23 @@ def longer(config, **run):
     return dataclasses.replace(config, run=dataclasses.replace(config.run, **run))
 
 
-def test_pause_waits_and_go_goes_on(config, tmp_path, library):
-    folder, events = tmp_path / "run", []
+def test_pause_waits_and_go_goes_on(config, tmp_path, library, monkeypatch):
+    folder, events, waited = tmp_path / "run", [], []
+
+    def wait(seconds):
+        waited.append(seconds)
+        if len(waited) == 3:
+            tell(folder, "go")
+
+    monkeypatch.setattr(loop, "time", types.SimpleNamespace(monotonic=time.monotonic, sleep=wait))
 
     def sink(event):
         events.append(event.event)
         if isinstance(event, Started):
             tell(folder, "pause")
-        if isinstance(event, Paused):
-            threading.Timer(0.4, tell, (folder, "go")).start()
-            sink.began = time.monotonic()
-        if isinstance(event, Resumed):
-            sink.waited = time.monotonic() - sink.began
 
     assert runs.run(config, folder, sink) == "tiny"
-    assert sink.waited >= 0.35
+    assert waited == [loop.PAUSE_SECONDS] * 3
     assert events.index("paused") < events.index("resumed") < events.index("step")
 
 
@@ -67,14 +69,17 @@ def test_stop_before_the_first_validation_scores_what_was_learned(config, tmp_pa
     assert not (folder / "process").exists()
 
 
-def test_stop_is_heard_within_a_step(config, tmp_path, library):
+def test_stop_is_heard_within_a_step(config, tmp_path, library, monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(loop, "time", types.SimpleNamespace(monotonic=lambda: clock[0]))
     state = set_up(config, tmp_path / "run", nobody)
-    ear = _Ear(state)
-    assert not ear.cancelled
+    token = WordToken(state)
+    token.check()
     tell(state.folder, "stop")
-    time.sleep(0.25)
+    token.check()  # the folder is not looked at each time
+    clock[0] += 1.01 * loop.PAUSE_SECONDS
     with pytest.raises(Stopped, match="stop"):
-        ear.cancelled  # noqa: B018 (reading it asks)
+        token.check()
     with pytest.raises(InputError, match=r"cannot be told to dance \(expected pause, go, stop, discard\)"):
         tell(state.folder, "dance")
     (state.folder / "control").write_text("nonsense")
