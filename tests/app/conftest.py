@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 from PySide6.QtCore import QEvent, QTimer
 from PySide6.QtWidgets import QApplication
@@ -46,6 +49,14 @@ def themed(qapp):
 def settings(tmp_path):
     """Return settings in a folder of the test."""
     return Settings(tmp_path / "settings.ini")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return where pictures go: the folder in MYOSCOPE_PICTURES, or one that is thrown away."""
+    place = Path(os.environ.get("MYOSCOPE_PICTURES") or tmp_path)
+    place.mkdir(parents=True, exist_ok=True)
+    return place
 
 
 @pytest.fixture

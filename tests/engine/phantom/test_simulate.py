@@ -9,6 +9,7 @@ from engine.core.errors import Cancelled, InputError
 from engine.core.geometry import Geometry
 from engine.core.jobs import CancelToken, Reporter, silent
 from engine.core.types import ImageSeries, Kind
+from engine.phantom import simulate as module
 from engine.phantom.simulate import signal_level, simulate
 
 
@@ -135,17 +136,19 @@ def test_bad_input_is_refused(images):
         simulate(ImageSeries(broken), 4, 40.0, 0, silent())
 
 
-@pytest.mark.shared
-def test_the_porcine_cine_is_ready_in_about_a_second(shared):
-    """Simulation and reading of one slice of 20 phases, 8 coils, 256 x 256; CPU seconds of this process."""
-    import time
-
-    stored = np.load(shared / "data" / "pig-cine-sax-ep" / "sax_stack_uint16_z20_t20_256x256.npz")
-    images = ImageSeries(stored["images"].astype(np.float32), kind=Kind.CINE)
-    began = time.process_time()
-    kspace = simulate(images, 8, 40.0, 0, silent()).read(9)
-    assert kspace.shape == (20, 8, 256, 256)
-    assert time.process_time() - began < 3.0  # 0.6 s on the machine it was written on
+def test_nothing_is_made_before_it_is_read_and_coil_maps_are_made_once(images, monkeypatch):
+    made = []
+    for name in ("smooth_phase", "coil_maps"):
+        original = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *a, _name=name, _original=original: made.append(_name) or _original(*a))
+    series = simulate(images, 8, 40.0, 0, silent())
+    assert made == []
+    series.read(1)
+    assert sorted(made) == ["coil_maps", "smooth_phase"]
+    series.read(1)
+    assert len(made) == 2
+    series.read(0)
+    assert made[2:] == ["smooth_phase"]
 
 
 def test_huge_images_are_finite_images():
