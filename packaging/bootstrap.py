@@ -4,6 +4,7 @@
     python3 packaging/bootstrap.py setup          make .venv and install everything
     python3 packaging/bootstrap.py run [ARGS]     set up, then start the program (no ARGS: the demo)
     python3 packaging/bootstrap.py test [ARGS]    set up, then linters, types, walls and tests (ARGS: only pytest, with them)
+    python3 packaging/bootstrap.py test --quick   linters and the tests that are not slow, on all cores: under three minutes on two
     python3 packaging/bootstrap.py doctor         what is here and what is missing
 
 A second call is quick: a stamp of the inputs in ``.venv`` tells that nothing has changed.
@@ -25,6 +26,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+# What the quick loop leaves out: tests that take seconds each, and those that need a display of their own.
+QUICK = ["-m", "not slow and not display", "-n", "auto", "--dist", "worksteal", "-q"]
 VENV = ROOT / ".venv"
 CONSTRAINTS = ROOT / "packaging" / "constraints.txt"
 WINDOWS = os.name == "nt"
@@ -203,32 +206,47 @@ def virtual_display() -> Iterator[dict[str, str]]:
             server.wait()
 
 
+def steps(python: str) -> list[tuple[str, list[str]]]:
+    """Return everything that is checked, in order: title, command."""
+    pytest = [python, "-m", "pytest"]
+    return [
+        ("ruff check", [python, "-m", "ruff", "check", "."]),
+        ("ruff format", [python, "-m", "ruff", "format", "--check", "."]),
+        ("mypy", [python, "-m", "mypy"]),
+        ("import-linter", [str(PYTHON.parent / "lint-imports")]),
+        (
+            "window, command line and bundle tests (offscreen; real windows under Xvfb)",
+            [*pytest, "tests/app", "tests/integration", "tests/bundle"],
+        ),
+        ("engine tests (Qt blocked)", [*pytest, "tests/engine"]),
+    ]
+
+
+def quick(python: str) -> int:
+    """Run linters and the tests that are not slow, each core its share."""
+    # One thread each: cores that share one test wait for each other more than they help.
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "QT_QPA_PLATFORM": "offscreen"}
+    linters = [command for _, command in steps(python)[:2]]
+    codes = [subprocess.run(command, check=False, cwd=ROOT).returncode for command in linters]
+    codes.append(subprocess.run([python, "-m", "pytest", *QUICK], check=False, cwd=ROOT, env=environment).returncode)
+    return 1 if any(codes) else 0
+
+
 def test(arguments: list[str]) -> int:
     """Run linters, type checker, walls and tests; the closing lines are pytest's own."""
     if code := setup(development=True):
         return code
     python = str(PYTHON)
-    bin_folder = PYTHON.parent
-    pytest = [python, "-m", "pytest"]
+    if arguments == ["--quick"]:
+        return quick(python)
     with virtual_display() as environment:
         environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         if arguments:
-            return subprocess.run([*pytest, *arguments], check=False, cwd=ROOT, env=environment).returncode
-        steps = [
-            ("ruff check", [python, "-m", "ruff", "check", "."]),
-            ("ruff format", [python, "-m", "ruff", "format", "--check", "."]),
-            ("mypy", [python, "-m", "mypy"]),
-            ("import-linter", [str(bin_folder / "lint-imports")]),
-            (
-                "window, command line and bundle tests (offscreen; real windows under Xvfb)",
-                [*pytest, "tests/app", "tests/integration", "tests/bundle"],
-            ),
-            ("engine tests (Qt blocked)", [*pytest, "tests/engine"]),
-        ]
-        failed = []
-        for title, command in steps:
+            return subprocess.run([python, "-m", "pytest", *arguments], check=False, cwd=ROOT, env=environment).returncode
+        failed: list[str] = []
+        for title, command in (listed := steps(python)):
             began = time.monotonic()
-            last = title == steps[-1][0]
+            last = title == listed[-1][0]
             if last and failed:
                 say(f"FAILED before this step: {', '.join(failed)}")
             say(f"== {title}")

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication
 
 from engine import api
 
-PATIENCE_MS = 120_000
+PATIENCE_MS = 240_000
 
 #: Calls of the engine that the GUI thread may make: they look something up. All others belong into a worker.
 CHEAP = frozenset({"formats", "mask_patterns", "memory", "samples", "save_patterns", "z_score"})

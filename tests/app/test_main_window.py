@@ -65,6 +65,7 @@ def test_importing_the_window_loads_nothing_slow():
     assert heavy.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_the_window_is_on_screen_before_torch_scipy_or_napari():
     code = """
 import sys

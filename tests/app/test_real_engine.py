@@ -17,7 +17,7 @@ from app.jobs import unstopped
 from engine.core.requests import MaskRequest
 from tests.app.real import CHEAP, PATIENCE_MS, Watched, picture
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture

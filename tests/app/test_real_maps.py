@@ -16,7 +16,7 @@ from engine import api
 from engine.core.types import ImageSeries, Kind
 from tests.app.real import CHEAP, PATIENCE_MS, Watched, picture
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 TIMES = np.array([100, 180, 260, 1100, 1180, 1260, 2100, 2180, 3100, 4100, 5100], np.float32)
 T1 = (700.0, 1200.0)
 

@@ -16,7 +16,7 @@ from app.train.controller import CONFIG
 from engine import api
 from tests.app.real import PATIENCE_MS
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def series(seed: int) -> np.ndarray:

@@ -8,6 +8,7 @@ from engine.bench import metrics
 from engine.core.jobs import silent
 
 
+@pytest.mark.slow
 def test_values_agree_with_every_alternative():
     results = list(metrics.run(True, silent()))
     assert {result.other for result in results} >= {

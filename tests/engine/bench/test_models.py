@@ -23,6 +23,7 @@ def few(monkeypatch):
     monkeypatch.setattr(models, "QUICK", TINY)
 
 
+@pytest.mark.slow
 def test_lines_of_every_network(few, monkeypatch):
     monkeypatch.setattr(models, "has_fast_bfloat16", lambda _: True)
     told = []
@@ -48,6 +49,7 @@ def test_sizes_follow_what_a_network_takes():
     assert models._sizes(miccan, "paper", models.SMALL)[1] == min(10, miccan.max_coils or 10)
 
 
+@pytest.mark.slow
 def test_presets_are_bearable():
     assert models._preset(MODELS.get("jotlasnet"), models.SMALL, False) == "paper"
     assert models._preset(MODELS.get("crunet_mr"), models.SMALL, False) == "small", "494 GMACs"

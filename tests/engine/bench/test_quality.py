@@ -38,6 +38,7 @@ def small(monkeypatch):
     return series
 
 
+@pytest.mark.slow
 def test_lines_have_the_scores_of_evaluate(small, monkeypatch):
     monkeypatch.setattr(peers, "has_bart", lambda: False)
     with one_thread():

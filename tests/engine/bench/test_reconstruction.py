@@ -45,6 +45,7 @@ def test_plain_low_rank_sparse_has_the_same_iterates(problem):
     assert distance(found, reconstruction.ours(problem, LowRankSparse(config))[1]) < 1e-5
 
 
+@pytest.mark.slow
 def test_lines_without_peers(monkeypatch):
     monkeypatch.setattr(reconstruction_peers.shutil, "which", lambda _: None)
     monkeypatch.setattr(reconstruction_peers.importlib.util, "find_spec", lambda _: None)

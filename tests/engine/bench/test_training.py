@@ -20,6 +20,7 @@ def test_peak_is_what_lives_at_once():
 
 
 # Myonet keeps little: of its four cascades the one that is computed again is a third of the memory.
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "share"), [("myonet", 0.55), ("jotlasnet", 0.5), ("recurrent_varnet", 0.5)])
 def test_computing_again_halves_the_memory_and_changes_no_gradient(name, share):
     with one_thread():

@@ -83,6 +83,7 @@ def test_memory_is_given_back_before_the_error_is_told():
         gc.enable()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="asks the OpenMP of Linux")
 def test_waiting_threads_sleep():
     """OpenMP tells how it was set up when torch is loaded: later it reads nothing."""

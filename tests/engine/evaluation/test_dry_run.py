@@ -69,6 +69,7 @@ def test_a_problem_makes_its_own_mask_or_takes_one():
     assert Problem(1, 1, 4, 4, given).lines() is given
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, spec in MODELS.items() if spec.trainable])
 def test_every_network_can_be_walked(name):
     spec = MODELS.get(name)

@@ -166,6 +166,7 @@ def test_the_same_seed_gives_the_same_image(name):
     assert close(run(spec, PLAIN)[0], run(spec, PLAIN)[0], 1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [1e-4, 2e3])
 @pytest.mark.parametrize("name", METHODS)
 def test_with_its_scaling_rule_the_image_follows_the_scale_of_the_data(name, factor):
@@ -254,6 +255,7 @@ def test_state_survives_a_round_trip_through_a_file(name):
     assert close(run(spec, PLAIN, second)[0], image, 1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_parameters_are_counted_without_allocating_them(name):
     spec = MODELS.get(name)
@@ -277,6 +279,7 @@ def relative(found, expected):
     return float(torch.linalg.vector_norm(found - expected) / torch.linalg.vector_norm(expected))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [PLAIN, CASES[4]], ids=lambda case: case.name)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_fast_forms_give_what_the_plain_ones_and_those_for_training_give(name, case):
@@ -315,6 +318,7 @@ def test_frames_in_pieces_give_the_same_image(name, monkeypatch):
     assert close(run(spec, PLAIN, network)[0], whole, 1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_half_precision_is_near_and_the_physics_is_not_halved(name):
     spec = MODELS.get(name)
@@ -349,6 +353,7 @@ def test_frames_that_are_channels_are_checked(name):
     assert caught.value.hint
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_light_preset_runs_whether_it_finds_its_own_coil_maps_or_not(name):
     spec = MODELS.get(name)

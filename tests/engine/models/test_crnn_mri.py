@@ -95,6 +95,7 @@ def lines_as_published(frames, size, seed, acceleration=4, centre=8):
     return torch.from_numpy(mask)[..., None]
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_released_weights_lift_the_porcine_cine(shared):
     # config.json of the fixture: 27.92 -> 30.78 dB on 192 x 192 x 16 with a mask that is not stored. Measured here on the same

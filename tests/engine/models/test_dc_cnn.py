@@ -144,6 +144,7 @@ def test_released_weights_give_the_recorded_output(shared):
     assert relative(image, released_output(folder)) < 2e-5
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_released_weights_lift_the_porcine_cine(shared):
     # The fixture: 15.35 -> 34.66 dB with a mask and coils of its own; 14.9 -> 33.4 with ours.

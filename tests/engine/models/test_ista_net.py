@@ -102,6 +102,7 @@ def test_sizes_below_one_are_refused(name):
         IstaNetConfig(**{name: 0})
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.parametrize("plain", [False, True])
 def test_released_weights_give_the_recorded_output(shared, plain):
@@ -109,6 +110,7 @@ def test_released_weights_give_the_recorded_output(shared, plain):
     assert relative(image, expected) < 2e-5
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_released_weights_lift_the_porcine_cine(shared):
     # The fixture: 15.35 -> 36.19 dB with a mask and coils of its own; 14.9 -> 35.1 with ours.

@@ -201,6 +201,7 @@ def test_released_radial_16_gives_the_recorded_output(shared):
     assert relative(stages[0, "image"][0], recorded["image_after_cell_1"]) < 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_released_vista_8_gives_the_recorded_output(shared, tmp_path):
     folder = shared / RELEASED / "jotlasnet-vista-8"
@@ -236,6 +237,7 @@ def porcine(shared):
     return torch.from_numpy(image / image.max()).to(torch.complex64)[None]
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.parametrize(("sampler", "lowest"), [("published", 36.6), ("pseudo_radial", 36.0)])
 def test_released_radial_16_lifts_the_porcine_cine_from_25_to_37_db(shared, porcine, sampler, lowest):

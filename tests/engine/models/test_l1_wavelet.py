@@ -20,6 +20,7 @@ def run(data, **settings):
         return L1Wavelet(dataclasses.replace(DEFAULT, **settings))(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pattern", "temporal"),
     [

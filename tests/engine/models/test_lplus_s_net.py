@@ -93,6 +93,7 @@ def test_another_output_is_refused():
         LplusSNetConfig(output="phase")
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.parametrize("plain", [False, True])
 def test_released_weights_give_the_recorded_output(shared, plain):
@@ -102,6 +103,7 @@ def test_released_weights_give_the_recorded_output(shared, plain):
     assert relative(magnitude, expected.abs()) < 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_released_weights_lift_the_porcine_cine(shared):
     # The fixture: 15.35 -> 31.50 dB with a mask and coils of its own; 14.9 -> 29.1 with ours.

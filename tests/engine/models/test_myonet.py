@@ -65,6 +65,7 @@ def transcription(network, kspace, operator):
     return x
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "without", [{}, {"start": "least_squares"}, {"two_weights": False}, {"memory": False}, {"open_part": False}]
 )

@@ -97,6 +97,7 @@ def test_parameters():
     assert spec.parameters("original") == 71_160_317
 
 
+@pytest.mark.slow
 def test_multiplications_of_one_frame():
     spec = MODELS.get("promptmr")
     window = macs(spec, PromptMRConfig(maps="given"), (1, 1, 128, 128))

@@ -75,6 +75,7 @@ def test_parameters_that_papers_round(name, preset, count, share):
     assert MODELS.get(name).parameters(preset) == pytest.approx(count, rel=share)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "preset", "count"), MACS)
 def test_multiply_accumulates_are_the_papers(name, preset, count):
     spec = MODELS.get(name)

@@ -98,6 +98,7 @@ def test_sizes_out_of_range_are_refused(name, value):
         SlrNetConfig(**{name: value})
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_released_weights_give_the_recorded_output(shared):
     folder = shared / RELEASED / "slr-net-vista-8"
@@ -114,6 +115,7 @@ def test_released_weights_give_the_recorded_output(shared):
     assert torch.linalg.vector_norm(plain - expected) < 5e-4 * torch.linalg.vector_norm(expected)
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_released_weights_lift_the_porcine_cine(shared):
     # The fixture: 15.35 -> 23.78 dB with a mask and coils of its own; 14.9 -> 22.6 with ours.

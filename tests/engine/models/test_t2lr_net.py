@@ -59,6 +59,7 @@ def test_sizes_below_one_are_refused(name):
         T2lrNetConfig(**{name: 0})
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.parametrize("plain", [False, True])
 def test_released_weights_give_the_recorded_output(shared, plain):
@@ -66,6 +67,7 @@ def test_released_weights_give_the_recorded_output(shared, plain):
     assert relative(image, expected) < 2e-5
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_released_weights_lift_the_porcine_cine(shared):
     # The fixture: 15.35 -> 37.03 dB with a mask and coils of its own; 14.9 -> 35.3 with ours.

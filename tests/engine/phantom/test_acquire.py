@@ -41,6 +41,7 @@ KINDS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", KINDS, ids=lambda o: "-".join(map(str, o.values())))
 @pytest.mark.parametrize("matrix", [(48, 44), (45, 51)])
 def test_truth_is_what_kspace_holds(options, matrix):
@@ -50,6 +51,7 @@ def test_truth_is_what_kspace_holds(options, matrix):
         np.testing.assert_allclose(image, truth["image"][s], atol=1e-5 * np.abs(truth["image"]).max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", KINDS, ids=lambda o: "-".join(map(str, o.values())))
 def test_record_is_complete(options):
     request = PhantomRequest(**{**SMALL, **options, "slices": 3})

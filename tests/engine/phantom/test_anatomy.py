@@ -23,6 +23,7 @@ def centre(share):
     return (y * share).sum() / share.sum(), (x * share).sum() / share.sum()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_ejection_fraction_is_normal(seed):
     """Of the whole stack, blood with and without the papillary muscles; and of the volumes themselves."""

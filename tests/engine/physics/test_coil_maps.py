@@ -179,6 +179,7 @@ def test_maps_do_not_depend_on_the_scale_of_the_data(factor):
     assert float((plain - scaled).abs().max()) < 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["kidney_molli", "porcine_cine", "phantom_molli"])
 def test_espirit_on_measured_images_that_fill_the_field_of_view(name):
     """Maps are not periodic: where tissue reaches the edge of the field of view, several eigenvalues are near one."""

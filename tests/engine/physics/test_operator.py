@@ -126,6 +126,7 @@ def test_sets_of_frames_multiply_and_solve_like_the_fourier_form():
     torch.testing.assert_close(operator.normal_by_fft(x) + 0.2 * x, image, rtol=0, atol=1e-11)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["static lines", "lines per frame", "plane per frame"])
 def test_gradients_flow_through_every_method(kind):
     operator = SenseOperator(make_mask(kind, 1, 2, 3, 4), random(1, 1, 2, 3, 4, seed=1))

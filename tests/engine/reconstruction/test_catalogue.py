@@ -25,6 +25,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(library, "bundled_folder", lambda: tmp_path / "bundled")
 
 
+@pytest.mark.slow
 def test_all_methods_without_their_costs():
     found = api.methods(costs=False)
     assert [record.name for record in found] == MODELS.names()
@@ -32,6 +33,7 @@ def test_all_methods_without_their_costs():
     json.dumps(plain(found), allow_nan=False)
 
 
+@pytest.mark.slow
 def test_one_record_with_its_costs():
     (record,) = api.methods(["egla_varnet"])
     paper = record.presets["paper"]
@@ -43,6 +45,7 @@ def test_one_record_with_its_costs():
     assert record.weights == ()
 
 
+@pytest.mark.slow
 def test_presets_for_other_frames_are_counted_at_theirs():
     (record,) = api.methods(["rvn"])
     assert (record.presets["paper"].frames, record.presets["t2"].frames) == (9, 3)

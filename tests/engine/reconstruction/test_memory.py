@@ -71,6 +71,7 @@ def weights(tmp_path):
     return make
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the largest resident set can only be reset on Linux")
 @pytest.mark.parametrize("name", ["cg_sense", "jotlasnet", "crunet_mr", "vn_unet", "recurrent_varnet"])
 def test_the_estimate_is_within_thirty_percent_of_what_a_run_takes(name, weights):
@@ -86,6 +87,7 @@ def test_the_estimate_is_within_thirty_percent_of_what_a_run_takes(name, weights
     assert 0.7 * taken < told < 1.3 * taken, f"{name}: told {told:.0f} MiB, took {taken:.0f} MiB"
 
 
+@pytest.mark.slow
 def test_estimates_grow_with_the_problem_and_the_network():
     spec = MODELS.get("dc_cnn")
     small = estimate(spec, spec.presets["small"], (4, 4, 96, 96))
@@ -107,6 +109,7 @@ def test_masks_that_move_need_gram_matrices_for_each_group_of_frames():
     assert estimate(spec, config, sizes, moving) > estimate(spec, config, sizes, alike[:1]) + 5
 
 
+@pytest.mark.slow
 def test_methods_that_ask_for_values_are_still_foreseen():
     for name in ("l1_wavelet", "low_rank_sparse", "grappa", "zero_filled"):
         spec = MODELS.get(name)

@@ -97,6 +97,7 @@ def test_half_precision_files_are_widened(tmp_path):
     assert all(p.dtype == torch.float32 for p in network.parameters())
 
 
+@pytest.mark.slow
 def test_weights_of_another_network_are_refused_by_name(tmp_path):
     card = ModelCard(id="other", network="crunet_mr", config={}, parameters=0, sha256="")
     library.add({"a": np.zeros(3, np.float32)}, card)

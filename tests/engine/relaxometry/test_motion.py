@@ -57,6 +57,7 @@ def moving():
     return Moving()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("how", "share"), [("rigid", 0.3), ("deformable", 0.4)])
 def test_known_drift_comes_back_and_t1_errs_less(moving, how, share):
     images, displacement, before, after = register_series(moving.images, moving.times, "molli3", how)
@@ -114,6 +115,7 @@ def test_images_that_stand_still_stay_as_they_are():
         assert after[0] <= before[0] < 1e-3
 
 
+@pytest.mark.slow
 def test_the_scale_of_the_images_does_not_matter(moving):
     small = register_series(moving.images * np.float32(2.0**-40), moving.times, "molli3", "rigid")[1]
     assert np.abs(small - register_series(moving.images, moving.times, "molli3", "rigid")[1]).max() < 1e-3
@@ -199,6 +201,7 @@ def test_what_stood_still_is_not_moved(how, name):
     assert np.array_equal(maps.main.values, api.fit_maps(images, FitRequest(), times_ms=times).main.values)
 
 
+@pytest.mark.slow
 def test_a_rigid_move_that_is_not_worth_it_is_not_made():
     # Organs, spine and wall move apart: no single shift serves, unless one says for what.
     series = api.open_sample("kidney_molli")
@@ -212,6 +215,7 @@ def test_a_rigid_move_that_is_not_worth_it_is_not_made():
     assert after[0] < 0.75 * before[0]
 
 
+@pytest.mark.slow
 def test_the_kidneys_that_breathe():
     series = api.open_sample("kidney_molli")
     images = np.asarray(series.images[:1, :, 70:190, 40:140])

@@ -64,6 +64,7 @@ def test_margin_loses_no_polarity(rng):
     assert np.all(quick <= all_of_them * (1 + 1e-9))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["magnitude", "signed"])
 def test_no_other_optimizer_finds_a_smaller_residual(rng, mode):
     """SciPy from many starts, for every polarity: the least residual of all possible inversion recoveries is ours."""

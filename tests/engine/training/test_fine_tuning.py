@@ -72,6 +72,7 @@ def score(hearts, weights, masks):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_fine_tuning_to_data_without_acs(hearts, library):
     trained = learn(hearts, "trained", WITH_ACS, 100, {"options": {"cascades": 2, "channels": 10}})
     before, matched = score(hearts, trained, WITHOUT), score(hearts, trained, WITH_ACS)

@@ -32,6 +32,7 @@ def train(config, folder, resume=False, events=None):
     return runs.run(config, folder, nobody if events is None else events.append, resume)
 
 
+@pytest.mark.slow
 def test_a_run_lowers_the_loss_and_leaves_weights_with_a_card(config, tmp_path, library):
     events = []
     longer = dataclasses.replace(
@@ -183,6 +184,7 @@ def test_kill_at_any_moment_leaves_a_readable_checkpoint(config, tmp_path, libra
     assert furthest > 0
 
 
+@pytest.mark.slow
 def test_two_processes_equal_one(config, tmp_path, library):
     train(config, tmp_path / "one")
     values = to_values(config)

@@ -169,6 +169,7 @@ def test_split_is_disjoint_keeps_the_centre_and_needs_samples():
         split_lines(few, None, np.random.default_rng(0))
 
 
+@pytest.mark.slow
 def test_it_learns_from_undersampled_data_only(values, tmp_path, library):
     """No truth is anywhere in the run; against the truth, which only this test knows, the image is better for it."""
     folder = tmp_path / "under"
@@ -202,6 +203,7 @@ def _best(folder):
     return read_checkpoint(folder / BEST)[0]
 
 
+@pytest.mark.slow
 def test_mapping_network_learns_from_the_signal_model_and_guides_a_reconstruction(tmp_path, library):
     values = {
         "name": "m",

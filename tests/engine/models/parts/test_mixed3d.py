@@ -97,6 +97,7 @@ for layer, shape in (
 """
 
 
+@pytest.mark.slow
 def test_shapes_at_which_the_library_writes_beyond_its_buffers():
     """Each of them ends the process when the library computes the kernel's gradient on a processor with AMX."""
     done = subprocess.run(

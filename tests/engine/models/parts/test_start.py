@@ -58,6 +58,7 @@ def compressed_sensing(data):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 @torch.no_grad()
 def test_before_training_a_network_gives_about_the_image_it_begins_with(name):
@@ -140,6 +141,7 @@ def test_another_image_is_refused(name):
     assert caught.value.hint == "Use start=zero_filled."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["crunet_mr", "egla_varnet", "ima", "jotlasnet", "recurrent_varnet", "vn_unet"])
 def test_the_count_of_multiplications_leaves_compressed_sensing_out(name):
     spec = MODELS.get(name)
