@@ -315,13 +315,12 @@ def test_a_cine_that_comes_round_again_is_looked_up(monkeypatch):
     reference = series(shape=shape)
     results = tuple(entry(f"r{i}", (reference * np.float32(1 + i / 10)).astype(np.complex64)) for i in range(3))
     data = snapshot(0, reference=reference, results=results, region=None)
-    first = [resolve(data, ViewState(frame=frame)) for frame in range(12)]
+    shown = [resolve(data, ViewState(frame=frame)) for frame in range(12)]
     assert collections.Counter(made) == {"component_of": 4 * 12, "sample": 4}, "each picture once, each profile for all frames"
     made.clear()
     again = [resolve(data, ViewState(frame=frame)) for frame in range(12)]
     assert not made
-    for one, other in zip(first, again, strict=True):
-        assert all(same_frame(a, b) for a, b in zip(one.panes + one.errors, other.panes + other.errors, strict=True))
+    assert [display.rows for display in again] == [display.rows for display in shown]
 
 
 def test_display_needs_no_qt_torch_or_scipy():

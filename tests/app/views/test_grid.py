@@ -15,7 +15,7 @@ from app.display.layers import LineLayer, first
 from app.display.snapshot import SessionSnapshot
 from app.display.state import Component, ErrorMode, ViewState
 from app.review.resolve import resolve
-from app.views import pane as pane_module
+from app.views import link as link_module
 from app.views.grid import PaneGrid
 from tests.app.display.build import entry, mask, series, snapshot
 
@@ -399,8 +399,8 @@ def test_screenshots_are_not_blank(grid, count):
 def test_a_step_of_nine_panes_colours_seventeen_pictures_once(qtbot, themed, monkeypatch):
     """Nine images and eight errors; the profiles only move their mark, and what comes again is not coloured by its neighbours."""
     coloured = []
-    original = pane_module.to_words
-    monkeypatch.setattr(pane_module, "to_words", lambda image, *a, **k: coloured.append(image) or original(image, *a, **k))
+    original = link_module.to_words
+    monkeypatch.setattr(link_module, "to_words", lambda image, *a, **k: coloured.append(image) or original(image, *a, **k))
     reference = series(shape=(1, 12, 64, 64))
     results = tuple(entry(f"r{i}", (reference * np.float32(1 + i / 10)).astype(np.complex64)) for i in range(8))
     data = snapshot(0, reference=reference, results=results, region=None)
@@ -417,7 +417,7 @@ def test_a_step_of_nine_panes_colours_seventeen_pictures_once(qtbot, themed, mon
         display = resolve(data, view)
         assert grid.apply(display) == 26
         QApplication.processEvents()
-        pictures = [frame.image for frame in (*display.panes, *display.errors) if frame.image is not None]
+        pictures = [frame.image for frame in (*display.panes, *display.row(ERROR)) if frame.image is not None]
         assert sorted(map(id, coloured)) == sorted(map(id, pictures))
         assert len(pictures) == 17
     coloured.clear()
