@@ -78,6 +78,7 @@ MODELS.register(
         paper="Pruessmann et al., MRM 2001;46:638",
         config=CGSenseConfig,
         build=CGSense,
+        map_sets=2,
         presets={"default": CGSenseConfig()},
         notes=("Solved directly, not iteratively, where whole lines are sampled alike in the frames.",),
     ),

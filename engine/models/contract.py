@@ -125,6 +125,9 @@ class ModelSpec:
         Whether it needs a second sequence.
     max_coils
         1 for methods that work on coil-combined single-coil data only, else None.
+    map_sets
+        How many sets of coil maps it can use: 2 for what treats the images of a batch alike and leaves the data to the operator
+        (:mod:`engine.physics.soft_sense`), else 1.
     normalise
         How k-space is scaled before the method sees it: a name in :mod:`engine.physics.scaling`.
     notes
@@ -146,6 +149,7 @@ class ModelSpec:
     frames: Callable[[Any], int | None] | None = None
     needs_reference: bool = False
     max_coils: int | None = None
+    map_sets: int = 1
     normalise: str = "zero_filled_p99"
     notes: tuple[str, ...] = ()
 

@@ -13,8 +13,9 @@ from engine.core.errors import InputError
 from engine.core.jobs import Reporter
 from engine.models.contract import MODELS, ModelSpec, ReconInput
 from engine.models.grappa_kernels import Gap, calibrate, find_gaps, hybrid_kernels
-from engine.physics.coils import combine, rss
+from engine.physics.coils import rss
 from engine.physics.fourier import ifft1c
+from engine.physics.soft_sense import combine_sets
 
 NO_ACS = "Choose a pattern with whole lines and ACS lines (equispaced with --acs 24), or another method such as cg_sense."
 CHUNK_SAMPLES = 4_000_000  # complex numbers of full k-space that are filled at once: a bound on memory, and a check between chunks
@@ -84,21 +85,23 @@ class Grappa:
             raise InputError("GRAPPA needs a mask of whole lines (expected the same along kx / found one that varies)", NO_ACS)
         batch, frames = data.kspace.shape[:2]
         mask = operator.mask[..., 0, :, 0].to(torch.bool).expand(batch, frames, -1)
-        maps = operator.maps.expand(batch, -1, -1, -1, -1)
+        sets = operator.maps if batch == 1 else operator.maps.expand(batch, -1, -1, -1, -1)
         images = [
-            self._slice(data.kspace[b], mask[b], maps[b : b + 1], data.report.part(b / batch, 1 / batch)) for b in range(batch)
+            self._slice(data.kspace[b], mask[b], sets if batch == 1 else sets[b : b + 1], data.report.part(b / batch, 1 / batch))
+            for b in range(batch)
         ]
         return torch.cat(images)
 
     def _slice(self, kspace: Tensor, mask: Tensor, maps: Tensor, report: Reporter) -> Tensor:
-        """Return (1, frame, y, x) from (frame, coil, ky, kx), mask (frame, ky) and maps (1, frame or 1, coil, y, x)."""
+        """Return (set, frame, y, x) from (frame, coil, ky, kx), mask (frame, ky) and maps (set, frame or 1, coil, y, x)."""
         report.step(0, 4, "GRAPPA calibration")
         patterns: dict[tuple[bool, ...], list[int]] = {}
         for frame, row in enumerate(mask.tolist()):
             patterns.setdefault(tuple(row), []).append(frame)
         calibration, gaps = self._calibration(kspace, mask, list(patterns))
         kernels: dict[tuple[tuple[int, ...], tuple[int, ...]], Tensor] = {}
-        image = torch.empty((1, kspace.shape[0], *kspace.shape[-2:]), dtype=kspace.dtype, device=kspace.device)
+        sets = 1 if self.config.combine == "rss" else len(maps)
+        image = torch.empty((sets, kspace.shape[0], *kspace.shape[-2:]), dtype=kspace.dtype, device=kspace.device)
         for number, (pattern, chosen) in enumerate(patterns.items()):
             for gap in gaps[number]:
                 report.check()
@@ -111,7 +114,7 @@ class Grappa:
             for few in (chosen[first : first + size] for first in range(0, len(chosen), size)):
                 coils = self._fill(kspace[few], pattern, gaps[number], kernels, report)
                 part = maps if maps.shape[1] == 1 else maps[:, few]
-                image[:, few] = rss(coils).to(image.dtype) if self.config.combine == "rss" else combine(coils, part)
+                image[:, few] = rss(coils).to(image.dtype) if self.config.combine == "rss" else combine_sets(coils, part)
         return image
 
     def _calibration(
@@ -193,6 +196,7 @@ MODELS.register(
         paper="Griswold et al., MRM 2002;47:1202",
         config=GrappaConfig,
         build=Grappa,
+        map_sets=2,
         presets={"default": GrappaConfig()},
         notes=(
             "Kernels act in hybrid space, so the convolution along kx is periodic.",

@@ -112,7 +112,8 @@ class L1Wavelet:
         weight = self._threshold(data, rhs)
         report.step(1, total, "L1-wavelet")
         x = step(rhs, rhs).mul_(1.0 + config.penalty)
-        prior = _Prior(config, x, step.shared)
+        # Images of several sets of coil maps lie along the batch; the data step couples them, in the modes of one common basis.
+        prior = _Prior(config, x, step.shared, len(x) // len(data.kspace))
         # Frames that share mask and maps are mixed by the transform before the loop, once: it commutes with the data step.
         rhs, x = prior.enter(rhs), prior.enter(x)
         z, u = x.clone(), torch.zeros_like(x)
@@ -131,11 +132,12 @@ class L1Wavelet:
         """Return the final threshold of each batch element, (batch, 1, 1, 1)."""
         found = []
         mask = data.operator.mask
-        for b in range(columns.shape[0]):
-            magnitude = columns[b].abs().flatten()
+        sets = len(columns) // len(data.kspace)
+        for b in range(len(data.kspace)):
+            magnitude = columns[b * sets].abs().flatten()  # of the first set, which is there everywhere
             level = float(magnitude.kthvalue(max(1, ceil(0.99 * magnitude.numel()))).values)
             sigma = noise_level(data.kspace[b], mask[b if mask.shape[0] > 1 else 0])
-            found.append(self.config.weight * level + self.config.noise_weight * sigma)
+            found.extend([self.config.weight * level + self.config.noise_weight * sigma] * sets)
         return torch.tensor(found, dtype=columns.real.dtype, device=columns.device)[:, None, None, None]
 
 
@@ -168,14 +170,15 @@ class _DataStep:
 class _Prior:
     """The sparsifying transform and its thresholding, on columns (batch, x, y, frame)."""
 
-    def __init__(self, config: L1WaveletConfig, image: Tensor, shared: bool) -> None:
+    def __init__(self, config: L1WaveletConfig, image: Tensor, shared: bool, coupled: int) -> None:
         frames = image.shape[-1]
         self._config = config
         self._spatial = WaveletTransform((image.shape[1], image.shape[2]), config.order, config.levels)
         self._generator = torch.Generator().manual_seed(config.seed)
-        self._basis = principal_components(image) if config.temporal == "pca" and frames > 1 else None
+        self._basis = principal_components(image, coupled) if config.temporal == "pca" and frames > 1 else None
         self._temporal = WaveletTransform((frames, 1), config.order, config.levels) if config.temporal == "wavelet" else None
         self._outside = shared
+        self._shifts = max(1, config.shifts // coupled)  # two images of one slice take the time of one, for 0.2 dB
 
     def enter(self, columns: Tensor) -> Tensor:
         """Return columns in the domain the iterations run in."""
@@ -200,13 +203,13 @@ class _Prior:
         if mixing is not None:
             values = torch.matmul(values, mixing.mT)
         total: Tensor | None = None
-        for k in range(self._config.shifts):
+        for k in range(self._shifts):
             report.check()
             # The first four shifts differ in the parity of rows, of columns, or of both.
             one = self._denoise_once(values, threshold, ((row + k) % period, (column + (k + 1) // 2) % period))
             total = one if total is None else total.add_(one)
         assert total is not None  # shifts >= 1
-        mean = total.mul_(1.0 / self._config.shifts)
+        mean = total.mul_(1.0 / self._shifts)
         if mixing is not None:
             mean = torch.matmul(mean, mixing)
         return mean if self._outside else self._frames(mean)
@@ -233,15 +236,16 @@ def _complex(values: Tensor) -> Tensor:
     return torch.view_as_complex(values.view(*values.shape[:-1], -1, 2))
 
 
-def principal_components(columns: Tensor) -> Tensor:
+def principal_components(columns: Tensor, coupled: int = 1) -> Tensor:
     """Return the eigenvectors over frames of ``X^H X``, largest first: unitary, complex (batch, frame, mode).
 
-    Of columns (batch, x, y, frame); the mean is not taken off, so the first component is close to it.
+    Of columns (batch, x, y, frame), of which so many as are ``coupled`` share a basis; the mean is not taken off, so the first
+    component is close to it.
     """
-    flat = columns.flatten(1, 2)
+    flat = columns.reshape(len(columns) // coupled, -1, columns.shape[-1])
     # Double precision on the CPU: a few numbers, and the same basis whatever the device.
     gram = (flat.mH @ flat).to("cpu", torch.complex128)
-    vectors: Tensor = torch.linalg.eigh(gram)[1].flip(-1)
+    vectors: Tensor = torch.linalg.eigh(gram)[1].flip(-1).repeat_interleave(coupled, 0)
     return vectors.to(columns.device, columns.dtype).contiguous()
 
 
@@ -253,6 +257,7 @@ MODELS.register(
         paper="Lustig et al., MRM 2007;58:1182",
         config=L1WaveletConfig,
         build=L1Wavelet,
+        map_sets=2,
         presets={
             "default": L1WaveletConfig(),
             "space": L1WaveletConfig(temporal="none"),

@@ -67,14 +67,17 @@ class LowRankSparse:
         report.step(0, total, "low rank + sparse")
         start = GramOperator.to_columns(data.operator.adjoint(data.kspace))  # (batch, x, y, frame)
         normal = _normal(data.operator, report)
-        threshold = config.sparse * start.abs().amax((1, 2, 3), keepdim=True)
+        sets = len(start) // len(data.kspace)  # images of several sets of coil maps: more pixels of the same matrix
+        largest = start.reshape(-1, sets, *start.shape[1:]).abs().amax((1, 2, 3, 4))
+        threshold = config.sparse * largest.repeat_interleave(sets)[:, None, None, None]
         m, s = start, torch.zeros_like(start)
         image = low = start
         for iteration in range(config.iterations):
             report.step(1 + iteration, total, "low rank + sparse")
             # Both take the step from the last pair: S from the L before, not from the one just found.
             frequencies = torch.fft.fft(m - low, dim=-1, norm="ortho")
-            low = relative_threshold((m - s).flatten(1, 2), config.low_rank, report.check).reshape(m.shape)
+            casorati = (m - s).reshape(-1, sets * m.shape[1] * m.shape[2], m.shape[3])
+            low = relative_threshold(casorati, config.low_rank, report.check).reshape(m.shape)
             shrink(frequencies, threshold)
             s = torch.fft.ifft(frequencies, dim=-1, norm="ortho")
             image = low + s
@@ -105,6 +108,7 @@ MODELS.register(
         paper="Otazo et al., MRM 2015;73:1125",
         config=LowRankSparseConfig,
         build=LowRankSparse,
+        map_sets=2,
         presets={"default": LowRankSparseConfig()},
         notes=(
             "Made for masks that differ from frame to frame; with one mask for all frames it is as good as SENSE and no better.",

@@ -259,6 +259,7 @@ MODELS.register(
         paper="This program's own network",
         config=MyonetConfig,
         build=Myonet,
+        map_sets=2,
         presets={
             "small": MyonetConfig(),
             "wide": MyonetConfig(cascades=8, channels=64, blocks=4),

@@ -11,6 +11,7 @@ from engine.core.errors import InputError
 from engine.models.contract import MODELS, ModelSpec, ReconInput
 from engine.physics.coils import rss
 from engine.physics.fourier import ifft2c
+from engine.physics.soft_sense import at_full_strength
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,8 @@ class ZeroFilled:
         """Return the image, complex64 (batch, frame, y, x)."""
         if self.config.combine == "maps":
             data.report.step(0, 1, "inverse FFT")
-            return data.operator.adjoint(data.kspace)
+            image = data.operator.adjoint(data.kspace)
+            return image if len(image) == len(data.kspace) else at_full_strength(image, data.operator.maps)
         frames = data.kspace.shape[1]
         images = []
         for frame in range(frames):  # one by one: the coil images of a long series need not fit into memory together
@@ -52,6 +54,7 @@ MODELS.register(
         paper="inverse FFT of the measured samples",
         config=ZeroFilledConfig,
         build=ZeroFilled,
+        map_sets=2,
         presets={"default": ZeroFilledConfig()},
         normalise="none",
     ),

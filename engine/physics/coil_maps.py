@@ -26,6 +26,7 @@ from engine.physics.calibration import calibration_block
 
 _MIN_POINTS = 48  # of the coarse grid along an axis: sensitivities bend with the field of view, not with the pixels
 _SIGNAL_RADIUS = 0.06  # of the field of view: half the width over which ESPIRiT asks for the local covariance of the signal
+_LEAST_STRENGTH = 0.02  # of the second set of maps: below it there is none
 _MIN_BLOCK = 8  # samples along an axis below which there are too few windows for ESPIRiT
 
 
@@ -60,13 +61,37 @@ def estimate(
     ShapeError
         When k-space or mask have other axes, or ``acs`` lies outside ky.
     """
+    return estimate_sets(kspace, mask, acs, 1, method, **options)[0]
+
+
+def estimate_sets(
+    kspace: Tensor,
+    mask: Tensor | None = None,
+    acs: tuple[int, int] | None = None,
+    most: int = 2,
+    method: str = "espirit",
+    **options: Any,
+) -> Tensor:
+    """Return sets of coil maps, complex (set, 1, coil, y, x): one, or two where one cannot explain the calibration data.
+
+    The first set is that of :func:`estimate`, to the last digit. The second is orthogonal to it; it is there where ESPIRiT's matrix
+    has a second eigenvalue near one and the calibration images hold signal along it (tissue that folds over, or ends at the edge
+    of the field of view), shorter where less of either is left, and zero elsewhere. Only ESPIRiT finds two.
+
+    Parameters
+    ----------
+    kspace, mask, acs, method, **options
+        As for :func:`estimate`, with its errors.
+    most
+        1 or 2: how many sets at most.
+    """
     if method not in METHODS:
         raise UnknownNameError(f"unknown coil-map method {method!r} (expected one of {', '.join(METHODS)})", "Use espirit.")
     size = options.pop("size", 24)
     _check_options(method, size, options)
     sampling = _check_shapes(kspace, mask, acs)
     if kspace.shape[COIL] == 1:
-        return torch.ones((1, 1, *kspace.shape[KY:]), dtype=kspace.dtype, device=kspace.device)
+        return torch.ones((1, 1, 1, *kspace.shape[KY:]), dtype=kspace.dtype, device=kspace.device)
     block, centre, found = calibration_block(kspace.detach(), sampling, acs, size)
     peak = float(torch.linalg.vector_norm(block, ord=float("inf")))
     if not 0.0 < peak < float("inf"):
@@ -78,7 +103,9 @@ def estimate(
     function = METHODS[method]
     if not found or min(block.shape[KY:]) < min(_MIN_BLOCK, *shape):
         function, options = low_res, {}
-    return function(block / peak, centre, shape, **options).unsqueeze(0)
+    if function is espirit_maps:
+        return _espirit_sets(block / peak, centre, shape, most, **options)
+    return function(block / peak, centre, shape, **options)[None, None]
 
 
 def low_res(block: Tensor, centre: tuple[int, int], shape: tuple[int, int]) -> Tensor:
@@ -159,6 +186,20 @@ def espirit_maps(
     noise in the calibration matrix itself instead of by a fixed share of its largest singular value. Where several eigenvalues
     are near one, the first map is the direction among theirs that holds the most signal (:func:`engine.physics.espirit.dominant`).
     """
+    return _espirit_sets(block, centre, shape, 1, kernel, threshold, grid, crop)[0, 0]
+
+
+def _espirit_sets(
+    block: Tensor,
+    centre: tuple[int, int],
+    shape: tuple[int, int],
+    most: int,
+    kernel: int = 6,
+    threshold: float | None = None,
+    grid: float = 6.0,
+    crop: float = 0.0,
+) -> Tensor:
+    """Return one set of maps or two, complex (set, 1, coil, y, x); see :func:`espirit_maps` and :func:`estimate_sets`."""
     coils = block.shape[COIL]
     sizes = (min(kernel, (block.shape[KY] + 1) // 2), min(kernel, (block.shape[KX] + 1) // 2))
     projector = espirit.signal_projector(espirit.calibration_matrix(block, sizes), threshold)
@@ -166,7 +207,22 @@ def espirit_maps(
     at_y, at_x = (_coarse(n, grid, block.device) for n in shape)
     matrices = espirit.evaluate(coefficients, at_y, at_x, shape, (sizes[0] - 1, sizes[1] - 1))
     covariance = _covariance(block, centre, shape, at_y, at_x, _SIGNAL_RADIUS)
-    return _maps(matrices, covariance, espirit.reference_combination(block), shape, crop)
+    reference = espirit.reference_combination(block)
+    vectors, values = espirit.dominant(matrices, covariance, reference)
+    first = _full_size(vectors, values, reference, shape, crop)
+    if most < 2:
+        return first[None, None]
+    second = espirit.second(matrices, covariance, vectors)
+    if second is None:
+        return first[None, None]
+    # The vector is interpolated without its length, which may fall to zero from one point to the next.
+    directions = _full_size(second[0], values, reference, shape, 0.0)
+    to_y, to_x = (_cubic(n, points, second[1]) for n, points in zip(shape, second[1].shape, strict=True))
+    directions = directions - first * (first.conj() * directions).sum(0)
+    length = torch.linalg.vector_norm(directions, dim=0)
+    strength = (to_y @ second[1] @ to_x.T).clamp(0.0, 1.0)
+    strength = torch.where(strength > _LEAST_STRENGTH, strength / length.clamp_min(_LEAST_STRENGTH), 0.0)
+    return torch.stack([first, directions * strength])[:, None]
 
 
 METHODS: Mapping[str, Callable[..., Tensor]] = {"espirit": espirit_maps, "walsh": walsh, "low_res": low_res}
@@ -184,14 +240,19 @@ def _covariance(
 def _maps(matrices: Tensor, covariance: Tensor, reference: Tensor, shape: tuple[int, int], crop: float) -> Tensor:
     """Return the dominant eigenvectors of (y, x, coil, coil') on the coarse grid as maps (coil, y, x) of the full size."""
     vectors, values = espirit.dominant(matrices, covariance, reference)
+    return _full_size(vectors, values, reference, shape, crop)
+
+
+def _full_size(vectors: Tensor, values: Tensor, reference: Tensor, shape: tuple[int, int], crop: float) -> Tensor:
+    """Return vectors (y, x, coil) of the coarse grid as maps (coil, y, x) of full size, zero where ``values`` are below crop."""
     planes = torch.view_as_real(espirit.smooth_phase(vectors, reference)).permute(3, 2, 0, 1)  # (real and imaginary, coil, y, x)
-    to_y, to_x = (_cubic(n, coarse, planes) for n, coarse in zip(shape, matrices.shape[:2], strict=True))
+    to_y, to_x = (_cubic(n, coarse, planes) for n, coarse in zip(shape, vectors.shape[:2], strict=True))
     planes = (to_y @ planes) @ to_x.T
     length = planes.square().sum((0, 1)).sqrt()
     factor = torch.where(length > 0, 1.0 / length, 0.0)
     if crop > 0:
         factor = factor * ((to_y @ values @ to_x.T) >= crop)
-    maps = torch.empty(planes.shape[1:], dtype=matrices.dtype, device=matrices.device)
+    maps = torch.empty(planes.shape[1:], dtype=vectors.dtype, device=vectors.device)
     torch.mul(planes, factor, out=torch.view_as_real(maps).permute(3, 0, 1, 2))
     return maps
 

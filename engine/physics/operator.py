@@ -7,16 +7,13 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from engine.core.axes import COIL, KSPACE_FRAME, KSPACE_SLICE, KX, KY
+from engine.core.axes import COIL, KSPACE_FRAME, KSPACE_SLICE, KX, KY, X, Y
 from engine.core.errors import InputError, ShapeError
 from engine.physics.fourier import centring_ramps, fft1c, ifft1c
-from engine.physics.gram import GramOperator, gram_matrices
+from engine.physics.gram import GramOperator, gram_matrices, group_frames, worth_a_gram
 from engine.physics.solvers import conjugate_gradient, linear, number, proximal
 
 GRAM_LIMIT_MIB = 2048.0
-# A Gram matrix is read once for all frames that share it. Measured on 10 coils x 204 x 448: 35 ms for a set of up to 12 frames,
-# against 13 ms for each frame by FFT; with fewer frames to a set the Fourier transforms win, and need no set-up.
-_FRAMES_PER_SET = 3
 _CHUNK_SAMPLES = 1 << 20  # coil samples that are worked on at once on a CPU: they stay in its cache
 
 
@@ -51,6 +48,8 @@ class SenseOperator:
     full_readout
         Whether the mask is the same along kx.
     """
+
+    _coupled: tuple[int, ...] = (Y, X)  # axes of an image along which A^H A mixes
 
     def __init__(self, mask: Tensor, maps: Tensor, gram_limit_mib: float = GRAM_LIMIT_MIB) -> None:
         _check_shapes(mask, maps)
@@ -104,9 +103,9 @@ class SenseOperator:
         batch, frames = image.shape[:2]
         kspace = image.new_empty((batch, frames, *self.maps.shape[COIL:]))
         for b, part in self._chunks(batch, frames, image.device):
-            coils = image[b, part].unsqueeze(COIL) * _pick(self._sensitivities, b, part)
+            coils = image[b, part].unsqueeze(COIL) * pick(self._sensitivities, b, part)
             spectrum = torch.fft.fft2(coils, norm="ortho")
-            torch.mul(spectrum, _pick(self._sampling, b, part), out=kspace[b, part])
+            torch.mul(spectrum, pick(self._sampling, b, part), out=kspace[b, part])
         return kspace
 
     def _adjoint(self, kspace: Tensor) -> Tensor:
@@ -114,8 +113,8 @@ class SenseOperator:
         image = kspace.new_empty((batch, frames, *self.maps.shape[KY:]))
         conjugate = self._sampling.conj().resolve_conj()
         for b, part in self._chunks(batch, frames, kspace.device):
-            coils = torch.fft.ifft2(kspace[b, part] * _pick(conjugate, b, part), norm="ortho")
-            image[b, part] = _combine(coils, _pick(self._conjugate, b, part))
+            coils = torch.fft.ifft2(kspace[b, part] * pick(conjugate, b, part), norm="ortho")
+            image[b, part] = sum_over_coils(coils, pick(self._conjugate, b, part))
         return image
 
     def _normal(self, image: Tensor) -> Tensor:
@@ -124,17 +123,17 @@ class SenseOperator:
         if not self.full_readout:
             energy = self._weight.square()
             for b, part in self._chunks(batch, frames, image.device):
-                spectrum = torch.fft.fft2(image[b, part].unsqueeze(COIL) * _pick(self._sensitivities, b, part))
-                coils = torch.fft.ifft2(spectrum.mul_(_pick(energy, b, part)))
-                result[b, part] = _combine(coils, _pick(self._conjugate, b, part))
+                spectrum = torch.fft.fft2(image[b, part].unsqueeze(COIL) * pick(self._sensitivities, b, part))
+                coils = torch.fft.ifft2(spectrum.mul_(pick(energy, b, part)))
+                result[b, part] = sum_over_coils(coils, pick(self._conjugate, b, part))
             return result
         # The transform along the readout cancels; the one along ky runs over contiguous lines of the turned arrays.
         sensitivities, conjugate, energy = self._turned_arrays()
         for b, part in self._chunks(batch, frames, image.device):
             turned = image[b, part].mT.contiguous().unsqueeze(COIL)  # (frame, 1, x, y)
-            spectrum = torch.fft.fft(turned * _pick(sensitivities, b, part))
-            coils = torch.fft.ifft(spectrum.mul_(_pick(energy, b, part)))
-            result[b, part] = _combine(coils, _pick(conjugate, b, part)).mT
+            spectrum = torch.fft.fft(turned * pick(sensitivities, b, part))
+            coils = torch.fft.ifft(spectrum.mul_(pick(energy, b, part)))
+            result[b, part] = sum_over_coils(coils, pick(conjugate, b, part)).mT
         return result
 
     def _turned_arrays(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -182,7 +181,7 @@ class SenseOperator:
 
         ``check`` is that of :meth:`prepare`.
         """
-        other = SenseOperator(self.mask, self.maps, self.gram_limit_mib)
+        other = self._like(self.mask, self.maps)
         gram = self.prepare(check)
         other._gram, other._gram_made = None if gram is None else gram.twin(), True
         return other
@@ -190,20 +189,18 @@ class SenseOperator:
     def _make_gram(self, check: Callable[[], None] | None) -> GramOperator | None:
         if not self.full_readout or self._unit_coil:
             return None
-        energy = self._weight.square().squeeze(KX).squeeze(-2)  # (batch or 1, frame or 1, ky)
-        maps = self.maps
-        sets: list[list[int]] | None = None
-        if maps.shape[KSPACE_FRAME] > 1:
-            frames = max(energy.shape[1], maps.shape[KSPACE_FRAME])
-            sets = [[frame] for frame in range(frames)]
-        elif energy.shape[1] > 1:
-            energy, sets = _group_frames(energy)
-        batch = max(energy.shape[0], maps.shape[0])
-        height, width = maps.shape[KY], maps.shape[KX]
-        mib = batch * (len(sets) if sets else 1) * width * height**2 * maps.element_size() / 2**20
-        if mib > self.gram_limit_mib or (sets is not None and _FRAMES_PER_SET * len(sets) > sum(map(len, sets))):
+        energy, groups = self._groups()
+        batch = max(energy.shape[0], self.maps.shape[0])
+        if not worth_a_gram(self.maps, batch, self.maps.shape[KY], groups, self.gram_limit_mib):
             return None
-        return GramOperator(gram_matrices(energy, maps, check), sets)
+        return GramOperator(gram_matrices(energy, self.maps, check), groups)
+
+    def _groups(self) -> tuple[Tensor, list[list[int]] | None]:
+        """Return the squared masks (batch or 1, group, ky) of the frames that share mask and maps, and these frames."""
+        energy = self._weight.square().squeeze(KX).squeeze(-2)  # (batch or 1, frame or 1, ky)
+        if self.maps.shape[KSPACE_FRAME] > 1:
+            return energy, [[frame] for frame in range(max(energy.shape[1], self.maps.shape[KSPACE_FRAME]))]
+        return group_frames(energy) if energy.shape[1] > 1 else (energy, None)
 
     def solve(
         self,
@@ -250,7 +247,8 @@ class SenseOperator:
 
         def iterate(b: Tensor, w: float) -> Tensor:
             start = starts.pop() if starts else None
-            return conjugate_gradient(lambda x: torch.add(self._normal(x), x, alpha=w), b, start, iterations, tolerance, check)
+            normal = lambda x: torch.add(self._normal(x), x, alpha=w)  # noqa: E731
+            return conjugate_gradient(normal, b, start, iterations, tolerance, check, self._coupled)
 
         return proximal(rhs, weight, iterate)
 
@@ -260,6 +258,10 @@ class SenseOperator:
         solved: Tensor = torch.fft.ifft2(spectrum / (self._weight.square() + weight))
         return (solved * self._conjugate).sum(COIL)
 
+    def merge(self, image: Tensor) -> Tensor:
+        """Return the image that is shown, complex (batch, frame, y, x): here the image itself."""
+        return image
+
     # --- other places and parts ---------------------------------------------------------------------------------------
 
     def to(self, device: torch.device | str) -> SenseOperator:
@@ -267,7 +269,7 @@ class SenseOperator:
         target = torch.device(device)
         if target == self.maps.device:
             return self
-        return SenseOperator(self.mask.to(target), self.maps.to(target), self.gram_limit_mib)
+        return self._like(self.mask.to(target), self.maps.to(target))
 
     def crop_readout(self, start: int, stop: int) -> SenseOperator:
         """Return the operator of the image columns ``start .. stop``: an exact, smaller problem when the readout is full.
@@ -285,7 +287,7 @@ class SenseOperator:
                 "Use a Cartesian pattern that samples whole lines.",
             )
         _check_crop(start, stop, self.maps.shape[KX])
-        cropped = SenseOperator(self._weight, self.maps[..., start:stop].contiguous(), self.gram_limit_mib)
+        cropped = self._like(self._weight, self.maps[..., start:stop].contiguous())
         if self._gram is not None and not cropped._unit_coil:
             cropped._gram, cropped._gram_made = self._gram.crop_readout(start, stop), True
         return cropped
@@ -306,11 +308,15 @@ class SenseOperator:
         if not 0 <= start < stop <= frames:
             raise ShapeError(f"frames {start}..{stop} do not exist (expected 0 <= start < stop <= {frames})", "Choose others.")
         mask, maps = (a if a.shape[KSPACE_FRAME] == 1 else a[:, start:stop] for a in (self.mask, self.maps))
-        selected = SenseOperator(mask, maps, self.gram_limit_mib)
+        selected = self._like(mask, maps)
         if self._gram_made:
             selected._gram_made = True
             selected._gram = None if self._gram is None else self._gram.select_frames(start, stop)
         return selected
+
+    def _like(self, mask: Tensor, maps: Tensor) -> SenseOperator:
+        """Return an operator of the same kind."""
+        return type(self)(mask, maps, self.gram_limit_mib)
 
     def _check_image(self, image: Tensor) -> None:
         self._check_input(image, "image", ("batch", "frame", "y", "x"), self.maps.shape[KY:])
@@ -350,7 +356,7 @@ def _check_crop(start: int, stop: int, width: int) -> None:
         )
 
 
-def _pick(array: Tensor, b: int | slice, frames: slice) -> Tensor:
+def pick(array: Tensor, b: int | slice, frames: slice) -> Tensor:
     """Return ``array[b, frames]`` where length-1 axes serve any index."""
     if isinstance(b, slice):
         return array
@@ -358,22 +364,12 @@ def _pick(array: Tensor, b: int | slice, frames: slice) -> Tensor:
     return chosen[frames] if chosen.shape[0] > 1 else chosen
 
 
-def _combine(coils: Tensor, conjugate: Tensor) -> Tensor:
+def sum_over_coils(coils: Tensor, conjugate: Tensor) -> Tensor:
     """Return ``sum_c conjugate_c coils_c`` without the array of products."""
     result = coils.select(COIL, 0) * conjugate.select(COIL, 0)
     for coil in range(1, coils.shape[COIL]):
         result.addcmul_(coils.select(COIL, coil), conjugate.select(COIL, coil))
     return result
-
-
-def _group_frames(energy: Tensor) -> tuple[Tensor, list[list[int]]]:
-    """Return the distinct masks (batch or 1, set, ky) and the frames of each, from (batch or 1, frame, ky)."""
-    rows = energy.transpose(0, 1).flatten(1).cpu()
-    sets: dict[bytes, list[int]] = {}
-    for frame, row in enumerate(rows):
-        sets.setdefault(row.numpy().tobytes(), []).append(frame)
-    groups = list(sets.values())
-    return energy[:, [group[0] for group in groups]], groups
 
 
 def _check_shapes(mask: Tensor, maps: Tensor) -> None:

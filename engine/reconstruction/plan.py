@@ -208,7 +208,7 @@ class _Going:
             line.references[place] = self._reference(measured.index, report)
         self._score(line, measured.index, made.image, report)
         line.slices.append(measured.index)
-        line.spent.append(Spent(measured.index, made.scale, made.seconds, measured.seconds, peak.mib))
+        line.spent.append(Spent(measured.index, made.scale, made.seconds, measured.seconds, peak.mib, made.sets, made.notes))
         self._tell(SliceDone(line.index, measured.index, self._result(line, False), self._scores(line)))
 
     def _score(self, line: _Line, slice_index: int, image: Complex, report: Reporter) -> None:

@@ -14,9 +14,9 @@ from engine.core.axes import KY
 from engine.core.errors import InputError
 from engine.core.jobs import Reporter
 from engine.core.types import Complex, KSpaceSeries, SamplingMask
-from engine.physics.coil_maps import estimate
-from engine.physics.coils import combine
+from engine.physics.coil_maps import estimate_sets
 from engine.physics.fourier import ifft2c
+from engine.physics.soft_sense import combine_sets, merge_sets
 from engine.reconstruction.cache import Cache, mask_digest
 from engine.sampling.acs import centre_lines, sampled_centre
 
@@ -30,10 +30,13 @@ _references: Cache[Complex] = Cache(512 * 2**20, lambda image: image.nbytes)
 def coil_maps(
     series: KSpaceSeries, index: int, frames: tuple[int, ...], mask: SamplingMask, kspace: Tensor, lines: Tensor
 ) -> Tensor:
-    """Return coil maps complex64 (1, coil, y, x) of masked k-space (frame, coil, ky, kx), from the cache when asked before."""
+    """Return coil maps complex64 (set, 1, coil, y, x) of masked k-space (frame, coil, ky, kx), from the cache when asked before.
+
+    Two sets where one cannot explain the calibration data (:func:`engine.physics.coil_maps.estimate_sets`).
+    """
     acs = calibration_acs(series, mask)
     question = ("maps", index, frames, mask_digest(mask), COIL_MAPS_METHOD)
-    return _maps.get(series, question, lambda: estimate(kspace, lines, acs, method=COIL_MAPS_METHOD))
+    return _maps.get(series, question, lambda: estimate_sets(kspace, lines, acs, method=COIL_MAPS_METHOD))
 
 
 def acs_lines(mask: SamplingMask) -> int | None:
@@ -59,7 +62,9 @@ def reference_image(series: KSpaceSeries, slices: Sequence[int] | None, frames: 
     """Return the fully sampled image complex64 (slice, frame, y, x): inverse FFT, combined with maps of its own 24 centre lines.
 
     Combination with coil maps is linear, keeps the phase and adds no noise bias, unlike the root sum of squares; the maps come
-    from the same lines that an undersampled acquisition with 24 ACS lines would have.
+    from the same lines that an undersampled acquisition with 24 ACS lines would have. Where one set of maps cannot explain them
+    (folded field of view, tissue cut by its edge) two sets are used, and the image there is their root sum of squares, which is
+    that of the coils (:func:`engine.physics.soft_sense.merge_sets`).
 
     Raises
     ------
@@ -90,8 +95,8 @@ def fully_sampled(series: KSpaceSeries, slice_index: int, frame: int | None, rep
 def _reference_slice(series: KSpaceSeries, index: int, frames: tuple[int, ...]) -> Complex:
     kspace = torch.from_numpy(np.ascontiguousarray(series.read(index)[list(frames)]))
     everything = torch.ones((1, series.shape[KY], 1), dtype=torch.bool)
-    maps = estimate(kspace, everything, _reference_acs(series), method=COIL_MAPS_METHOD)
-    image: Complex = combine(ifft2c(kspace), maps).numpy()
+    maps = estimate_sets(kspace, everything, _reference_acs(series), method=COIL_MAPS_METHOD)
+    image: Complex = merge_sets(combine_sets(ifft2c(kspace), maps), maps)[0].numpy()
     return image
 
 

@@ -16,6 +16,7 @@ from engine.core.axes import COIL
 from engine.core.requests import MethodRequest, RunRequest
 from engine.core.types import Complex, KSpaceSeries, Reconstruction, SamplingMask
 from engine.reconstruction.build import Built
+from engine.reconstruction.judgement import gathered
 from engine.reconstruction.precision import note as precision_note
 from engine.reconstruction.reconstruct import COIL_MAPS_METHOD, REFERENCE_ACS, calibration_acs
 from engine.reconstruction.reference_sequence import note as sequence_note
@@ -24,13 +25,15 @@ from engine.reconstruction.reference_sequence import record as sequence_record
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What a slice took: scale of its k-space, seconds of the method and of the coil maps, peak memory."""
+    """What a slice took: scale of its k-space, seconds of the method and of the coil maps, peak memory, sets of maps; notes."""
 
     slice_index: int
     scale: float
     seconds: float
     seconds_maps: float
     peak_mib: float | None
+    sets: int = 1
+    notes: tuple[str, ...] = ()
 
 
 def finished(
@@ -72,7 +75,11 @@ def finished(
         weights=None if built.weights is None else str(built.weights.get("id")),
         seconds=sum(one.seconds for one in spent) + (earlier.seconds if runs and earlier is not None else 0.0),
         peak_mib=peak,
-        notes=(*notes, *_method_notes(built, request, method, target, frames)),
+        notes=(
+            *notes,
+            *_method_notes(built, request, method, target, frames),
+            *gathered({one.slice_index: one.notes for one in spent}),
+        ),
         provenance={**now, "earlier_runs": runs} if runs else now,
     )
 
@@ -134,7 +141,11 @@ def _provenance(
         },
         slices=[one.slice_index for one in spent],
         reference_sequence=sequence_record(method.reference_sequence) if spec.needs_reference else None,
-        coil_maps={"method": COIL_MAPS_METHOD, "acs": calibration_acs(request.series, mask)},
+        coil_maps={
+            "method": COIL_MAPS_METHOD,
+            "acs": calibration_acs(request.series, mask),
+            "sets": [one.sets for one in spent],
+        },
         normalisation={"rule": built.normalise, "scale": [one.scale for one in spent], "undone": True},
         reference=f"inverse FFT combined with {COIL_MAPS_METHOD} maps of the {REFERENCE_ACS} centre lines",
         device=devices.label(target),

@@ -15,9 +15,10 @@ from engine.core.jobs import Reporter
 from engine.core.requests import ReferenceSequence
 from engine.core.types import Complex, KSpaceSeries, SamplingMask
 from engine.models import ReconInput
-from engine.physics.operator import SenseOperator
 from engine.physics.scaling import find_scale
+from engine.physics.soft_sense import sense_operator
 from engine.reconstruction.build import Built, check_finite
+from engine.reconstruction.judgement import notes_of_maps
 from engine.reconstruction.precision import autocast
 from engine.reconstruction.reconstruct import acs_lines, coil_maps, fully_sampled, select_frames
 from engine.reconstruction.reference_sequence import reference_sequence
@@ -29,7 +30,7 @@ class Measured:
     """What was measured of a slice, read once for all methods.
 
     ``kspace`` complex64 (frame, coil, ky, kx) with zeros where ``mask`` (its frames chosen) does not sample; ``lines`` bool
-    (frame or 1, ky, kx or 1); ``maps`` complex64 (1, coil, y, x), found in ``seconds``.
+    (frame or 1, ky, kx or 1); ``maps`` complex64 (set, 1, coil, y, x), found in ``seconds``.
     """
 
     series: KSpaceSeries
@@ -44,11 +45,16 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """What a method made of a slice: ``image`` complex64 (frame, y, x) on the data's own scale."""
+    """What a method made of a slice: ``image`` complex64 (frame, y, x) on the data's own scale.
+
+    ``sets`` of coil maps were used; ``notes`` are what is to be said about this slice.
+    """
 
     image: Complex
     scale: float
     seconds: float
+    sets: int
+    notes: tuple[str, ...]
 
 
 def measure(series: KSpaceSeries, index: int, frames: tuple[int, ...], mask: SamplingMask, report: Reporter) -> Measured:
@@ -83,27 +89,29 @@ def reconstruct_slice(
     series, index, frames = measured.series, measured.index, measured.frames
     report.step(0, 1, built.spec.title)
     began = time.perf_counter()
+    sets = min(len(measured.maps), built.spec.map_sets)
     scale = find_scale(measured.kspace, measured.lines, built.normalise)
     times = series.times_ms
     data = ReconInput(
         kspace=scale.normalise(measured.kspace)[None].to(target),
         # Of its own for each method: it remembers what it has computed, and no method shall live on another's time.
-        operator=SenseOperator(measured.lines[None, :, None].to(target), measured.maps[None].to(target)),
+        operator=sense_operator(measured.lines[None, :, None].to(target), measured.maps[:sets].to(target)),
         times_ms=None if times is None else torch.from_numpy(times[[index]][:, list(frames)]).to(target),
         acs=acs_lines(measured.mask),
         report=report.part(0.0, 0.95),
-        stages=recorder.sink(),
     )
+    data = dataclasses.replace(data, stages=recorder.sink(data.operator.merge))
     if built.spec.needs_reference:
         led = reference_sequence(second, data, scale, series, index, frames, partial(fully_sampled, report=report))
         data = dataclasses.replace(data, reference=led)
     # TensorFloat-32 would cost three digits in convolutions on CUDA.
     exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
     with torch.inference_mode(), exact, autocast(built.precision, target):
-        image = built.method(data)[0]
+        image = data.operator.merge(built.method(data))[0]
     result: Complex = scale.restore(image).to("cpu", torch.complex64).numpy()
     check_finite(built, result, index)
     recorder.finish_slice(scale.factor)
     if target.type == "cuda":
         torch.cuda.synchronize(target)
-    return Outcome(result, scale.factor, time.perf_counter() - began)
+    notes = notes_of_maps(built.spec.title, len(measured.maps), sets)
+    return Outcome(result, scale.factor, time.perf_counter() - began, sets, notes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -25,9 +26,15 @@ class StageRecorder:
         self._slices: dict[str, list[Complex]] = defaultdict(list)
         self._unscaled: set[str] = set()
 
-    def sink(self) -> StageSink:
-        """Return where a method leaves its stages."""
-        return self._take if self._enabled else no_stages
+    def sink(self, merge: Callable[[Tensor], Tensor]) -> StageSink:
+        """Return where a method leaves its stages; ``merge`` makes one image of those of several sets of coil maps."""
+        if not self._enabled:
+            return no_stages
+
+        def take(index: int, part: str, value: Tensor) -> None:
+            self._take(index, part, merge(value) if value.ndim == 4 and value.is_complex() else value)
+
+        return take
 
     def _take(self, index: int, part: str, value: Tensor) -> None:
         if value.ndim == 4:

@@ -103,13 +103,13 @@ def test_gram_exists_where_it_pays():
     assert static.static_mask
     assert static.full_readout
     assert static.gram is not None
-    assert static.gram.sets == 1
+    assert static.gram.groups == 1
     alternating = torch.zeros(1, 6, 1, 8, 1, dtype=torch.bool)
     alternating[:, ::2, :, ::2], alternating[:, 1::2, :, 1::2] = True, True
     two = SenseOperator(alternating, maps)
     assert not two.static_mask
     assert two.gram is not None
-    assert two.gram.sets == 2
+    assert two.gram.groups == 2
     assert SenseOperator(make_mask("lines per frame", 1, 6, 8, 6), maps).gram is None
     assert SenseOperator(make_mask("static plane", 1, 1, 8, 6), maps).gram is None
     assert SenseOperator(make_mask("static lines", 1, 1, 8, 6), maps, gram_limit_mib=0.001).gram is None
@@ -268,10 +268,10 @@ def test_gram_matrices_are_shared_by_some_frames():
     image = random(1, 7, 8, 6)
     whole = operator.normal(image)
     assert operator.gram is not None
-    assert operator.gram.sets == 2
+    assert operator.gram.groups == 2
     some = operator.select_frames(2, 5)  # frames of one mask only
     assert some.gram is not None
-    assert some.gram.sets == 1
+    assert some.gram.groups == 1
     assert some.gram.matrices.untyped_storage().data_ptr() == operator.gram.matrices.untyped_storage().data_ptr()
     torch.testing.assert_close(some.normal(image[:, 2:5]), whole[:, 2:5], rtol=0, atol=1e-12)
     torch.testing.assert_close(some.solve(image[:, 2:5], 0.1), operator.solve(image, 0.1)[:, 2:5], rtol=0, atol=1e-10)

@@ -119,7 +119,7 @@ def test_options_are_checked(series):
 def test_stages_are_kept_on_the_scale_of_the_data():
     recorder = StageRecorder(enabled=True)
     for _ in range(2):
-        sink = recorder.sink()
+        sink = recorder.sink(lambda image: image)
         for i in (0, 1, 2):
             sink(i, "image", torch.full((1, 3, 4, 5), float(i + 1), dtype=torch.complex64))
             sink(i, "step size", torch.tensor(0.1))
@@ -133,7 +133,7 @@ def test_stages_are_kept_on_the_scale_of_the_data():
 def test_a_slice_that_stopped_early_repeats_its_last_stage():
     recorder = StageRecorder(enabled=True)
     for count in (3, 1):
-        sink = recorder.sink()
+        sink = recorder.sink(lambda image: image)
         for i in range(count):
             sink(i, "image", torch.full((1, 3, 4, 5), float(i + 1), dtype=torch.complex64))
         recorder.finish_slice(1.0)
