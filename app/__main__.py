@@ -50,6 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not wants_window(given):
         from engine.cli import main as command_line
 
+        if given[0] == "bench":
+            from app.bench import register
+
+            register(offscreen=not has_display(os.environ, sys.platform))
         return command_line(given)
     return window(given)
 

@@ -241,6 +241,25 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec(
         "view.window", "Reset &window", "review.reset_window", ("W",), "", "Window of the reference again", workspace=REVIEW
     ),
+    ActionSpec(
+        "view.divider",
+        "Divider: reference at its left",
+        "review.toggle_divider",
+        ("S",),
+        "mdi6.compare",
+        "Left of a divider that can be dragged, results show the reference",
+        checkable=True,
+        workspace=REVIEW,
+    ),
+    *(
+        ActionSpec(f"tool.{name}", f"Drag: {words}", "review.set_tool", (key,), icon, tip, "tool", True, name, workspace=REVIEW)
+        for name, words, key, icon, tip in (
+            ("pan", "pan", "H", "mdi6.hand-back-right-outline", "Dragging moves the images"),
+            ("zoom", "zoom", "Z", "mdi6.magnify", "Dragging up enlarges, down shows more"),
+            ("window", "window", "B", "mdi6.contrast-circle", "Dragging right widens the window, down darkens"),
+            ("line", "profile line", "T", "mdi6.vector-line", "Dragging draws the line of the x-t profiles"),
+        )
+    ),
     ActionSpec("view.zoom_in", "&Zoom in", "zoom", ("Ctrl++", "Ctrl+="), "", "Enlarge all panes about their middle", argument=ZOOM),
     ActionSpec("view.zoom_out", "Zoom ou&t", "zoom", ("Ctrl+-",), "", "Show more of the images", argument=1 / ZOOM),
     ActionSpec("view.zoom_reset", "Zoom &back", "zoom_reset", ("Ctrl+0",), "", "Show whole images again"),
@@ -295,7 +314,7 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec(
         "maps.difference", "D&ifference from the reference", "maps.maps.toggle_difference", ("D",), "", "Show ΔT1", workspace=MAPS
     ),
-    ActionSpec("maps.range", "&Automatic range", "maps.maps.reset_upper_range", ("W",), "", "Follow the data", workspace=MAPS),
+    ActionSpec("maps.range", "&Automatic range", "maps.maps.reset_window", ("W",), "", "Follow the data", workspace=MAPS),
     ActionSpec("maps.copy_pixel", "Copy the clicked &pixel", "maps.maps.copy_pixel", ("Ctrl+C",), "", "As CSV", workspace=MAPS),
     ActionSpec(
         "maps.undo_point", "Take the last point &back", "maps.regions.undo_point", ("Backspace",), "", "Drawing", workspace=MAPS
@@ -365,7 +384,8 @@ MENUS: Final[dict[str, tuple[str | None, ...]]] = {
     "&View": (
         *(f"go.{workspace.name}" for workspace in WORKSPACES), None,
         "view.magnitude", "view.phase", "view.real", "view.imaginary", "view.kspace", None,
-        "view.error", "view.gain", "view.region", "view.profile", "view.flip", "view.window", None,
+        "view.error", "view.gain", "view.region", "view.profile", "view.flip", "view.divider", "view.window", None,
+        *(spec.key for spec in ACTIONS if spec.group == "tool"), None,
         "view.zoom_in", "view.zoom_out", "view.zoom_reset", "view.rotate", "view.mirror", None,
         "[docks]", "view.full_screen", "view.reset_layout", None, "view.dark", "view.light", "view.system",
     ),
@@ -378,7 +398,8 @@ GESTURES: Final[tuple[tuple[str, str], ...]] = (
     ("F (hold)", "Flip the selected pane with the reference, in place"),
     ("Click on a map", "Curve of the pixel; with a drawing tool: a point"),
     ("Wheel", "Frames; with Shift slices"),
-    ("Ctrl + wheel, drag", "Zoom, pan: all panes together"),
+    ("Ctrl + wheel", "Zoom about the cursor: all panes together"),
+    ("Drag", "Pan, or what was chosen; the profile line, the divider and points that were drawn are moved"),
     ("Right drag", "Window: right widens, down darkens"),
     ("Double click", "Whole image again; right: window again"),
 )

@@ -67,4 +67,8 @@ class AvailabilityController(QObject):
                 self._actions[f"view.{component}"].setChecked(case.view.component is component)
             self._actions["view.region"].setChecked(case.view.show_region)
             self._actions["view.profile"].setChecked(case.view.show_profile)
+            self._actions["view.divider"].setChecked(case.view.divider is not None)
+            for key in self._actions:
+                if key.startswith("tool."):
+                    self._actions[key].setChecked(key == f"tool.{case.view.tool}")
         self._actions[f"view.{self._c.settings.get('window/theme')}"].setChecked(True)

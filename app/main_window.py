@@ -174,6 +174,8 @@ class MainWindow(QMainWindow):
         self.machine.memory_told.connect(self.top_bar.memory.setText)
         start = (self.actions_by_key["file.open"], self.top_bar.samples_action, self.actions_by_key["file.phantom"])
         self.review_panel.grid.set_empty_actions(start)
+        tools = [spec.key for spec in actions.ACTIONS if spec.group == "tool"]
+        self.review_panel.set_tools(self.actions_by_key[key] for key in (*tools, "view.divider"))
         self._on_case()
 
     def _on_case(self) -> None:

@@ -47,6 +47,8 @@ class ViewState:
     divider
         Where the divider stands, as a fraction of the pane's width: left of it each result shows the reference. None
         for no divider.
+    tool
+        Name of the tool that has the left button of the mouse.
     quarter_turns, flipped
         Display orientation: quarter turns counter-clockwise after an optional left-right flip. The data are never changed.
     score_region
@@ -64,6 +66,7 @@ class ViewState:
     profile: tuple[float, float, float, float] | None = None
     show_profile: bool = True
     divider: float | None = None
+    tool: str = "pan"
     quarter_turns: int = 0
     flipped: bool = False
     score_region: str = "whole"

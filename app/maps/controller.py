@@ -1,4 +1,4 @@
-"""From maps and the view of them to the panes; what the mouse asks for; the clicked pixel."""
+"""Maps: from the maps and the view of them to the panes; scales; the clicked pixel."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PySide6.QtGui import QGuiApplication
 
 from app.controllers.context import Context
 from app.controllers.outputs import ask_output
-from app.controllers.refreshing import RefreshingController
+from app.controllers.panes import PaneController
 from app.display.cursor import values_at
 from app.display.curves import CurveEntry, to_csv
 from app.display.frames import ERROR, Display
@@ -35,71 +35,56 @@ from engine.core.jobs import Reporter
 from engine.core.records.entries import Content
 
 READY_HINT = "Press Fit maps: T1 or T2 of every pixel, with its curve, spread and residual."
+DRAWN = (Topic.CURRENT, Topic.VIEW, Topic.MAPS, Topic.MAP_VIEW, Topic.FIT, Topic.RESULTS, Topic.REFERENCE, Topic.DRAWINGS)
 FITTING_HINT = "Fitting…"
 
 
-class MapsController(RefreshingController):
-    """Draws, and takes what panes, strip and colour bars ask for.
+class MapsController(PaneController):
+    """Draws maps, and takes what panes, strip and colour bars ask for.
 
     Signals
     -------
-    pointed(words)
-        Value under the cursor, for the status bar; "" outside.
     clicked(x, y), handle_moved(key, index, x, y), handle_released()
         A point of a map, in data pixels, was clicked with a tool that draws; a point of a drawing was dragged, and let go.
     inspected()
         A pixel was clicked (the panel of its curve should be seen).
     """
 
-    pointed = Signal(str)
     clicked = Signal(float, float)
     handle_moved = Signal(str, int, float, float)
     handle_released = Signal()
     inspected = Signal()
+    SELECTED = "map_selected"
 
     def __init__(self, context: Context, panel: MapsPanel, pixel: PixelPanel) -> None:
-        super().__init__(context.window)
-        self._c, self._panel, self._pixel = context, panel, pixel
+        super().__init__(context, panel.grid, Topic.MAP_SELECTED)
+        self._panel, self._pixel = panel, pixel
         self._shown = MapDisplay(Display())
         self._snapshot = MapSnapshot()
         self._visible: tuple[MapEntry, ...] = ()  # those before motion correction while it is flipped
-        self._cursor: tuple[int, int] | None = None
-        self._drag = 1
         self._curves: tuple[CurveEntry, ...] = ()
         self._asked: tuple[Any, ...] = ()
         self._borders: tuple[Mark, ...] = ()
         self._flipped_before = False
         self._extras: dict[tuple[str, str], ExtraMap] = {}
-        session = context.session
-        drawn = (Topic.CURRENT, Topic.VIEW, Topic.MAPS, Topic.MAP_VIEW, Topic.FIT, Topic.RESULTS, Topic.REFERENCE, Topic.DRAWINGS)
-        session.listen(self._later, *drawn)
-        session.listen(self._on_case, Topic.CURRENT)
-        session.listen(self._show_selected, Topic.CURRENT, Topic.MAP_SELECTED)
-        self._show_selected()
+        context.session.listen(self._later, *DRAWN)
         self._connect_panel()
+        self._show_selected()
 
     def _connect_panel(self) -> None:
-        panel, grid = self._panel, self._panel.grid
+        panel, grid = self._panel, self._grid
         panel.layer_chosen.connect(self.set_layer)
-        panel.difference_toggled.connect(lambda on: self._look(difference=on))
+        panel.difference_toggled.connect(lambda on: self._look_at(difference=on))
         panel.tool_chosen.connect(self.set_tool)
         panel.slice_chosen.connect(self.set_slice)
         for bar in (panel.scale_bar, panel.difference_bar):
             bar.range_changed.connect(self.set_range)
-            bar.drag_finished.connect(self._end_drag)
+            bar.drag_finished.connect(self.end_drag)
             bar.reset_requested.connect(self.reset_range)
-        grid.cursorMoved.connect(self._on_cursor)
-        grid.cursorLeft.connect(self._on_cursor_left)
         grid.pixelClicked.connect(self._on_pixel)
         grid.pointClicked.connect(lambda _, x, y: self.clicked.emit(x, y))
         grid.handleMoved.connect(self.handle_moved)
         grid.dragFinished.connect(self.handle_released)
-        grid.paneClicked.connect(self.select)
-        grid.frameRequested.connect(self.step_slice)
-        grid.sliceRequested.connect(self.step_slice)
-        grid.windowChanged.connect(self._on_window)
-        grid.dragFinished.connect(self._end_drag)
-        grid.windowReset.connect(self.reset_upper_range)
         self._pixel.copy_requested.connect(self.copy_pixel)
 
     # --- drawing -------------------------------------------------------------------------------------------------------
@@ -119,31 +104,21 @@ class MapsController(RefreshingController):
         """The fits of the clicked pixel."""
         return self._curves
 
-    def set_active(self, active: bool) -> None:
-        """Say whether the workspace is on screen: a hidden one is not drawn."""
-        self._active = active
-        if active:
-            self.refresh()
-
     def _on_case(self) -> None:
-        self._cursor = None
+        super()._on_case()
         if not self._active:
-            # Nothing of a series that was closed meanwhile is kept for a workspace that nobody looks at.
             self._snapshot, self._visible, self._shown = MapSnapshot(), (), MapDisplay(Display())
-            self._panel.grid.apply(self._shown.display)
         alive = {case.key for case in self._c.session.cases}
         self._extras = {key: made for key, made in self._extras.items() if key[0] in alive}
-        self.pointed.emit("")
 
-    def refresh(self) -> None:
-        """Resolve and draw now."""
-        self._timer.stop()
+    def draw(self) -> None:
+        """Resolve the session and show it."""
         case, panel = self._c.session.current, self._panel
         hint = why_no_maps(case) or READY_HINT
         self._snapshot = replace(map_snapshot(case, hint), borders=self._borders, extras=self._extras_of(case))
         if case is None or not self._snapshot.entries:
             self._shown = MapDisplay(Display(hint=hint))
-            panel.grid.apply(self._shown.display)
+            self._grid.apply(self._shown.display)
             panel.set_empty(True)
             self._show_pixel()
             return
@@ -152,7 +127,7 @@ class MapsController(RefreshingController):
         self._visible = shown.entries
         self._shown = resolve_maps(shown, view, case.view, self._snapshot.entries)
         panel.set_empty(False)
-        panel.grid.apply(self._shown.display)
+        self._grid.apply(self._shown.display)
         panel.scale_bar.set_scale(self._shown.scale)
         panel.difference_bar.set_scale(self._shown.lower)
         first = self._snapshot.entries[0].maps
@@ -160,10 +135,8 @@ class MapsController(RefreshingController):
         comparable = self._snapshot.entries[0].key == REFERENCE and len(self._snapshot.entries) > 1
         panel.set_able(layers, comparable, quantity(first))
         panel.set_view(view.layer, view.difference, view.tool)
-        panel.grid.set_tool("inspect" if view.tool is Tool.INSPECT else "point")
+        self._grid.set_tool("inspect" if view.tool is Tool.INSPECT else "point")
         panel.set_slices(self._snapshot.slices, self._shown.display.slice_index)
-        if self._cursor is not None:
-            self._point(*self._cursor)
         self._show_pixel()
 
     def set_borders(self, borders: tuple[Mark, ...]) -> None:
@@ -189,7 +162,7 @@ class MapsController(RefreshingController):
 
     # --- looking -------------------------------------------------------------------------------------------------------
 
-    def _look(self, **changes: Any) -> None:
+    def _look_at(self, **changes: Any) -> None:
         case = self._c.session.current
         if case is not None:
             self._c.session.edit(case.key, map_view=replace(case.map_view, **changes))
@@ -204,50 +177,24 @@ class MapsController(RefreshingController):
         """Show value, sd, r2, residual or apparent."""
         wanted = Layer(layer)
         if any(has_layer(entry.maps, wanted) for entry in self._snapshot.entries):
-            self._look(layer=wanted)
+            self._look_at(layer=wanted)
         elif self._snapshot.entries:
             self._c.say("The model has no such map")
 
     def toggle_difference(self) -> None:
         """Show or hide the row of differences from the reference's map."""
         if self._panel.difference.isEnabled():
-            self._look(difference=not self.view.difference)
+            self._look_at(difference=not self.view.difference)
         else:
             self._c.say("Differences need the reference's map and another one")
 
     def set_tool(self, tool: str | Tool) -> None:
         """Choose what a click does."""
-        self._look(tool=Tool(tool))
+        self._look_at(tool=Tool(tool))
 
     def toggle_marks(self) -> None:
         """Show or hide contours."""
-        self._look(marks=not self.view.marks)
-
-    def set_slice(self, index: int) -> None:
-        """Show a slice."""
-        case = self._c.session.current
-        if case is not None:
-            self._c.session.edit(case.key, view=replace(case.view, slice_index=min(max(index, 0), case.slices - 1)))
-
-    def step_slice(self, by: int) -> None:
-        """Go on by slices."""
-        case = self._c.session.current
-        if case is not None:
-            self.set_slice(case.view.slice_index + by)
-
-    def select(self, key: str) -> None:
-        """Make a pane the selected one."""
-        case = self._c.session.current
-        if case is not None:
-            self._c.session.edit(case.key, map_selected=key)
-
-    @property
-    def _selected(self) -> str:
-        case = self._c.session.current
-        return "" if case is None else case.map_selected
-
-    def _show_selected(self) -> None:
-        self._panel.grid.set_selected(self._selected)
+        self._look_at(marks=not self.view.marks)
 
     def set_flip(self, on: bool) -> None:
         """Show maps before motion correction, else the first map in the place of the selected (or last) one; or end that."""
@@ -255,25 +202,16 @@ class MapsController(RefreshingController):
             self._flipped_before = on
             self.refresh()
             return
-        keys = [entry.key for entry in self._snapshot.entries]
-        if not on or len(keys) < 2:
-            self._panel.grid.flip("", "")
-            return
-        selected = self._selected
-        place = selected if selected in keys else keys[-1]
-        self._panel.grid.flip(place, keys[-1] if place == keys[0] else keys[0])
+        super().set_flip(on)
 
-    def zoom(self, factor: float) -> None:
-        """Zoom about the middle."""
-        self._panel.grid.zoom_by(factor)
-
-    def zoom_reset(self) -> None:
-        """Show whole maps."""
-        self._panel.grid.reset_view()
+    def flip_keys(self) -> tuple[str, ...]:
+        """Return the sources of the maps in their order."""
+        return tuple(entry.key for entry in self._snapshot.entries)
 
     # --- range ---------------------------------------------------------------------------------------------------------
 
-    def _on_window(self, low: float, high: float) -> None:
+    def set_window(self, low: float, high: float) -> None:
+        """Take another range for the maps on screen."""
         scale = self._shown.scale
         if scale is not None:
             # A time below zero means nothing: the range ends there.
@@ -310,32 +248,26 @@ class MapsController(RefreshingController):
     def reset_range(self, key: str) -> None:
         """Let a scale follow the data again."""
         case = self._c.session.current
-        self._end_drag()
+        self.end_drag()
         if case is not None and key in case.map_view.ranges:
             ranges = {name: ends for name, ends in case.map_view.ranges.items() if name != key}
             self._set_ranges(case, "reset the range", ranges)
-            self._end_drag()
+            self.end_drag()
 
-    def reset_upper_range(self) -> None:
+    def reset_window(self) -> None:
         """Let the scale of the maps follow the data again."""
         if self._shown.scale is not None:
             self.reset_range(self._shown.scale.key)
 
-    def _end_drag(self) -> None:
-        self._drag += 1
-
     # --- cursor --------------------------------------------------------------------------------------------------------
 
-    def _on_cursor(self, x: int, y: int) -> None:
-        self._cursor = (x, y)
-        self._point(x, y)
-
-    def _on_cursor_left(self) -> None:
-        self._cursor = None
+    def tell_outside(self) -> None:
+        """Tell nothing."""
+        super().tell_outside()
         self._panel.said.setText("")
-        self.pointed.emit("")
 
-    def _point(self, x: int, y: int) -> None:
+    def tell(self, x: int, y: int) -> None:
+        """Tell the values of all maps."""
         shown = self._shown
         if shown.scale is None:
             return
@@ -349,7 +281,7 @@ class MapsController(RefreshingController):
                 text += f" (Δ {value_text(value.error, shown.lower)})"
             words[value.key] = f"{value.title} {text}"
         self._panel.said.setText("   ".join(words.values()))
-        under = self._panel.grid.pointed
+        under = self._grid.pointed
         found = next((v for v in values if under is None or v.key == under.key), None)
         if found is None or found.key in own:
             self.pointed.emit(f"x {x}  y {y}" + (f": {words[found.key]}" if found is not None else ""))
@@ -361,7 +293,7 @@ class MapsController(RefreshingController):
     # --- the clicked pixel ---------------------------------------------------------------------------------------------
 
     def _on_pixel(self, _: str, x: int, y: int) -> None:
-        self._look(pixel=(x, y))
+        self._look_at(pixel=(x, y))
         self.inspected.emit()
 
     def _show_pixel(self) -> None:
@@ -407,7 +339,7 @@ class MapsController(RefreshingController):
         if not self._snapshot.entries:
             self._c.errors.report("Save maps", InputError("there is no map to save", "Fit first (Ctrl+Return)."))
             return
-        key = self._selected
+        key = self.selected
         entry = next((e for e in self._snapshot.entries if e.key == key), self._snapshot.entries[0])
         path = ask_output(self._c, f"Save the maps of {entry.title}", f"{quantity(entry.maps).lower()}map", Content.MAPS)
         if path:

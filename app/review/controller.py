@@ -1,19 +1,20 @@
-"""From the session and the view to the panes: one resolve for each change; what the mouse and the player ask for; playing."""
+"""Review: from the session and the view to the panes; what player and inspector ask for; scores as a file."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
-from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QFileDialog
 
 from app.controllers.context import Context
+from app.controllers.panes import PaneController
 from app.display.cursor import values_at
 from app.display.frames import ERROR, REFERENCE, Display
-from app.display.state import Component, ErrorMode, ViewState
+from app.display.state import Component, ErrorMode
 from app.display.words import number
 from app.document.results import frame_duration
 from app.document.state import Topic
@@ -27,74 +28,41 @@ from engine.core.types import Kind
 
 WEIGHTED = (Kind.MOLLI, Kind.T2PREP)
 WEIGHTED_FPS = 2.0
+READABLE_S = 0.2
+"""How long numbers stand still while a cine plays."""
 GAINS = (1.0, 2.0, 5.0, 10.0, 20.0)
+DRAWN = (
+    Topic.SAMPLING, Topic.REFERENCE, Topic.REGION, Topic.PREVIEW, Topic.RESULTS, Topic.VIEW, Topic.CURRENT, Topic.TITLE,
+)  # fmt: skip
 _NEXT_ERROR = {ErrorMode.ABSOLUTE: ErrorMode.SIGNED, ErrorMode.SIGNED: ErrorMode.NONE, ErrorMode.NONE: ErrorMode.ABSOLUTE}
 
 
-class ReviewController(QObject):
-    """Draws, and takes what the panes and the player ask for.
-
-    Signals
-    -------
-    pointed(words)
-        Value under the cursor, for the status bar; "" outside.
-    """
-
-    pointed = Signal(str)
+class ReviewController(PaneController):
+    """Draws images, errors and profiles, and takes what player and inspector ask for."""
 
     def __init__(self, context: Context, panel: ReviewPanel, inspector: InspectorPanel) -> None:
-        super().__init__(context.window)
-        self._c = context
+        super().__init__(context, panel.grid, Topic.SELECTED)
         self._panel = panel
         self._inspector = inspector
         self._display = Display()
-        self._cursor: tuple[int, int] | None = None
-        self._drag = 0
-        self._flipping = False
         self._inspector_region = ""
-        # Many changes in one turn of the event loop draw once.
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self.refresh)
-        self._connect_session()
-        self._connect_views()
-        self._on_case()
-        self.refresh()
-
-    def _connect_session(self) -> None:
-        session = self._c.session
-        drawn = (
-            Topic.SAMPLING,
-            Topic.REFERENCE,
-            Topic.REGION,
-            Topic.PREVIEW,
-            Topic.RESULTS,
-            Topic.VIEW,
-            Topic.CURRENT,
-            Topic.TITLE,
-        )
-        session.listen(self._later, *drawn)
-        session.listen(self._on_case, Topic.CURRENT)
+        self._told = 0.0  # when the table of the cursor was written last
+        session = context.session
+        session.listen(self._later, *DRAWN)
         session.listen(self._show_scores, Topic.RESULTS, Topic.REFERENCE)
         session.listen(self._on_view, Topic.VIEW)
-        session.listen(self._show_selected, Topic.SELECTED, Topic.CURRENT)
+        self._connect_panels()
+        self._on_case()
+        self.set_active(True)
 
-    def _connect_views(self) -> None:
-        grid, player, inspector = self._panel.grid, self._panel.player, self._inspector
-        grid.cursorMoved.connect(self._on_cursor)
-        grid.cursorLeft.connect(self._on_cursor_left)
-        grid.frameRequested.connect(self.step_frame)
-        grid.sliceRequested.connect(self.step_slice)
-        grid.windowChanged.connect(lambda low, high: self._edit("change the window", window=(low, high)))
-        grid.windowReset.connect(self.reset_window)
-        grid.viewEdited.connect(lambda words, changes: self._edit(words, **changes))
-        grid.dragFinished.connect(self._end_drag)
-        grid.paneClicked.connect(self.select)
-        player.frameChanged.connect(lambda frame: self._look(frame=frame))
-        player.sliceChanged.connect(lambda index: self._look(slice_index=index))
-        inspector.region_chosen.connect(lambda name: self._look(score_region=name))
-        inspector.percentile_changed.connect(lambda value: self._edit("change the dynamic region", region_percentile=value))
-        inspector.percentile_settled.connect(self._end_drag)
+    def _connect_panels(self) -> None:
+        player, inspector = self._panel.player, self._inspector
+        player.frameChanged.connect(lambda frame: self.look(frame=frame))
+        player.playingChanged.connect(lambda on: None if on else self._later())
+        player.sliceChanged.connect(lambda index: self.look(slice_index=index))
+        inspector.region_chosen.connect(lambda name: self.look(score_region=name))
+        inspector.percentile_changed.connect(lambda value: self.edit("change the dynamic region", region_percentile=value))
+        inspector.percentile_settled.connect(self.end_drag)
         inspector.result_chosen.connect(self.select)
         inspector.copy_requested.connect(self.copy_scores)
         inspector.export_requested.connect(self.export_scores_dialog)
@@ -102,33 +70,22 @@ class ReviewController(QObject):
     # --- drawing -------------------------------------------------------------------------------------------------------
 
     @property
-    def view(self) -> ViewState:
-        """What is looked at."""
-        case = self._c.session.current
-        return ViewState() if case is None else case.view
-
-    @property
     def display(self) -> Display:
         """What is on screen."""
         return self._display
 
-    def _later(self) -> None:
-        self._timer.start(0)
-
-    def refresh(self) -> None:
-        """Resolve and draw now."""
-        self._timer.stop()
-        self._display = resolve(self._c.session.snapshot(), self.view)
-        self._panel.grid.apply(self._display)
-        self._panel.player.set_position(self.view.frame, self.view.slice_index)
+    def draw(self) -> None:
+        """Resolve the session and show it."""
+        view = self.looking
+        self._display = resolve(self._c.session.snapshot(), view)
+        self._grid.apply(self._display)
+        self._panel.player.set_position(view.frame, view.slice_index)
         self._inspector.values.keep_only(pane.key for pane in self._display.panes)
-        if self._cursor is not None:
-            self._point(*self._cursor)
 
     def _on_case(self) -> None:
+        super()._on_case()
         case = self._c.session.current
         self._panel.player.pause()
-        self._cursor = None
         self._inspector.values.set_values(())
         self._panel.player.setVisible(case is not None)
         if case is None:
@@ -154,14 +111,15 @@ class ReviewController(QObject):
         self._show_scores()
 
     def _on_view(self) -> None:
-        view = self.view
+        view = self.looking
+        self._grid.set_tool(view.tool)
         self._inspector.set_region(view.score_region, view.region_percentile)
         if view.score_region != self._inspector_region:
             self._show_scores()
 
     def _show_scores(self) -> None:
         case = self._c.session.current
-        region = self.view.score_region
+        region = self.looking.score_region
         self._inspector_region = region
         self._inspector.scores.set_scores(self._c.session.snapshot().results, region)
         self._inspector.set_exportable(bool(case is not None and case.results))
@@ -182,125 +140,83 @@ class ReviewController(QObject):
 
     # --- looking -------------------------------------------------------------------------------------------------------
 
-    def _look(self, **changes: Any) -> None:
-        case = self._c.session.current
-        if case is not None:
-            self._c.session.edit(case.key, view=replace(case.view, **changes))
-
-    def _edit(self, text: str, **changes: Any) -> None:
-        """Change the view so that it can be undone; moves of one drag are one step."""
-        case = self._c.session.current
-        if case is not None:
-            self._c.session.edit(case.key, text, f"{text} {self._drag}", view=replace(case.view, **changes))
-
-    def _end_drag(self) -> None:
-        self._drag += 1
-
     def set_component(self, name: str) -> None:
         """Show magnitude, phase, real, imaginary or kspace."""
-        self._look(component=Component(name))
+        self.look(component=Component(name))
 
     def cycle_error(self) -> None:
         """Absolute, signed, none."""
-        mode = _NEXT_ERROR[self.view.error_mode]
+        mode = _NEXT_ERROR[self.looking.error_mode]
         self._remember("error_mode", str(mode))
-        self._look(error_mode=mode)
+        self.look(error_mode=mode)
 
     def cycle_gain(self) -> None:
         """Take the next scale of the error maps."""
-        now = self.view.error_gain
-        self._look(error_gain=next((gain for gain in GAINS if gain > now), GAINS[0]))
+        now = self.looking.error_gain
+        self.look(error_gain=next((gain for gain in GAINS if gain > now), GAINS[0]))
 
     def toggle_region(self) -> None:
         """Show or hide the outline of the dynamic region."""
-        self._remember("show_region", not self.view.show_region)
-        self._look(show_region=not self.view.show_region)
+        self._remember("show_region", not self.looking.show_region)
+        self.look(show_region=not self.looking.show_region)
 
     def toggle_profile(self) -> None:
         """Show or hide the x-t profile."""
-        self._remember("show_profile", not self.view.show_profile)
-        self._look(show_profile=not self.view.show_profile)
+        self._remember("show_profile", not self.looking.show_profile)
+        self.look(show_profile=not self.looking.show_profile)
 
     def _remember(self, name: str, value: Any) -> None:
         self._c.settings.set(f"view/{name}", value)
 
+    def toggle_divider(self) -> None:
+        """Show or hide the divider: left of it the results show the reference."""
+        if self.looking.divider is None and self._display.pane(REFERENCE) is None:
+            self._c.say("The divider needs a reference")
+            return
+        self.end_drag()
+        self.edit("show the divider", divider=0.5 if self.looking.divider is None else None)
+
+    def set_tool(self, name: str) -> None:
+        """Give the left button of the mouse to a tool."""
+        self.look(tool=name)
+
+    def set_window(self, low: float, high: float) -> None:
+        """Take another window for all pictures."""
+        self.edit("change the window", window=(low, high))
+
     def reset_window(self) -> None:
         """Take the reference's window again."""
-        self._end_drag()
-        self._edit("reset the window", window=None)
+        self.end_drag()
+        self.edit("reset the window", window=None)
 
     def set_active(self, active: bool) -> None:
         """Stand still while another workspace is on screen."""
         if not active:
             self._panel.player.pause()
-            self.set_flip(False)
+        super().set_active(active)
 
-    def zoom(self, factor: float) -> None:
-        """Enlarge all panes, or show more of the images."""
-        self._panel.grid.zoom_by(factor)
-
-    def zoom_reset(self) -> None:
-        """Show whole images."""
-        self._panel.grid.reset_view()
-
-    def rotate(self) -> None:
-        """Turn the display by a quarter."""
-        self._end_drag()
-        self._edit("rotate", quarter_turns=(self.view.quarter_turns + 1) % 4)
-
-    def mirror(self) -> None:
-        """Mirror the display."""
-        self._end_drag()
-        self._edit("mirror", flipped=not self.view.flipped)
-
-    def select(self, key: str) -> None:
-        """Make a pane the selected one."""
-        case = self._c.session.current
-        if case is not None:
-            self._c.session.edit(case.key, selected=key)
-
-    def _show_selected(self) -> None:
-        self._panel.grid.set_selected(self._selected)
-
-    @property
-    def _selected(self) -> str:
-        case = self._c.session.current
-        return "" if case is None else case.selected
-
-    def toggle_flip(self) -> None:
-        """Flip, or back."""
-        self.set_flip(not self._flipping)
-
-    def set_flip(self, on: bool) -> None:
-        """Show the reference in the place of the selected pane (of the last one when none is selected), or end that."""
-        keys = [pane.key for pane in self._display.panes]
-        others = [key for key in keys if key != REFERENCE]
-        if not on or not others or REFERENCE not in keys:
-            self._flipping = False
-            self._panel.grid.flip("", "")
-            return
-        self._flipping = True
-        selected = self._selected
-        place = selected if selected in keys else others[-1]
-        self._panel.grid.flip(place, others[-1] if place == REFERENCE else REFERENCE)
+    def flip_keys(self) -> tuple[str, ...]:
+        """Return the reference, then the results; () without a reference."""
+        keys = tuple(pane.key for pane in self._display.panes)
+        return keys if REFERENCE in keys else ()
 
     # --- cursor --------------------------------------------------------------------------------------------------------
 
-    def _on_cursor(self, x: int, y: int) -> None:
-        self._cursor = (x, y)
-        self._point(x, y)
-
-    def _on_cursor_left(self) -> None:
-        self._cursor = None
+    def tell_outside(self) -> None:
+        """Show dashes."""
+        super().tell_outside()
         self._inspector.values.set_values(())
         self._inspector.set_place("outside")
-        self.pointed.emit("")
 
-    def _point(self, x: int, y: int) -> None:
+    def tell(self, x: int, y: int) -> None:
+        """Show the values of all panes."""
         values = values_at(self._display, x, y)
-        self._inspector.values.set_values(values)
+        # Nobody reads numbers that change thirty times a second, and a table costs as much to draw as the pictures.
+        if not self._panel.player.is_playing() or perf_counter() - self._told >= READABLE_S:
+            self._told = perf_counter()
+            self._inspector.values.set_values(values)
         self._inspector.set_place(f"x {x}  y {y}")
-        under = self._panel.grid.pointed
+        under = self._grid.pointed
         found = next((value for value in values if under is None or value.key == under.key), None)
         on_error = under is not None and under.row == ERROR
         value = None if found is None else found.error if on_error else found.value
@@ -317,14 +233,10 @@ class ReviewController(QObject):
         """Go on by frames."""
         self._panel.player.step(by)
 
-    def step_slice(self, by: int) -> None:
-        """Go on by slices."""
-        self._panel.player.step_slice(by)
-
     def stop(self) -> None:
         """Stand still (the window closes)."""
         self._panel.player.pause()
-        self._timer.stop()
+        super().stop()
 
     # --- scores as a file ----------------------------------------------------------------------------------------------
 

@@ -40,8 +40,8 @@ class MaskView(QWidget):
 
     def set_frame(self, frame: int) -> None:
         """Mark (1D) or show (2D) the mask of a frame."""
-        if frame != self._frame:
-            self._frame = frame
+        before, self._frame = self._shown_frame(), frame
+        if self._shown_frame() != before:  # one mask for all frames looks the same
             self.update()
 
     def sizeHint(self) -> QSize:

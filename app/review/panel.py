@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from collections.abc import Iterable
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from app.review.player import Player
 from app.views.grid import PaneGrid
@@ -22,3 +26,22 @@ class ReviewPanel(QWidget):
         layout.setSpacing(0)
         layout.addWidget(self.grid, 1)
         layout.addWidget(self.player)
+
+    def set_tools(self, actions: Iterable[QAction]) -> None:
+        """Offer the tools of the mouse, and what belongs to them, as buttons below those of the player."""
+        strip = QWidget()
+        strip.setObjectName("review.tools")
+        line = QHBoxLayout(strip)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(0)
+        for action in actions:
+            button = QToolButton()
+            button.setObjectName(f"review.{action.objectName()}")
+            button.setDefaultAction(action)
+            button.setAccessibleName(action.text())
+            button.setIconSize(QSize(18, 18))
+            button.setAutoRaise(True)
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            line.addWidget(button)
+        line.addStretch(1)
+        self.player.set_corner(strip)

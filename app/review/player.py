@@ -224,6 +224,12 @@ class Player(QWidget):
         # The text of the rate comes and goes: it must not move the sliders.
         self._fps_text.setMinimumWidth(self._fps_text.fontMetrics().horizontalAdvance("\u2007100 of 100 fps"))
 
+    def set_corner(self, widget: QWidget) -> None:
+        """Put a widget below the buttons, beside the slices."""
+        layout = self.layout()
+        assert isinstance(layout, QGridLayout)
+        layout.addWidget(widget, 1, 0)
+
     def _button(self, name: str, icon: str, tip: str, clicked: Callable[[], None] | None) -> QToolButton:
         button = QToolButton(self)
         button.setObjectName(f"player.{name}")

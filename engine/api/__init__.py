@@ -20,6 +20,7 @@ from engine.api.files import (
     save_series,
 )
 from engine.api.machine import (
+    add_benchmark,
     bench,
     benchmarks,
     device_label,
@@ -76,6 +77,7 @@ from engine.api.training import (
 )
 
 __all__ = [
+    "add_benchmark",
     "bench",
     "benchmarks",
     "bullseye",

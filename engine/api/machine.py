@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from engine.core.jobs import Reporter, silent
@@ -82,6 +82,14 @@ def benchmarks() -> list[str]:
     from engine.bench import BENCHES
 
     return BENCHES.names()
+
+
+def add_benchmark(name: str, title: str, run: Callable[[bool, Reporter], Iterator[BenchResult]]) -> None:
+    """Add a benchmark of who uses the engine: ``run(quick, report)`` yields its lines. One of that name that is there stays."""
+    from engine.bench import BENCHES, BenchSpec
+
+    if name not in BENCHES.names():
+        BENCHES.register(name, BenchSpec(name, title, run))
 
 
 def bench(names: Sequence[str], quick: bool = False, report: Reporter | None = None) -> list[BenchResult]:

@@ -361,7 +361,7 @@ def test_layers_ranges_and_undo(opened, qtbot):
     assert maps.display.scale.automatic, "one drag is one step"
     opened.session.redo()
     wait(qtbot, opened)
-    maps.reset_upper_range()
+    maps.reset_window()
     wait(qtbot, opened)
     assert maps.display.scale.automatic
     bar.range_changed.emit("T1", 900.0, 100.0)

@@ -51,7 +51,7 @@ def test_many_changes_draw_once(loaded, qtbot, monkeypatch):
     apply = grid.apply
     monkeypatch.setattr(grid, "apply", lambda display: drawn.append(display) or apply(display))
     for frame in (1, 2, 3, 0, 1):
-        loaded.review._look(frame=frame)
+        loaded.review.look(frame=frame)
     qtbot.waitUntil(lambda: bool(drawn))
     qtbot.wait(30)
     assert len(drawn) == 1
@@ -112,7 +112,7 @@ def test_cursor_values_of_all_panes(compared):
     assert values.index(0, 1).data() != "–"
     assert compared.findChild(QLabel, "inspector.cursor").text() == "x 4  y 6"
     before = compared.status_bar.cursor_label.text()
-    compared.review._look(frame=3)
+    compared.review.look(frame=3)
     compared.review.refresh()
     assert compared.status_bar.cursor_label.text() != before, "the value follows the frame"
     compared.review_panel.grid.cursorLeft.emit()
@@ -184,7 +184,7 @@ def test_gains_go_round(loaded):
     seen = []
     for _ in range(5):
         loaded.review.cycle_gain()
-        seen.append(loaded.review.view.error_gain)
+        seen.append(loaded.review.looking.error_gain)
     assert seen == [10.0, 20.0, 1.0, 2.0, 5.0]
 
 
