@@ -25,7 +25,7 @@ from engine.models.blocks import channels_to_frames, frames_to_channels
 from engine.models.contract import MODELS, ModelSpec, ReconInput, no_stages
 from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.consistency import DataTerm
-from engine.models.parts.recurrent import ConvIterated, ConvRecurrent, Frames, each, to_frames
+from engine.models.parts.recurrent import ConvIterated, ConvRecurrent, Frames, frame_by_frame, to_frames
 from engine.models.parts.sizes import require_least
 
 LAYERS = 3  # CRNN-I units
@@ -58,7 +58,7 @@ class Iteration(nn.Module):
         states = [self.recurrent(frames, memory[0] if memory else None, "both", check)]
         for number, layer in enumerate(self.iterated, start=1):
             states.append(layer(states[-1], memory[number] if memory else None, check))
-        return each(self.last, states[-1], check=check), states
+        return frame_by_frame(self.last, states[-1], check=check), states
 
 
 class CRNNMRI(nn.Module):

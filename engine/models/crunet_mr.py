@@ -29,9 +29,9 @@ from engine.models.contract import MODELS, ModelSpec, ReconInput, no_stages
 from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.consistency import DataTerm
 from engine.models.parts.padding import pad_to_multiple
-from engine.models.parts.recurrent import Conv2Plus1d, ConvRecurrent, Direction, Frames, Pointwise, each, to_frames
+from engine.models.parts.recurrent import Conv2Plus1d, ConvRecurrent, Direction, Frames, Pointwise, frame_by_frame, to_frames
 from engine.models.parts.sizes import require_least
-from engine.models.parts.start import START_HELP, START_NOTE, STARTS, begun, check_start, hush
+from engine.models.parts.start import START_HELP, START_NOTE, STARTS, check_start, start_near_zero, with_first_image
 
 Unit = Callable[[int, int], nn.Module]
 KEPT_MAPS = 13  # full-size maps that the backward pass of one cascade needs
@@ -71,7 +71,7 @@ class RecurrentUnit(nn.Module):
     def forward(self, frames: Frames, memory: Frames | None, direction: Direction, check: Check) -> Frames:
         """Return the map of every frame."""
         states = self.recurrent(frames, memory, direction, check)
-        return each(lambda x, state: self.side(x).add_(state), frames, states, check=check)
+        return frame_by_frame(lambda x, state: self.side(x).add_(state), frames, states, check=check)
 
 
 def conv2plus1d(in_channels: int, channels: int, dilation: int) -> Conv2Plus1d:
@@ -106,13 +106,13 @@ class CRUNetBlock(nn.Module):
     def forward(self, frames: Frames, memory: Memory | None, check: Check) -> tuple[Frames, Memory]:
         """Return the residual of every frame, each (batch, 2, y, x) with even y and x, and the memory for the next cascade."""
         m1, m2, mb = (memory.level1, memory.level2, memory.bottleneck) if memory else (None, None, None)
-        skip1 = self.encoder1(each(self.first, frames, check=check), m1, "forward", check)
+        skip1 = self.encoder1(frame_by_frame(self.first, frames, check=check), m1, "forward", check)
         skip2 = self.mix2(self.encoder2(self.down(skip1, check), m2, "forward", check), check)
         bottom = self.mix_bottleneck(self.bottleneck(skip2, mb, "both", check), check)
         level2 = self.fuse2(self.decoder2(bottom, m2, "backward", check), check, skip2)
         del skip2
         level1 = self.fuse1(self.decoder1(self.up(level2, check), m1, "backward", check), check, skip1)
-        return each(self.last, level1, check=check), Memory(level1, level2, bottom)
+        return frame_by_frame(self.last, level1, check=check), Memory(level1, level2, bottom)
 
 
 def standardise(image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -152,7 +152,7 @@ class CRUNetMR(nn.Module):
         super().__init__()
         self.begin = config.start
         blocks = [CRUNetBlock(config.channels) for _ in range(config.cascades)]
-        hush(config.start, (block.last for block in blocks))
+        start_near_zero(config.start, (block.last for block in blocks))
         self.cascades = nn.ModuleList(blocks)
         recurrent = ("encoder1", "encoder2", "bottleneck", "decoder2", "decoder1")
         # The first cascade's memories are zero.
@@ -161,7 +161,7 @@ class CRUNetMR(nn.Module):
     def forward(self, data: ReconInput) -> Tensor:
         """Return the image, complex (batch, frame, y, x)."""
         total = len(self.cascades)
-        data = begun(self.begin, data)
+        data = with_first_image(self.begin, data)
         term = DataTerm(data)
         x, memory = term.first, None
         for index, block in enumerate(self.cascades):

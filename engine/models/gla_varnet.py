@@ -47,7 +47,7 @@ from engine.models.parts.gla import GLAUnit, describe
 from engine.models.parts.iterate import KSpaceIterate
 from engine.models.parts.sensitivity import MAPS_HELP, check_maps, maps_network, operator_with
 from engine.models.parts.sizes import require_least
-from engine.models.parts.start import START_HELP, START_NOTE, STARTS, begun, check_start
+from engine.models.parts.start import START_HELP, START_NOTE, STARTS, check_start, with_first_image
 
 PAPER = "Liu: Accelerated Cardiac MRI T1 Mapping Reconstruction Using Gated Linear Attention Network"
 COUNTING = "Convolutions with their bias, as ptflops counts, for one frame of 144 x 512; products of attention do not count."
@@ -120,7 +120,7 @@ class GLAVarNet(nn.Module):
 
     def forward(self, data: ReconInput) -> Tensor:
         """Return the image, complex (batch, frame, y, x)."""
-        data = begun(self.begin, data)
+        data = with_first_image(self.begin, data)
         if self.frames:
             require_frames(data, self.frames, self.name)
             return self._iterate(data, stack_frames, unstack_frames)

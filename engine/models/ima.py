@@ -38,7 +38,7 @@ from engine.models.parts.dilating_mask import KERNELS, dilating_masks
 from engine.models.parts.frames import by_frames
 from engine.models.parts.lifted import ConvPair, Lifted, one_mask, reference_of, require_single_coil, serves_any_frame, with_masks
 from engine.models.parts.sizes import require_least
-from engine.models.parts.start import START_HELP, START_NOTE, STARTS, begun, check_start, hush
+from engine.models.parts.start import START_HELP, START_NOTE, STARTS, check_start, start_near_zero, with_first_image
 from engine.physics.operator import SenseOperator
 
 # The pull towards G before training: at first the reference knows less than compressed sensing.
@@ -96,7 +96,7 @@ class Stage(nn.Module):
         alpha = FIRST_ALPHA[config.start]
         self.mu, self.alpha, self.beta = (nn.Parameter(torch.full((), value)) for value in (0.5, alpha, 0.5))
         self.lambda1, self.lambda2 = (nn.Parameter(torch.full((), 0.1)) for _ in range(2))
-        hush(config.start, (self.R1[-1],))
+        start_near_zero(config.start, (self.R1[-1],))
 
     def update_x(self, X: Tensor, G: Tensor, lifted: Lifted, spread: SenseOperator | None, check: Check) -> Tensor:
         """Return the next X; ``spread`` has this stage's mask M_t in place of M_0 (None: no masking)."""
@@ -173,7 +173,7 @@ class Ima(nn.Module):
         """Return the image, complex (batch, frame, y, x)."""
         if not self.config.complex_images:
             require_single_coil(data, "ima")
-        data = begun(self.config.start, data)
+        data = with_first_image(self.config.start, data)
         operator = one_mask(data.operator)
         data = dataclasses.replace(data, operator=operator, reference=reference_of(data, "ima"))
         shared = self._operators(operator, data.report.check) if serves_any_frame(operator) else None

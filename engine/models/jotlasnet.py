@@ -25,7 +25,7 @@ from engine.models.contract import MODELS, ModelSpec, ReconInput
 from engine.models.parts.checkpointing import recomputed
 from engine.models.parts.consistency import DataTerm
 from engine.models.parts.sizes import require_least
-from engine.models.parts.start import START_HELP, START_NOTE, STARTS, begun, check_start, hush
+from engine.models.parts.start import START_HELP, START_NOTE, STARTS, check_start, start_near_zero, with_first_image
 from engine.models.parts.thresholds import lower_frames, shrink
 
 
@@ -135,13 +135,13 @@ class JotlasNet(nn.Module):
         super().__init__()
         self.begin = config.start
         cells = [Cell(config.channels) for _ in range(config.cells)]
-        hush(config.start, (part.inverse_transform[-1] for cell in cells for part in (cell.low_rank, cell.sparse)))
+        start_near_zero(config.start, (part.inverse_transform[-1] for cell in cells for part in (cell.low_rank, cell.sparse)))
         self.cells = nn.ModuleList(cells)
 
     def forward(self, data: ReconInput) -> Tensor:
         """Return the image, complex (batch, frame, y, x)."""
         total = len(self.cells)
-        data = begun(self.begin, data)
+        data = with_first_image(self.begin, data)
         term = DataTerm(data)
         x = z = term.first
         for index, cell in enumerate(self.cells):

@@ -192,7 +192,7 @@ class DataTerm:
         # With masks or maps that vary the mean and the rest are no problems of their own.
         static = data.operator.static_mask and data.operator.maps.shape[KSPACE_FRAME] == 1
         self._apart = two_weights and static and self.projected.shape[1] > 1
-        self._mean_operator = data.operator.twin(self._check) if self._apart else data.operator
+        self._mean_operator = data.operator.with_own_factors(self._check) if self._apart else data.operator
 
     def __call__(self, prior: Tensor) -> Tensor:
         """Return the image nearest to the data and to ``prior``, complex (batch, frame, y, x)."""

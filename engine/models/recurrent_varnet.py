@@ -34,7 +34,7 @@ from engine.models.parts.frames import by_frames
 from engine.models.parts.iterate import KSpaceIterate
 from engine.models.parts.sensitivity import MAPS_HELP, check_maps, maps_network, operator_with
 from engine.models.parts.sizes import require_least
-from engine.models.parts.start import START_HELP, START_NOTE, STARTS, begun, check_start, hush
+from engine.models.parts.start import START_HELP, START_NOTE, STARTS, check_start, start_near_zero, with_first_image
 from engine.physics.fourier import fft2c
 
 PAPER = (
@@ -107,7 +107,7 @@ class RecurrentIterations(nn.Module):
             channels, config.hidden, config.layers, config.initialiser, config.dilations, config.multiscale
         )
         steps = [TimeStep(channels, config) for _ in range(config.steps)]
-        hush(config.start, (step.rnn.convs[-1] for step in steps))
+        start_near_zero(config.start, (step.rnn.convs[-1] for step in steps))
         self.steps = nn.ModuleList(steps)
 
     def forward(self, data: ReconInput, pack: Callable[[Tensor], Tensor], unpack: Callable[[Tensor], Tensor], name: str) -> Tensor:
@@ -150,7 +150,7 @@ class RecurrentVarNet(nn.Module):
 
     def forward(self, data: ReconInput) -> Tensor:
         """Return the image, complex (batch, frame, y, x)."""
-        return by_frames(begun(self.begin, data), self._frames)
+        return by_frames(with_first_image(self.begin, data), self._frames)
 
     def _frames(self, data: ReconInput) -> Tensor:
         data = operator_with(self.sensitivity, data)

@@ -22,7 +22,7 @@ from engine.models.contract import MODELS, MacRule, ModelSpec, ReconInput
 from engine.models.parts.frames import require_frames
 from engine.models.parts.sensitivity import MAPS_HELP, maps_network, operator_with
 from engine.models.parts.sizes import require_least
-from engine.models.parts.start import START_NOTE, begun
+from engine.models.parts.start import START_NOTE, with_first_image
 from engine.models.recurrent_varnet import NO_EFFECT, RecurrentIterations, RecurrentVarNetConfig, check_sizes
 
 
@@ -62,7 +62,7 @@ class RVN(nn.Module):
     def forward(self, data: ReconInput) -> Tensor:
         """Return the image, complex (batch, frame, y, x). Stages as in the recurrent variational network."""
         require_frames(data, self.frames, "rvn")
-        data = operator_with(self.sensitivity, begun(self.begin, data))
+        data = operator_with(self.sensitivity, with_first_image(self.begin, data))
         return self.iterations(data, stack_frames, unstack_frames, "RVN")  # type: ignore[no-any-return]
 
 

@@ -21,7 +21,7 @@ from engine.core.jobs import Check
 from engine.models.contract import MODELS, ModelSpec, ReconInput
 from engine.models.crunet_mr import CRUNetBlock, apply_cascade
 from engine.models.parts.consistency import DataTerm
-from engine.models.parts.recurrent import CircularConv3d, Direction, Frames, Pointwise, each
+from engine.models.parts.recurrent import CircularConv3d, Direction, Frames, Pointwise, frame_by_frame
 from engine.models.parts.sizes import require_least
 
 
@@ -46,7 +46,7 @@ class Conv3dUnit(nn.Module):
 
     def forward(self, frames: Frames, _memory: Frames | None, _direction: Direction, check: Check) -> Frames:
         """Return the map of every frame, each (batch, channel, y, x)."""
-        return each(lambda x, one: self.side(x).add_(torch.relu_(one)), frames, self.conv(frames, check), check=check)
+        return frame_by_frame(lambda x, one: self.side(x).add_(torch.relu_(one)), frames, self.conv(frames, check), check=check)
 
 
 class PointwiseUnit(nn.Module):
@@ -59,7 +59,7 @@ class PointwiseUnit(nn.Module):
 
     def forward(self, frames: Frames, _memory: Frames | None, _direction: Direction, check: Check) -> Frames:
         """Return the map of every frame, each (batch, channel, y, x)."""
-        return each(lambda x: torch.relu(self.conv(x)) + self.side(x), frames, check=check)
+        return frame_by_frame(lambda x: torch.relu(self.conv(x)) + self.side(x), frames, check=check)
 
 
 class UNet3dMR(nn.Module):

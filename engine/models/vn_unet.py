@@ -33,7 +33,7 @@ from engine.models.parts.frames import require_frames
 from engine.models.parts.iterate import KSpaceIterate
 from engine.models.parts.sensitivity import MAPS_HELP, SensitivityNetwork, check_maps, operator_with
 from engine.models.parts.sizes import require_least
-from engine.models.parts.start import START_HELP, START_NOTE, STARTS, begun, check_start
+from engine.models.parts.start import START_HELP, START_NOTE, STARTS, check_start, with_first_image
 from engine.models.parts.unet import UNet2d, kept_bytes, start_kaiming
 
 PAPER = "Zhao, Zhang, Tao: Relaxometry Guided Quantitative Cardiac Magnetic Resonance Image Reconstruction, STACOM 2023"
@@ -100,7 +100,7 @@ class VNUNet(nn.Module):
     def forward(self, data: ReconInput) -> Tensor:
         """Return the image, complex (batch, frame, y, x)."""
         require_frames(data, self.frames, "VN-UNet")
-        data = begun(self.begin, data)
+        data = with_first_image(self.begin, data)
         check, total = data.report.check, len(self.cascades)
         data.report.step(0, total, "VN-UNet, coil maps")
         data = operator_with(self.sensitivity, data)

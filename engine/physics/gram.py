@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -54,7 +55,6 @@ class GramOperator:
                 "Give one list of frames for each group.",
             )
         self.matrices = matrices
-        self._given = groups
         self._indices = None if groups is None else [torch.as_tensor(list(g), device=matrices.device) for g in groups]
         self._factor: tuple[float, Tensor] | None = None
         self._inverse: tuple[float, Tensor] | None = None
@@ -64,9 +64,11 @@ class GramOperator:
         """Number of groups of frames."""
         return int(self.matrices.shape[1])
 
-    def twin(self) -> GramOperator:
+    def with_own_factors(self) -> Self:
         """Return an operator that shares the matrices and keeps factors of its own."""
-        return GramOperator(self.matrices, self._given)
+        other = copy(self)
+        other._factor = other._inverse = None
+        return other
 
     # --- layout -------------------------------------------------------------------------------------------------------
 
@@ -201,7 +203,6 @@ class GramOperator:
             )
         cropped = copy(self)
         cropped.matrices = self.matrices[:, :, start:stop]
-        cropped._indices = self._indices
         cropped._factor = None if self._factor is None else (self._factor[0], self._factor[1][:, :, start:stop])
         cropped._inverse = None if self._inverse is None else (self._inverse[0], self._inverse[1][:, :, start:stop])
         return cropped

@@ -176,14 +176,14 @@ class SenseOperator:
             self._gram_made = True
         return self._gram
 
-    def twin(self, check: Callable[[], None] | None = None) -> SenseOperator:
+    def with_own_factors(self, check: Callable[[], None] | None = None) -> SenseOperator:
         """Return the same operator with the same Gram matrices, but with factors of its own: for solves with a second weight.
 
         ``check`` is that of :meth:`prepare`.
         """
         other = self._like(self.mask, self.maps)
         gram = self.prepare(check)
-        other._gram, other._gram_made = None if gram is None else gram.twin(), True
+        other._gram, other._gram_made = None if gram is None else gram.with_own_factors(), True
         return other
 
     def _make_gram(self, check: Callable[[], None] | None) -> GramOperator | None:

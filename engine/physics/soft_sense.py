@@ -189,10 +189,6 @@ class SoftGramOperator(GramOperator):
         super().__init__(matrices, groups)
         self._rows = rows
 
-    def twin(self) -> GramOperator:
-        """Return an operator that shares the matrices and keeps factors of its own."""
-        return SoftGramOperator(self.matrices, self._given, self._rows)
-
     def apply_columns(self, columns: Tensor) -> Tensor:
         """Return ``A^H A`` times (set, x, y, frame), in that layout. Not differentiable."""
         return self._unpacked(super().apply_columns(self._packed(columns)), torch.zeros_like(columns))

@@ -30,7 +30,7 @@ def to_frames(images: Tensor, batch: int) -> Frames:
     return [frame.contiguous(memory_format=layout) for frame in torch.split(images, batch)]
 
 
-def each(layer: Callable[..., Tensor], frames: Frames, *others: Frames, check: Check = no_check) -> Frames:
+def frame_by_frame(layer: Callable[..., Tensor], frames: Frames, *others: Frames, check: Check = no_check) -> Frames:
     """Apply a layer to every frame (and to the same frame of ``others``).
 
     One after the other on a CPU, all in one call otherwise and in the plain form. Training takes all in one call too: the gradient
@@ -110,7 +110,7 @@ class ConvRecurrent(nn.Module):
             # One frame's term at a time need exist.
             ordered = (reversed(sequence) for sequence in maps) if backward else maps
             return self._sweep(map(drive, *ordered), check)[:: -1 if backward else 1]
-        shared = each(drive, *maps, check=check)
+        shared = frame_by_frame(drive, *maps, check=check)
         if direction != "both":
             return self._sweep(reversed(shared) if backward else shared, check)[:: -1 if backward else 1]
         ahead = self._sweep(shared, check)
@@ -166,8 +166,8 @@ class ConvIterated(nn.Module):
             return list(torch.split(states, frames[0].shape[0]))
         bias = self.input.bias + self.iteration.bias  # type: ignore[operator]
         if memory is None:
-            return each(lambda x: _conv(self.input, x, bias).relu_(), frames, check=check)
-        return each(
+            return frame_by_frame(lambda x: _conv(self.input, x, bias).relu_(), frames, check=check)
+        return frame_by_frame(
             lambda x, m: _conv(self.input, x, bias).add_(_conv(self.iteration, m, None)).relu_(), frames, memory, check=check
         )
 
@@ -197,9 +197,9 @@ class Conv2Plus1d(nn.Module):
     def forward(self, frames: Frames, check: Check = no_check, skip: Frames | None = None) -> Frames:
         """Convolve every frame, each (batch, channel, y, x); the channels of ``skip`` come before those of ``frames``."""
         if skip is None:
-            maps = each(lambda x: torch.relu_(self.spatial(x)), frames, check=check)
+            maps = frame_by_frame(lambda x: torch.relu_(self.spatial(x)), frames, check=check)
         else:
-            maps = each(lambda x, other: torch.relu_(self.spatial(torch.cat((other, x), 1))), frames, skip, check=check)
+            maps = frame_by_frame(lambda x, other: torch.relu_(self.spatial(torch.cat((other, x), 1))), frames, skip, check=check)
         if forms.plain():
             return self._temporal_as_published(maps)
         dtype = maps[0].dtype

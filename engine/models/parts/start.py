@@ -36,7 +36,7 @@ def check_start(start: str, network: str, starts: tuple[str, ...] = STARTS) -> N
         raise InputError(f"start of {network} is {start!r} (expected {' or '.join(starts)})", f"Use start={starts[0]}.")
 
 
-def begun(start: str, data: ReconInput) -> ReconInput:
+def with_first_image(start: str, data: ReconInput) -> ReconInput:
     """Return the input of a network with the image that it begins with in ``first``; unchanged for the zero-filled image."""
     if start == "zero_filled":
         return data
@@ -44,7 +44,7 @@ def begun(start: str, data: ReconInput) -> ReconInput:
     return dataclasses.replace(data, first=wavelets(data, data.report.part(0.0, SHARE)), report=rest)
 
 
-def hush(start: str, layers: Iterable[nn.Module]) -> None:
+def start_near_zero(start: str, layers: Iterable[nn.Module]) -> None:
     """Bring layers that add to the image near zero, before training, for any image but the zero-filled one."""
     if start == "zero_filled":
         return
@@ -56,6 +56,6 @@ def hush(start: str, layers: Iterable[nn.Module]) -> None:
 
 def wavelets(data: ReconInput, report: Reporter) -> Tensor:
     """Return compressed sensing's image, complex (batch, frame, y, x). It learns nothing and passes no gradient."""
-    quiet = dataclasses.replace(data, operator=data.operator.twin(report.check), report=report, stages=no_stages)
+    quiet = dataclasses.replace(data, operator=data.operator.with_own_factors(report.check), report=report, stages=no_stages)
     usual = L1WaveletConfig(shifts=SHIFTS)
     return L1Wavelet(dataclasses.replace(usual, iterations=1) if forms.valueless() else usual)(quiet)

@@ -87,12 +87,33 @@ def test_shapes_that_do_not_fit_are_refused(operator):
         operator.apply(random(3, 4, 7, 5))
     with pytest.raises(ShapeError, match="Gram matrices need the axes"):
         GramOperator(random(1, 1, 5, 7, 6))
-    with pytest.raises(ShapeError, match="do not fit their sets"):
+    with pytest.raises(ShapeError, match="do not fit their groups"):
         GramOperator(random(1, 2, 5, 7, 7))
-    with pytest.raises(ShapeError, match="do not fit their sets"):
+    with pytest.raises(ShapeError, match="do not fit their groups"):
         GramOperator(random(1, 1, 5, 7, 7), [[0], [1]])
 
 
 def test_chunks_cover_every_column_once():
     covered = [x for part in column_chunks(37, 300, torch.device("cpu")) for x in range(37)[part]]
     assert covered == list(range(37))
+
+
+@pytest.mark.parametrize(
+    ("part", "frames"),
+    [(lambda one: one, 6), (lambda one: one.select_frames(1, 4), 3), (lambda one: one.crop_readout(1, 4), 6)],
+    ids=["whole", "frames", "columns"],
+)
+def test_an_operator_with_own_factors_is_the_same_one(part, frames):
+    """Of the whole, of some of its frames, of some of its columns; a solve with another weight leaves the first one's factor."""
+    energy = (torch.rand(4, 1, 7, generator=torch.Generator().manual_seed(1)) < 0.6).double()
+    matrices = torch.cat([gram_matrices(one[None], random(1, 1, 3, 7, 5)) for one in energy], dim=1)
+    operator = part(GramOperator(matrices, [[0, 3], [1], [2, 4], [5]]))
+    image = random(1, frames, 7, operator.matrices.shape[2], seed=2)
+    before = operator.solve(image, 0.3)
+    other = operator.with_own_factors()
+    torch.testing.assert_close(other.apply(image), operator.apply(image), rtol=0, atol=0)
+    factor = operator.factor(0.3)
+    solved = other.solve(image, 2.0)
+    torch.testing.assert_close(other.apply(solved) + 2.0 * solved, image, rtol=0, atol=1e-11)
+    assert operator.factor(0.3) is factor, "the first one's factor is kept"
+    torch.testing.assert_close(operator.solve(image, 0.3), before, rtol=0, atol=0)

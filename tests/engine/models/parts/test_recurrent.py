@@ -9,7 +9,15 @@ from torch.nn import functional
 from engine.core.errors import Cancelled
 from engine.core.jobs import CancelToken, Reporter
 from engine.models.parts.forms import plain_forms
-from engine.models.parts.recurrent import CircularConv3d, Conv2Plus1d, ConvIterated, ConvRecurrent, Pointwise, each, to_frames
+from engine.models.parts.recurrent import (
+    CircularConv3d,
+    Conv2Plus1d,
+    ConvIterated,
+    ConvRecurrent,
+    Pointwise,
+    frame_by_frame,
+    to_frames,
+)
 
 
 def frames_of(count=4, channels=3, batch=2, seed=0, size=(7, 9)):
@@ -123,11 +131,11 @@ def test_each_takes_frames_one_by_one_but_for_training_and_the_plain_form():
     frames, others = frames_of(), frames_of(seed=1)
     expected = [x - y for x, y in zip(frames, others, strict=True)]
     with torch.no_grad():
-        assert largest(each(layer, frames, others), expected) == 0
+        assert largest(frame_by_frame(layer, frames, others), expected) == 0
     assert sizes == [2, 2, 2, 2]
-    assert largest(each(layer, frames, others), expected) == 0
+    assert largest(frame_by_frame(layer, frames, others), expected) == 0
     with plain_forms(), torch.no_grad():
-        assert largest(each(layer, frames, others), expected) == 0
+        assert largest(frame_by_frame(layer, frames, others), expected) == 0
     assert sizes[4:] == [8, 8]
 
 

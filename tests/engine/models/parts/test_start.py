@@ -100,9 +100,9 @@ def test_all_parameters_learn_that_learn_from_the_zero_filled_image(name):
 
 def test_the_zero_filled_image_is_no_other_network():
     data, _ = smooth_problem()
-    assert start.begun("zero_filled", data) is data
+    assert start.with_first_image("zero_filled", data) is data
     torch.testing.assert_close(DataTerm(data).first, data.operator.adjoint(data.kspace))
-    begun = start.begun("wavelet", data)
+    begun = start.with_first_image("wavelet", data)
     assert relative(begun.first, compressed_sensing(data)) < 1e-5
     assert DataTerm(begun).first is begun.first
 
