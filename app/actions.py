@@ -60,6 +60,18 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec(
         "file.open_folder", "Open fol&der…", "files.open_folder_dialog", ("Ctrl+Shift+O",), "", "Open the series of a folder"
     ),
+    ActionSpec(
+        "file.open_session", "Open s&ession…", "sessions.open_dialog", (), "", "Open series, settings and drawings together"
+    ),
+    ActionSpec(
+        "file.open_last", "Open &last session", "sessions.open_last", (), "", "What was on screen when the window was closed"
+    ),
+    ActionSpec(
+        "file.save_session", "Sa&ve session", "sessions.save", ("Ctrl+Alt+S",), "", "Series, settings and drawings in one file"
+    ),
+    ActionSpec(
+        "file.save_session_as", "Save session &as…", "sessions.save_dialog", (), "", "In another file, or with results beside it"
+    ),
     ActionSpec("file.phantom", "Make a &phantom…", "files.phantom_dialog", (), "", "A numerical beating heart, with its truth"),
     ActionSpec("file.simulate", "S&imulate coils", "files.simulate_dialog", (), "", "Multi-coil k-space from the images on screen"),
     ActionSpec(
@@ -133,6 +145,15 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
         (),
         "",
         "Parameters, multiply-accumulates, weights and papers",
+        workspace=REVIEW,
+    ),
+    ActionSpec(
+        "recon.again",
+        "Make missing results a&gain",
+        "remake.run",
+        (),
+        "",
+        "Results that the session file holds by their settings",
         workspace=REVIEW,
     ),
     ActionSpec(
@@ -367,13 +388,14 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
 MENUS: Final[dict[str, tuple[str | None, ...]]] = {
     "&File": (
         "file.open", "file.open_folder", "[recent]", "[samples]", "file.phantom", "file.simulate", None,
+        "file.open_session", "file.open_last", "file.save_session", "file.save_session_as", None,
         "file.save_result", "file.screenshot", None, "file.close_series", "file.quit",
     ),
     "&Edit": (
         "edit.undo", "edit.redo", None, "edit.remove_result", "edit.remove_stale", None,
         "edit.copy_command", "edit.copy_scores", "edit.export_scores", None, "edit.memory",
     ),
-    "&Reconstruct": ("recon.run", "recon.cancel", None, "recon.methods", "recon.mask_file", "recon.import_weights"),
+    "&Reconstruct": ("recon.run", "recon.cancel", None, "recon.methods", "recon.mask_file", "recon.import_weights", "recon.again"),
     "Map&s": (
         "maps.fit", "maps.cancel", "maps.save", None,
         "maps.value", "maps.sd", "maps.r2", "maps.residual", "maps.apparent", "maps.difference", "maps.range", None,

@@ -84,7 +84,7 @@ def run(
     if screenshot is not None:
         window.shown.connect(lambda: QTimer.singleShot(int(1000 * after), lambda: _save(window, screenshot)))
     if quit_after is not None:
-        window.shown.connect(lambda: QTimer.singleShot(int(1000 * quit_after), window.close))
+        window.shown.connect(lambda: QTimer.singleShot(int(1000 * quit_after), window.leave))
     window.show()
     code = application.exec()
     errors.remove()
@@ -97,13 +97,13 @@ def run(
 def _save(window: MainWindow, path: str) -> None:
     if not window.grab().save(path):
         LOG.error("the picture could not be written to %s", Path(path))
-    window.close()
+    window.leave()
 
 
 def _let_interrupt_through(application: QApplication, window: MainWindow) -> None:
     """Close the window on Ctrl+C in the terminal. Python looks at signals only when it runs, so a slow timer lets it."""
     try:
-        signal.signal(signal.SIGINT, lambda *_: window.close())
+        signal.signal(signal.SIGINT, lambda *_: window.leave())
     except ValueError:
         # Not in the main thread: somebody else looks after signals.
         return

@@ -124,6 +124,21 @@ class WindowLayout:
         for name, state in self._states.items():
             self._settings.set(_key(name), state)
 
+    def states(self) -> dict[str, str]:
+        """Return the arrangement of each workspace that was on screen, in base 64."""
+        states = {**self._states, self.workspace.name: self._window.saveState()}
+        return {name: bytes(state.toBase64().data()).decode("ascii") for name, state in states.items()}
+
+    def take_states(self, states: Mapping[str, str]) -> None:
+        """Arrange the docks as :meth:`states` told: those of the workspace on screen at once, others when they are shown."""
+        for name, text in states.items():
+            state = QByteArray.fromBase64(text.encode("ascii", "ignore"))
+            if name == self.workspace.name:
+                if not self._window.restoreState(state):
+                    self.reset()
+            elif not state.isEmpty():
+                self._states[name] = state
+
     def _stored(self, workspace: Workspace) -> QByteArray | None:
         state: QByteArray = self._settings.get(_key(workspace.name))
         return None if state.isEmpty() else state

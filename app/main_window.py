@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any, Final
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
@@ -27,16 +28,20 @@ from PySide6.QtWidgets import (
 
 from app import actions, theme, workspaces
 from app.availability import AvailabilityController
+from app.closing import ClosingController
 from app.controllers.context import Context
 from app.controllers.files import FilesController
 from app.controllers.machine import MachineController
 from app.controllers.memory import MemoryController
+from app.controllers.remake import RemakeController
+from app.controllers.session_file import SessionFileController
 from app.document.state import Changed, Topic
 from app.errors import ErrorCenter
 from app.jobs import JobRunner
 from app.layout import WindowLayout
 from app.menus import fill_menu_bar
 from app.panels.notices import NoticeBar
+from app.panels.offer import OfferBar
 from app.panels.series import SeriesPanel
 from app.panels.status import StatusBar
 from app.panels.top_bar import TopBar
@@ -52,6 +57,7 @@ from app.review.scores import ScoresController
 from app.review.weights import WeightsController
 from app.session import Session
 from app.settings import Settings
+from app.window_memory import WindowMemory
 from engine.api.contract import EngineApi
 
 TITLE: Final = "Myoscope"
@@ -93,7 +99,8 @@ class MainWindow(QMainWindow):
         self.setObjectName("window")
         self.setWindowTitle(TITLE)
         self.setAcceptDrops(True)
-        self._was_shown = False
+        self._was_shown = self._leaving = False
+        self._pages: dict[str, workspaces.Page] = {}
         self._first = QTimer(self)
         self._first.setSingleShot(True)
         self._first.timeout.connect(self.shown.emit)
@@ -119,7 +126,6 @@ class MainWindow(QMainWindow):
             self._fill_samples,
         )
         self.arrangement.keep_default()
-        self._pages: dict[str, workspaces.Page] = {}
         self._show_actions()
         self._connect()
         self.arrangement.restore()
@@ -133,7 +139,7 @@ class MainWindow(QMainWindow):
 
     def _make_panels(self) -> None:
         self.panels = Panels(SeriesPanel(), SamplingPanel(), MethodsPanel(), InspectorPanel())
-        self.review_panel, self.notices = ReviewPanel(), NoticeBar()
+        self.review_panel, self.notices, self.offer = ReviewPanel(), NoticeBar(), OfferBar()
         self._stack = QStackedWidget()
         self._stack.setObjectName("workspaces")
         self._stack.addWidget(self.review_panel)
@@ -142,6 +148,7 @@ class MainWindow(QMainWindow):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self.notices)
+        layout.addWidget(self.offer)
         layout.addWidget(self._stack, 1)
         self.setCentralWidget(centre)
 
@@ -156,6 +163,10 @@ class MainWindow(QMainWindow):
         self.weights = WeightsController(c, p.methods)
         self.machine = MachineController(c)
         self.memory = MemoryController(c)
+        self.window_memory = WindowMemory(self)
+        self.sessions = SessionFileController(c, self.window_memory.keep, self.window_memory.recall)
+        self.remake = RemakeController(c)
+        self.closing = ClosingController(c, self.sessions, lambda: self.pages, self.leave)
 
     def _fill_samples(self, menu: QMenu) -> None:
         self.machine.fill_samples(menu, self.files)
@@ -170,8 +181,14 @@ class MainWindow(QMainWindow):
         self.session.listen(self._on_case, Topic.CURRENT, Topic.TITLE)
         self.session.listen(self.reconstruct.mask_ready, Topic.SAMPLING)
         self.session.changed.connect(self._say_undone)
+        self.files.session_requested.connect(self.sessions.open)
+        self.sessions.last_found.connect(self._offer_last)
+        self.sessions.reopened.connect(partial(self.offer.withdraw, "last"))
+        self.remake.offered.connect(self._offer_remake)
+        self.session.listen(self._on_cases, Topic.CASES)
         self.machine.device_told.connect(self.top_bar.device.setText)
         self.machine.memory_told.connect(self.top_bar.memory.setText)
+        self.actions_by_key["file.open_last"].setEnabled(False)
         start = (self.actions_by_key["file.open"], self.top_bar.samples_action, self.actions_by_key["file.phantom"])
         self.review_panel.grid.set_empty_actions(start)
         tools = [spec.key for spec in actions.ACTIONS if spec.group == "tool"]
@@ -182,6 +199,27 @@ class MainWindow(QMainWindow):
         case = self.session.current
         self.setWindowTitle(f"{case.title} – {TITLE}" if case is not None else TITLE)
         self.status_bar.show_case(case)
+
+    def _offer_last(self, crashed: bool) -> None:
+        """Offer the last session: in the menu and above the images; where something was opened meanwhile, only after a crash."""
+        self.actions_by_key["file.open_last"].setEnabled(True)
+        if crashed:
+            text = "Myoscope did not end normally. The session that was on screen can be opened again."
+        else:
+            text = "Go on where you were: the session that was on screen last can be opened again."
+        if crashed or not self.session.cases:
+            self.offer.offer("last", text, "Open last session", self.sessions.open_last)
+
+    def _offer_remake(self, count: int) -> None:
+        if count:
+            text = f"{count} result{'s of the session are' if count > 1 else ' of the session is'} kept by settings, not as images."
+            self.offer.offer("remake", text, "Make them again" if count > 1 else "Make it again", self.remake.run)
+        else:
+            self.offer.withdraw("remake")
+
+    def _on_cases(self) -> None:
+        # Whoever opens something else does not want the last session.
+        self.offer.withdraw("last")
 
     def _say_undone(self, change: Changed) -> None:
         if change.undone or change.redone:
@@ -240,7 +278,13 @@ class MainWindow(QMainWindow):
             for spec, _ in page.docks:
                 self.docks[spec.name].setVisible(spec.name in self.arrangement.workspace.docks)
             self._pages[workspace.name] = page
+            self.window_memory.prepare(page)
         return self._pages[workspace.name]
+
+    @property
+    def pages(self) -> tuple[workspaces.Page, ...]:
+        """Pages that were made."""
+        return tuple(self._pages.values())
 
     def _on_screen(self) -> Any:
         """Return what zooms, flips and stands still in the workspace on screen."""
@@ -317,6 +361,11 @@ class MainWindow(QMainWindow):
 
         TextDialog(notice.what, notice.as_text(), "details", self).open()
 
+    def leave(self) -> None:
+        """Close without a question: what was not saved is kept as the last session."""
+        self._leaving = True
+        self.close()
+
     # --- events --------------------------------------------------------------------------------------------------------
 
     def event(self, event: QEvent) -> bool:
@@ -368,12 +417,14 @@ class MainWindow(QMainWindow):
             self._was_shown = True
             # After the first picture is on screen, not before; and not when the window is closed meanwhile.
             self._first.start(50)
+            self.sessions.start()
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if not all(page.may_close(self.close) for page in self._pages.values()):
+        if not self._leaving and not self.closing.may_close():
             event.ignore()
             return
         self._first.stop()
+        self.sessions.stop()
         self.review.stop()
         self.sampling.stop()
         self.machine.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -11,15 +12,26 @@ from PySide6.QtCore import QObject, Signal
 
 from app.display.snapshot import SessionSnapshot
 from app.display.state import ViewState
-from app.document.case import Case, Result
+from app.document.case import Case
 from app.document.history import History
 from app.document.patch import patch_between
-from app.document.results import snapshot, with_reference, with_result
+from app.document.results import saved_result, snapshot, with_reference, with_result
 from app.document.state import Change, Changed, Document, Topic, difference, edited, settled
 from engine.core.types import Complex, ImageSeries, KSpaceSeries, Reconstruction, Score
 
 BUDGET_BYTES: Final = 1 << 30
 """What undo may hold until the settings say."""
+_NUMBER: Final = re.compile(r"-([0-9]{1,9})$")
+
+
+def highest_number(document: Document) -> int:
+    """Return the largest number in the keys and stamps of a document, 0 when there is none."""
+    used = [0]
+    for case in document.cases:
+        keys = [case.key, *(result.key for result in case.results), *(pending.key for pending in case.pending)]
+        used += [int(found[0]) for key in keys if (found := _NUMBER.findall(key))]
+        used += [*(result.stamp for result in case.results), *(maps.stamp for maps in case.maps)]
+    return max(used)
 
 
 class Session(QObject):
@@ -188,16 +200,30 @@ class Session(QObject):
         """Remove results by their keys; undo brings them back."""
         self.edit_with(key, lambda case: replace(case, results=tuple(r for r in case.results if r.key not in results)), text)
 
-    def add_saved(self, key: str, title: str, made: Reconstruction, original: Reconstruction) -> None:
-        """Add a reconstruction that was read from a file (``made`` is how it is shown), beside all others."""
+    def add_saved(self, key: str, title: str, made: Reconstruction, file: str) -> None:
+        """Add a reconstruction that was read from a file, beside all others."""
         number = self.number()
 
         def make(case: Case) -> Case:
-            counted = replace(made, slices=tuple(range(case.slices)), frames=tuple(range(case.frames)), reference=None)
-            result = Result(f"{made.method}-{number}", made.method, title, made.mask, counted, original=original, stamp=number)
+            result = saved_result(case, f"{made.method}-{number}", title, made, number, file)
             return replace(case, results=(*case.results, result))
 
         self.edit_with(key, make)
+
+    def set_file(self, key: str, result: str, stamp: int, file: str) -> None:
+        """Say where the images of a result lie on disk, unless they are others by now."""
+
+        def make(case: Case) -> Case:
+            there = (replace(r, file=file) if (r.key, r.stamp) == (result, stamp) else r for r in case.results)
+            return replace(case, results=tuple(there))
+
+        self.edit_with(key, make)
+
+    def open(self, document: Document) -> None:
+        """Take another document in the place of this one; nothing of this one can be undone."""
+        self.history.clear()
+        self._numbers = itertools.count(1 + max(next(self._numbers), highest_number(document)))
+        self._take(document, True)
 
     def set_titles(self, titles: Mapping[str, str]) -> None:
         """Say what methods are called; results that were read before it was known get their names."""

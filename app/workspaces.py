@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
+
+Panels: TypeAlias = Mapping[str, Mapping[str, bool | int | float | str | list[int | float | str] | None]]
+"""Settings of panels, by their name and that of the setting."""
 
 LEFT, RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
 
@@ -75,8 +78,17 @@ class Page(Protocol):
     def zoom_reset(self) -> None:
         """Show whole images."""
 
-    def may_close(self, close: Callable[[], Any]) -> bool:
-        """Return whether the window may be closed now; if not, ask, and call ``close`` when it may."""
+    def closing_choice(self) -> Any:
+        """Return what must be decided before the window closes (:class:`app.dialogs.closing.ClosingChoice`), None for nothing."""
+
+    def close_with(self, way: str, then: Callable[[], Any]) -> None:
+        """Let what goes on end in the way that was chosen, and call ``then`` when it has."""
+
+    def keep(self) -> Panels:
+        """Return what is set in the panels, for the session file."""
+
+    def recall(self, panels: Panels) -> None:
+        """Set the panels as they were kept; what is not there stays."""
 
     def stop(self) -> None:
         """Stand still: the window closes."""

@@ -8,13 +8,14 @@ from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog
 
 from app.controllers import saved
 from app.controllers.context import Context
 from app.controllers.outputs import ask_output
-from app.document.case import Case, Result
+from app.document.case import Case, Origin, Result, Source, record_values
+from app.document.file import SUFFIX
 from app.document.state import Topic
 from app.jobs import JobHandle
 from app.panels.series import SeriesPanel
@@ -30,7 +31,15 @@ _QUESTIONS = ("--axes", "--key", "--times")
 
 
 class FilesController(QObject):
-    """Turns files into cases of the session."""
+    """Turns files into cases of the session.
+
+    Signals
+    -------
+    session_requested(path)
+        A session file should be opened.
+    """
+
+    session_requested = Signal(object)
 
     def __init__(self, context: Context, panel: SeriesPanel) -> None:
         super().__init__(context.window)
@@ -51,7 +60,7 @@ class FilesController(QObject):
     def open_dialog(self) -> None:
         """Ask for files and open them."""
         patterns = sorted({pattern for one in self._c.api.formats() for pattern in one.suffixes})
-        known = f"Known formats ({' '.join(patterns)});;" if patterns else ""
+        known = f"Known formats ({' '.join([*patterns, f'*{SUFFIX}'])});;" if patterns else ""
         paths, _ = QFileDialog.getOpenFileNames(
             self._c.window, "Open k-space or images", self._c.settings.get("files/folder"), known + "All files (*)"
         )
@@ -68,6 +77,9 @@ class FilesController(QObject):
         for path in paths:
             file = Path(path).expanduser()
             file = file if file.is_absolute() else Path.cwd() / file
+            if file.suffix == SUFFIX:
+                self.session_requested.emit(file)
+                continue
             work = partial(_open, self._c.api, file, options)
             handle = self._c.runner.submit("io", f"Open {file.name}", work)
             handle.succeeded.connect(partial(self._on_opened, file, options))
@@ -80,7 +92,8 @@ class FilesController(QObject):
             title = saved.show(self._c.session, data, file)
             self._c.say(f"{file.name} is open: {title}")
             return
-        self._add(data, data.name or file.name, str(file), reading=reading_words(told))
+        origin = Origin(Source.FILE, str(file), {} if told is None else record_values(told))
+        self._add(data, data.name or file.name, origin, str(file), reading=reading_words(told))
 
     def _on_failed(self, file: Path, told: OpenOptions | None, error: BaseException, details: str) -> None:
         if isinstance(error, EngineError) and any(word in error.hint for word in _QUESTIONS):
@@ -99,13 +112,16 @@ class FilesController(QObject):
         """Open a sample; coils are simulated for images at once, with the numbers of the series panel."""
         work = partial(_open_sample, self._c.api, name, self._panel.simulation())
         handle = self._c.runner.submit("io", "Open sample", work)
-        handle.succeeded.connect(self._on_sample)
+        handle.succeeded.connect(partial(self._on_sample, name, self._panel.simulation()))
         handle.failed.connect(partial(self._c.errors.report, f"Open sample {name}"))
         return handle
 
-    def _on_sample(self, made: tuple[KSpaceSeries | ImageSeries, str, str, tuple[str, ...]]) -> None:
+    def _on_sample(
+        self, name: str, simulation: tuple[int, float], made: tuple[KSpaceSeries | ImageSeries, str, str, tuple[str, ...]]
+    ) -> None:
         data, title, path, commands = made
-        self._add(data, title, path, commands)
+        # Only images have coils simulated, by a command of their own.
+        self._add(data, title, Origin(Source.SAMPLE, name, simulation=simulation if commands else None), path, commands)
 
     def phantom_dialog(self) -> None:
         """Ask what phantom to make, and make it."""
@@ -119,19 +135,23 @@ class FilesController(QObject):
         """Make a numerical phantom in the background."""
         title = f"Phantom {settings.kind}"
         handle = self._c.runner.submit("cpu", f"Make {title.lower()}", partial(_make_phantom, self._c.api, settings))
-        handle.succeeded.connect(lambda data: self._add(data, data.name or title, "phantom.h5", (phantom_command(settings),)))
+        origin = Origin(Source.PHANTOM, options=record_values(settings))
+        handle.succeeded.connect(
+            lambda data: self._add(data, data.name or title, origin, "phantom.h5", (phantom_command(settings),))
+        )
         handle.failed.connect(partial(self._c.errors.report, f"Make {title.lower()}"))
 
     def _add(
         self,
         data: KSpaceSeries | ImageSeries,
         title: str,
+        origin: Origin,
         path: str,
         commands: tuple[str, ...] = (),
         reading: tuple[str, ...] = (),
     ) -> None:
         session = self._c.session
-        session.insert(replace(session.new_case(data, title, path, commands), reading=reading))
+        session.insert(replace(session.new_case(data, title, path, commands), reading=reading, origin=origin))
         self._c.say(f"{title} is open")
 
     # --- simulated coils -----------------------------------------------------------------------------------------------
@@ -159,6 +179,7 @@ class FilesController(QObject):
         path, commands = simulated(case.path, coils, snr, case.reading)
         session = self._c.session
         made = session.new_case(data, case.title, path, (*case.commands, *commands))
+        made = replace(made, origin=replace(case.origin, simulation=(coils, snr)))
         if session.find(case.key) is not None:
             # The k-space takes the images' place on the list: one series, not two of the same name. Undo shows the images again.
             session.put_in_place(case.key, made, "simulate coils")
@@ -184,6 +205,7 @@ class FilesController(QObject):
         if series is not None and case.reference_failed.intersection(made.slices):
             series = None
         handle = self._c.runner.submit("io", "Save result", partial(_save, self._c.api, series, made, path))
+        handle.succeeded.connect(lambda _: self._c.session.set_file(case.key, result.key, result.stamp, path))
         handle.succeeded.connect(lambda _: self._c.say(f"{result.title} was written to {path}"))
         handle.failed.connect(partial(self._c.errors.report, "Save result"))
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from app.document.case import Case
-from app.document.results import mask_words
+from app.document.case import Case, Origin, Source
 from app.session import Session
 from engine.core.types import ImageSeries, Reconstruction
 
@@ -42,16 +41,14 @@ def show(session: Session, made: Reconstruction, file: Path) -> str:
     if case is None:
         title = str(made.provenance.get("source") or "") or file.stem
         case = session.new_case(series_of(made, file), f"{title}: results", str(file))
-        case = replace(case, saved=made, mask=made.mask)
+        case = replace(case, saved=made, mask=made.mask, origin=Origin(Source.RESULT, str(file)))
         session.insert(case)
     elif case.mask is not None and not np.array_equal(case.mask.lines, made.mask.lines):
         # No mask is that of all results: the panel shows none, and none counts as stale.
         session.edit(case.key, request=None, mask=None, mask_file="")
     session.select(case.key)
-    # What each result was made with is said under its picture, there being no sampling panel that tells.
-    told = (*(note for note in made.notes if note not in case.data.notes), mask_words(made.mask))
     name = session.titles.get(made.method, made.method)
-    session.add_saved(case.key, name, replace(made, notes=told), made)
+    session.add_saved(case.key, name, made, str(file))
     return name
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -59,3 +61,16 @@ class Camera:
 
 def _inside(fraction: float) -> float:
     return min(max(fraction, 0.0), 1.0)
+
+
+def camera_values(camera: Camera) -> dict[str, float]:
+    """Return a camera as plain numbers, for the session file."""
+    return {"zoom": camera.zoom, "across": camera.across, "down": camera.down}
+
+
+def camera_of(values: Mapping[str, object]) -> Camera:
+    """Return the camera of plain numbers; the whole image when they are none, or not possible."""
+    numbers = [values.get(name) for name in ("zoom", "across", "down")]
+    zoom, across, down = (float(one) if isinstance(one, int | float) else math.nan for one in numbers)
+    inside = 1 <= zoom <= LARGEST_ZOOM and 0 <= across <= 1 and 0 <= down <= 1
+    return Camera(zoom, across, down) if inside else Camera()

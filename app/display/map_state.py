@@ -130,5 +130,9 @@ class FitSettings:
         same_times = others is None if mine is None else others is not None and np.array_equal(mine, others)
         return same_times and self._words() == other._words()
 
+    def words(self) -> tuple[Any, ...]:
+        """Return what tells one fit from another, to be looked up by."""
+        return (*self._words(), None if self.times_ms is None else self.times_ms.tobytes())
+
     def _words(self) -> tuple[Any, ...]:
         return (self.model, self.signed, self.motion, self.efficiency, self.background, self.weights)

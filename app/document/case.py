@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import Any, TypeAlias
 
 from app.display.map_state import Drawing, FitSettings, MapView
 from app.display.state import ViewState
@@ -13,6 +14,65 @@ from engine.core.requests import MaskRequest
 from engine.core.types import Complex, ImageSeries, KSpaceSeries, Reconstruction, Region, SamplingMask, Score
 
 SAMPLE_NOTE = "sample:"
+Value: TypeAlias = bool | int | float | str | tuple[int | float, ...] | None
+"""What an option may be: of a reader, a phantom, a mask, a method."""
+
+
+class Source(StrEnum):
+    """Where data come from."""
+
+    FILE = "file"
+    SAMPLE = "sample"
+    PHANTOM = "phantom"
+    RESULT = "result"  # a file that holds a reconstruction
+    MEMORY = "memory"  # nothing tells how to have them again
+
+
+def record_values(record: Any) -> dict[str, Any]:
+    """Return the fields of a record (options of a reader, settings of a phantom) that are not at their defaults."""
+    return {one.name: value for one in fields(record) if (value := getattr(record, one.name)) != one.default}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """How the data of a case can be had again.
+
+    Parameters
+    ----------
+    source, name
+        Where they come from: the path of a file, the name of a sample, "" for a phantom.
+    options
+        What a person said about the file; the settings of a phantom.
+    simulation
+        Number of coils and signal to noise, when k-space was simulated from the images; None when it was not.
+    """
+
+    source: Source = Source.MEMORY
+    name: str = ""
+    options: Mapping[str, Value] = field(default_factory=dict)
+    simulation: tuple[int, float] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pending:
+    """A result of a session file that is not there yet: it can be made again from these settings.
+
+    Parameters
+    ----------
+    key, method, title
+        As those of the :class:`Result` it was, and will be.
+    mask, slices, options, weights, weights_sha256
+        How it was made.
+    """
+
+    key: str
+    method: str
+    title: str
+    mask: SamplingMask
+    slices: tuple[int, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    weights: str | None = None
+    weights_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +93,8 @@ class Result:
         Another number for other images: what was made from them knows by it whether they are still the same.
     percentile
         Of the dynamic region that the scores were taken with; None while there are none.
+    file
+        Where these images lie on disk, "" when they do not.
     """
 
     key: str
@@ -45,6 +107,7 @@ class Result:
     options: Mapping[str, Any] = field(default_factory=dict)
     stamp: int = 0
     percentile: float | None = None
+    file: str = ""
 
     @property
     def slices(self) -> tuple[int, ...]:
@@ -63,7 +126,7 @@ class MapResult:
 
     ``before`` are the maps without motion correction, when there was one. ``settings`` are those it was fitted with; ``source`` is
     the identity of the images that were fitted, so that it can be said when those on screen are others. ``stamp`` is another number
-    for other maps.
+    for other maps, ``file`` where they lie on disk ("" when they do not).
     """
 
     key: str
@@ -73,6 +136,7 @@ class MapResult:
     source: str = ""
     before: MapSet | None = None
     stamp: int = 0
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +153,8 @@ class Case:
         File a person would name on the command line.
     commands
         Lines to type first so that ``path`` exists (simulation, phantom).
+    origin
+        How its data can be had again.
     reading
         Words that follow ``path`` on the command line: what a person said about the file (``--axes`` and the like).
     reference, reference_slices, reference_memory
@@ -109,6 +175,8 @@ class Case:
     saved
         The reconstruction of the file this case was opened from, as it lies there; None for a series. ``data`` then holds its
         reference (its image when it has none), and slices and frames are counted from 0 as in the file.
+    pending
+        Results of a session file that are not there yet.
     maps, fit, map_view, map_selected, drawings
         Fitted maps, how the next ones are fitted, how they are looked at, the pane selected among them, and what was drawn on each
         slice.
@@ -119,6 +187,7 @@ class Case:
     data: KSpaceSeries | ImageSeries
     path: str = ""
     commands: tuple[str, ...] = ()
+    origin: Origin = field(default_factory=Origin)
     reading: tuple[str, ...] = ()
     reference: Complex | None = None
     reference_slices: frozenset[int] = frozenset()
@@ -134,6 +203,7 @@ class Case:
     selected: str = ""
     seen: bool = False
     saved: Reconstruction | None = None
+    pending: tuple[Pending, ...] = ()
     maps: tuple[MapResult, ...] = ()
     fit: FitSettings = field(default_factory=FitSettings)
     map_view: MapView = field(default_factory=MapView)

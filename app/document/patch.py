@@ -16,7 +16,7 @@ from app.document.state import FIELDS, Document
 #: Fields that follow from others by themselves, or only say where one is: they are no part of an edit.
 FOLLOWING: Final = frozenset({
     "preview", "region", "reference", "reference_slices", "reference_memory", "reference_failed",
-    "seen", "selected", "map_selected",
+    "seen", "selected", "map_selected", "pending",
 })  # fmt: skip
 #: Records whose fields are edits of their own, and lists whose members are known by their key.
 RECORDS: Final = frozenset({"view", "fit", "map_view"})

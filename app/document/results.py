@@ -10,7 +10,7 @@ import numpy as np
 
 from app.display.snapshot import ResultEntry, SessionSnapshot
 from app.display.words import TIME_NAMES, stale_text
-from app.document.case import SAMPLE_NOTE, Case, Result
+from app.document.case import SAMPLE_NOTE, Case, Pending, Result
 from engine.core.types import Complex, Kind, Reconstruction, SamplingMask, Score, frozen
 
 PREVIEW_KEY = "preview"
@@ -98,12 +98,15 @@ def with_result(
     ``percentile``.
     """
     replaced = None
+    case = replace(case, pending=tuple(p for p in case.pending if not _answers(made, method, options, p)))
     # The licence of a sample is in the provenance; under a picture it would be noise.
     made = replace(made, notes=tuple(note for note in made.notes if not note.startswith(SAMPLE_NOTE)))
     results = list(case.results)
     same = next((r for r in results if made_alike(r, method, made, options)), None)
     if same is not None:
-        results[results.index(same)] = replace(same, reconstruction=made, scores=scores, percentile=percentile, stamp=number)
+        results[results.index(same)] = replace(
+            same, reconstruction=made, scores=scores, percentile=percentile, stamp=number, file=""
+        )
     else:
         result = Result(
             f"{method}-{number}",
@@ -124,6 +127,33 @@ def with_result(
         else:
             results.append(result)
     return replace(case, results=tuple(results)), replaced
+
+
+def with_remade(case: Case, pending: Pending, made: Reconstruction, stamp: int) -> Case:
+    """Return a case with a result of its session file made again: under its key, behind those that are there."""
+    rest = tuple(other for other in case.pending if other.key != pending.key)
+    if case.result(pending.key) is not None:
+        return replace(case, pending=rest)
+    made = replace(made, reference=None, notes=tuple(note for note in made.notes if not note.startswith(SAMPLE_NOTE)))
+    result = Result(pending.key, pending.method, pending.title, pending.mask, made, options=pending.options, stamp=stamp)
+    return replace(case, results=(*case.results, result), pending=rest)
+
+
+def saved_result(case: Case, key: str, title: str, original: Reconstruction, stamp: int, file: str) -> Result:
+    """Return a reconstruction that was read from a file as it is shown in the case of that file.
+
+    Slices and frames count from 0. What it was made with is said under its picture, there being no sampling panel that tells.
+    """
+    notes = (*(note for note in original.notes if note not in case.data.notes), mask_words(original.mask))
+    counted = tuple(range(case.slices)), tuple(range(case.frames))
+    shown = replace(original, notes=notes, slices=counted[0], frames=counted[1], reference=None)
+    return Result(key, original.method, title, original.mask, shown, original=original, stamp=stamp, file=file)
+
+
+def _answers(made: Reconstruction, method: str, options: Mapping[str, Any], pending: Pending) -> bool:
+    """Whether what was made is the result that a session file told of."""
+    same = (method, made.weights) == (pending.method, pending.weights) and dict(options) == dict(pending.options)
+    return same and set(pending.slices) <= set(made.slices) and not stale_text(pending.mask, made.mask)
 
 
 def snapshot(case: Case | None) -> SessionSnapshot:

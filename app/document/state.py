@@ -22,6 +22,7 @@ class Topic(StrEnum):
     REGION = "region"
     PREVIEW = "preview"
     RESULTS = "results"
+    PENDING = "pending"  # what a session file told but is not there yet
     VIEW = "view"
     SELECTED = "selected"  # the pane of Review
     MAPS = "maps"
@@ -44,6 +45,7 @@ TOPICS: Final[Mapping[str, Topic]] = {
     "region": Topic.REGION,
     "preview": Topic.PREVIEW,
     "results": Topic.RESULTS,
+    "pending": Topic.PENDING,
     "view": Topic.VIEW,
     "seen": Topic.VIEW,
     "selected": Topic.SELECTED,

@@ -18,7 +18,7 @@ from app.display.map_state import Drawing
 from app.display.words import ms
 from app.document.case import Case
 from app.document.state import Topic
-from app.maps.agreement_panel import AgreementPanel
+from app.maps.agreement_panel import REGIONS, AgreementPanel
 from app.maps.controller import MapsController
 from app.maps.layers import quantity, round_up
 from app.maps.regions import masks_of
@@ -104,6 +104,17 @@ class MapsAgreementController(RefreshingController):
         self._panel.select(place)
         name = quantity(self._maps.snapshot.entries[0].maps) if self._maps.snapshot.entries else "T1"
         self._panel.plot.set_points(chosen.means, chosen.differences, chosen.bias, chosen.lower, chosen.upper, name)
+
+    @property
+    def region(self) -> str:
+        """Over which pixels maps are compared."""
+        return self._region
+
+    def choose_region(self, name: str) -> None:
+        """Compare over other pixels; a name that is not offered is none."""
+        if name in [known for _, known in REGIONS]:
+            self._panel.set_region(name)
+            self._on_region(name)
 
     def _on_region(self, name: str) -> None:
         self._region = name

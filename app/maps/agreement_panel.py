@@ -85,6 +85,10 @@ class AgreementPanel(QWidget):
         for part in (self._table, self.plot, self._copy):
             part.setVisible(bool(rows))
 
+    def set_region(self, name: str) -> None:
+        """Show over which pixels maps are compared."""
+        self._region.setCurrentIndex(max(0, self._region.findData(name)))
+
     def set_disagreement(self, on: bool, able: bool) -> None:
         """Show whether the map of disagreement is on, without telling."""
         with QSignalBlocker(self.disagreement):

@@ -89,6 +89,10 @@ class EcvPanel(QWidget):
         native, post = str(self._native.currentData() or ""), str(self._post.currentData() or "")
         return native, post, self._haematocrit.value() / 100
 
+    def set_haematocrit(self, fraction: float) -> None:
+        """Set the haematocrit."""
+        self._haematocrit.setValue(100 * fraction)
+
     def set_maps(self, maps: Sequence[tuple[str, str]]) -> None:
         """Offer T1 maps (words, key); what was chosen stays, else the first is native and the last post-contrast."""
         for box, place in ((self._native, 0), (self._post, -1)):

@@ -7,6 +7,8 @@ from typing import Any
 
 from PySide6.QtWidgets import QWidget
 
+from app.dialogs.closing import ClosingChoice
+from app.display.camera import camera_of, camera_values
 from app.maps.agreement import MapsAgreementController
 from app.maps.agreement_panel import AgreementPanel
 from app.maps.controller import MapsController
@@ -18,7 +20,7 @@ from app.maps.panel import MapsPanel
 from app.maps.pixel_panel import PixelPanel
 from app.maps.regions import MapsRegionsController
 from app.maps.regions_panel import RegionsPanel
-from app.workspaces import LEFT, RIGHT, DockSpec
+from app.workspaces import LEFT, RIGHT, DockSpec, Panels
 
 
 class MapsPage:
@@ -68,9 +70,34 @@ class MapsPage:
         """Show whole maps."""
         self.maps.zoom_reset()
 
-    def may_close(self, close: Callable[[], Any]) -> bool:  # noqa: ARG002 - nothing here has to be asked
-        """Nothing is lost."""
-        return True
+    def closing_choice(self) -> ClosingChoice | None:
+        """Return None: a fit that runs is cancelled."""
+        return None
+
+    def close_with(self, way: str, then: Callable[[], Any]) -> None:  # noqa: ARG002 - nothing has to be decided
+        """Nothing goes on that could end in several ways."""
+        then()
+
+    def keep(self) -> Panels:
+        """Return what is set in the panels."""
+        return {
+            "maps.camera": camera_values(self.panel.grid.camera),
+            "maps.fit": {"live": self.fit_panel.live.isChecked()},
+            "maps.ecv": {"haematocrit": self.ecv_panel.choice()[2]},
+            "maps.agreement": {"region": self.agreement.region},
+            "maps.regions": {"method": self.regions.method, "site": self.regions.site},
+        }
+
+    def recall(self, panels: Panels) -> None:
+        """Set the panels as they were kept."""
+        self.panel.grid.set_camera(camera_of(panels.get("maps.camera", {})))
+        self.fit_panel.live.setChecked(bool(panels.get("maps.fit", {}).get("live", self.fit_panel.live.isChecked())))
+        haematocrit = panels.get("maps.ecv", {}).get("haematocrit")
+        if isinstance(haematocrit, int | float) and 0 <= haematocrit < 1:
+            self.ecv_panel.set_haematocrit(float(haematocrit))
+        self.agreement.choose_region(str(panels.get("maps.agreement", {}).get("region", self.agreement.region)))
+        regions = panels.get("maps.regions", {})
+        self.regions.choose(str(regions.get("method", self.regions.method)), str(regions.get("site", self.regions.site)))
 
     def stop(self) -> None:
         """Stand still (the window closes)."""

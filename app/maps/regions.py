@@ -254,6 +254,21 @@ class MapsRegionsController(RefreshingController):
 
     # --- numbers -------------------------------------------------------------------------------------------------------
 
+    @property
+    def method(self) -> str:
+        """Key of the map whose numbers are listed."""
+        return self._method
+
+    @property
+    def site(self) -> str:
+        """Name of the site reference for Z-scores, "" for none."""
+        return self._site
+
+    def choose(self, method: str, site: str) -> None:
+        """List the numbers of another map, with the Z-scores of another site."""
+        self._method, self._site = method, site
+        self._later()
+
     def _on_method(self, key: str) -> None:
         self._method = key
         self._show()

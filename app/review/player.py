@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Final
 
@@ -130,6 +130,18 @@ class Player(QWidget):
         self._rate.setCurrentIndex(self._rate.findData(mode))
         if fps is not None:
             self._fps.setValue(fps)
+
+    def keep(self) -> dict[str, bool | float | str]:
+        """Return how it plays."""
+        return {"rate": str(self._rate.currentData()), "fps": self._fps.value(), "loop": self._loop.isChecked()}
+
+    def recall(self, values: Mapping[str, object]) -> None:
+        """Play as it was kept; what is not there stays."""
+        rate, fps, loop = (values.get(name) for name in ("rate", "fps", "loop"))
+        if rate in (ACQUIRED, EVERY):
+            self.set_rate(str(rate), float(fps) if isinstance(fps, int | float) else None)
+        if isinstance(loop, bool):
+            self._loop.setChecked(loop)
 
     def shown_rate(self) -> float:
         """Return frames per second that were told in the last second, 0 when standing still."""

@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QMessageBox
 
 from app.controllers.context import Context
+from app.dialogs.closing import ClosingChoice
 from app.processes import TrainingProcess
 from app.settings import folder as settings_folder
 from app.train.form import write_toml
@@ -326,38 +327,23 @@ class TrainController(QObject):
 
     # --- closing the window --------------------------------------------------------------------------------------------
 
-    def may_close(self, close: Callable[[], Any]) -> bool:
-        """Return whether the window may be closed; while a run is on it asks, and ``close`` is called when it may."""
-        if not self.running:
-            return True
-        if self._asking is not None:
-            self._asking.raise_()
-            return False
-        assert self.run is not None
-        box = self._box(
-            "train.close.dialog",
-            f"{self.run.title} is being trained",
-            "Stop it and keep its best weights, or leave it at its last checkpoint and resume it at the next start?",
+    def closing_choice(self) -> ClosingChoice | None:
+        """Return what must be decided before the window closes; None when no run is on."""
+        if not self.running or self.run is None:
+            return None
+        return ClosingChoice(
+            "training",
+            f"{self.run.title} is being trained.",
+            (("leave", "Resume it later, from its last checkpoint"), ("stop", "Stop it and keep its best weights")),
         )
-        keep = box.addButton("Stop and keep best", QMessageBox.ButtonRole.AcceptRole)
-        leave = box.addButton("Resume later", QMessageBox.ButtonRole.AcceptRole)
-        stay = box.addButton("Do not close", QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(stay)
-        box.setEscapeButton(stay)
-        box.buttonClicked.connect(
-            lambda pressed: self._close_with("stop" if pressed is keep else "leave" if pressed is leave else "", close)
-        )
-        box.open()
-        return False
 
-    def _close_with(self, word: str, close: Callable[[], Any]) -> None:
-        if not word:
-            return
+    def close_with(self, way: str, then: Callable[[], Any]) -> None:
+        """End the run as it was decided, and call ``then`` when it has ended."""
         if not self.running:
-            close()
+            then()
             return
-        self._after = close
-        if word == "stop":
+        self._after = then
+        if way == "stop":
             self.stop_run()
         else:
             self._wish = "leave"

@@ -7,13 +7,14 @@ from typing import Any
 
 from PySide6.QtWidgets import QWidget
 
+from app.dialogs.closing import ClosingChoice
 from app.train.controller import TrainController
 from app.train.form import TrainFormController
 from app.train.form_panel import TrainFormPanel
 from app.train.panel import TrainPanel
 from app.train.runs import TrainRunsController
 from app.train.runs_panel import TrainLogPanel, TrainRunsPanel
-from app.workspaces import LEFT, RIGHT, DockSpec
+from app.workspaces import LEFT, RIGHT, DockSpec, Panels
 
 
 class TrainPage:
@@ -67,9 +68,20 @@ class TrainPage:
     def zoom_reset(self) -> None:
         """Nothing here zooms."""
 
-    def may_close(self, close: Callable[[], Any]) -> bool:
-        """Ask what becomes of a run that is on; ``close`` is called when it is settled."""
-        return self.train.may_close(close)
+    def closing_choice(self) -> ClosingChoice | None:
+        """Return what must be decided about a run that is on."""
+        return self.train.closing_choice()
+
+    def close_with(self, way: str, then: Callable[[], Any]) -> None:
+        """End the run as it was decided, then call ``then``."""
+        self.train.close_with(way, then)
+
+    def keep(self) -> Panels:
+        """Return nothing: runs have folders of their own."""
+        return {}
+
+    def recall(self, panels: Panels) -> None:
+        """Take nothing back."""
 
     def stop(self) -> None:
         """Stand still (the window closes)."""

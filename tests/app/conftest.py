@@ -88,7 +88,7 @@ def make_window(qtbot, engine, settings):
     yield make
     for window in made:
         window.errors.deleteLater()
-        window.close()
+        window.leave()
         assert not window.runner.active(), "jobs left behind"
         window.deleteLater()
     window = None

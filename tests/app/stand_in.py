@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from engine import api
 from engine.api.contract import EngineApi
-from engine.core.errors import Cancelled, EngineError, InputError, ShapeError
+from engine.core.errors import Cancelled, EngineError, FormatError, InputError, ShapeError
 from engine.core.jobs import Reporter, silent
+from engine.core.maps import MapSet
 from engine.core.records.entries import Content
 from engine.core.records.machine import DoctorReport
 from engine.core.records.methods import MethodInfo, PresetInfo
@@ -167,6 +168,9 @@ class StandIn(MapsStandIn, TrainStandIn):
 
     def save_reconstruction(self, reconstruction: Reconstruction, path: str | Path) -> None:
         self._note("save_reconstruction", reconstruction, path)
+
+    def open_maps(self, path: str | Path) -> MapSet:
+        raise FormatError(f"{path} holds no maps", "Tests that have some say so.")
 
     def open_mask(self, path: str | Path, shape: Sequence[int] | None = None) -> SamplingMask:
         lines = np.ones((1, 32, 1), bool)

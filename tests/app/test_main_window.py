@@ -16,11 +16,13 @@ from PySide6.QtWidgets import (
     QApplication,
     QComboBox,
     QLabel,
+    QPushButton,
     QScrollArea,
     QTabBar,
     QWidget,
 )
 
+from app.dialogs.closing import ClosingDialog
 from app.display.state import Component, ErrorMode
 from engine.core.records.methods import MethodInfo, PresetInfo
 from tests.conftest import ROOT
@@ -257,7 +259,11 @@ def test_closing_during_a_job_ends_cleanly(loaded, engine, qtbot):
     loaded.panels.methods.model.set_ticked(["cg_sense", "l1_wavelet"])
     loaded.reconstruct.run()
     qtbot.waitUntil(lambda: any(call[0] == "reconstruct" for call in engine.calls))
-    assert loaded.close()
+    assert not loaded.close(), "what runs is asked about"
+    dialog = loaded.findChild(ClosingDialog, "closing")
+    assert "CG-SENSE" in dialog.findChild(QLabel, "closing.line0").text()
+    dialog.findChild(QPushButton, "closing.discard").click()
+    assert not loaded.isVisible()
     assert not loaded.runner.active()
     assert not loaded.session.current.results
 

@@ -15,11 +15,15 @@ from PySide6.QtWidgets import (
     QApplication,
     QComboBox,
     QHeaderView,
+    QLabel,
     QMessageBox,
+    QPushButton,
+    QRadioButton,
     QScrollArea,
     QWidget,
 )
 
+from app.dialogs.closing import ClosingDialog
 from app.train.panel import CONTINUE, PAUSE
 from tests.app.train.stand_in import FakeProcess, run_record
 
@@ -316,17 +320,25 @@ def test_closing_asks_and_may_be_taken_back(page, qtbot, window):
     process = begin(page, qtbot)
     assert not window.close()
     assert not window.close()
-    press("Do not close")
+    (dialog,) = window.findChildren(ClosingDialog, "closing")
+    assert "is being trained" in dialog.findChild(QLabel, "closing.training").text()
+    dialog.findChild(QPushButton, "closing.cancel").click()
     assert window.isVisible()
     assert page.train.running
     process.ended.emit(0)
     assert window.close()
 
 
+def close_with(window, way):
+    assert not window.close()
+    dialog = window.findChild(ClosingDialog, "closing")
+    dialog.findChild(QRadioButton, f"closing.training.{way}").setChecked(True)
+    dialog.findChild(QPushButton, "closing.discard").click()
+
+
 def test_closing_may_stop_and_keep_the_best_first(page, qtbot, window, engine):
     process = begin(page, qtbot)
-    window.close()
-    press("Stop and keep best")
+    close_with(window, "stop")
     assert engine.told == [(FOLDER, "stop")]
     assert window.isVisible()
     process.ended.emit(0)
@@ -336,8 +348,7 @@ def test_closing_may_stop_and_keep_the_best_first(page, qtbot, window, engine):
 
 def test_closing_may_leave_the_run_for_later(page, qtbot, window):
     process = begin(page, qtbot)
-    window.close()
-    press("Resume later")
+    close_with(window, "leave")
     assert process.killed
     assert not window.isVisible()
     assert window.settings.get("train/active") == FOLDER
