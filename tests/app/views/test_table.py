@@ -100,3 +100,22 @@ def test_table_widget(qtbot, model):
     view.show()
     assert view.objectName() == "inspector.scores"
     assert not view.grab().isNull()
+
+
+def test_a_column_is_one_record(qtbot, themed, monkeypatch, entries):
+    """What a new column of the list of results needs: its record, and nothing else."""
+    from app.views import table
+    from app.views.columns import Column
+
+    seconds = Column(
+        "Time", lambda entry: f"{entry.reconstruction.seconds:.1f} s", "how long it took", lambda e: e.reconstruction.seconds
+    )
+    monkeypatch.setattr(table, "RESULTS", (*table.RESULTS, seconds))
+    model = ScoreTableModel()
+    model.set_scores(entries, "whole")
+    headers = [model.headerData(c, Qt.Orientation.Horizontal) for c in range(model.columnCount())]
+    assert headers == ["Method", "Time", "PSNR dB", "NMSE"]
+    assert text(model, 1, 1) == "1.0 s"
+    assert text(model, 1, 1, ROLE.UserRole) == 1.0
+    assert text(model, 1, 2) == f"{BEST}31.0"
+    assert model.headerData(1, Qt.Orientation.Horizontal, ROLE.ToolTipRole) == "how long it took"
