@@ -97,8 +97,8 @@ def put_back(document: Document, patch: Patch) -> tuple[Document, dict[Place, Wa
         now = edits.get(name, getattr(case, name))
         if len(place) == 2:
             edits[name], there[place] = was.value, Was(now)
-        elif is_dataclass(now):
-            edits[name], there[place] = replace(now, **{place[2]: was.value}), Was(getattr(now, place[2]))  # type: ignore[type-var]
+        elif is_dataclass(now) and not isinstance(now, type):
+            edits[name], there[place] = replace(now, **{place[2]: was.value}), Was(getattr(now, place[2]))
         elif isinstance(now, Mapping):
             rest = {key: value for key, value in now.items() if key != place[2]}
             edits[name] = rest if was.value is ABSENT else {**rest, place[2]: was.value}

@@ -23,7 +23,7 @@ INTERVAL_MS: Final = 200
 AXIS: Final = 56
 
 
-class LossAxis(pg.AxisItem):  # type: ignore[misc]
+class LossAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
     """Ticks of a logarithmic axis at 1, 2 and 5 times powers of ten: never so close that they cover each other."""
 
     def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, list[float]]]:  # noqa: N803, ARG002

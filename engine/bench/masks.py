@@ -38,10 +38,10 @@ def run(quick: bool, report: Reporter) -> Iterator[BenchResult]:
         request = MaskRequest(name, R, ACS, per_frame=name != "poisson")
         acs = f", ACS {ACS}" if spec.uses_acs else ""
         size = (1, *shape[1:]) if name == "poisson" else shape
-        ours_s, mask = seconds(lambda request=request, size=size: make_mask(request, *size), 3)  # type: ignore[misc]
+        ours_s, mask = seconds(partial(make_mask, request, *size), 3)
         for other, work in _alternatives(name):
             # Twice: a peer may compile on its first call.
-            other_s, lines = seconds(lambda work=work, size=size: work(size, np.random.default_rng(0)), 2)  # type: ignore[misc]
+            other_s, lines = seconds(partial(_seeded, work, size), 2)
             yield BenchResult(
                 benchmark="masks",
                 case=f"{name}, {' x '.join(str(n) for n in size)}, R {R:g}{acs}",
@@ -86,6 +86,10 @@ def nearest(grid: Bool) -> float:
     distance = np.asarray(cKDTree(points).query(points, k=2)[0])[:, 1] / (1 + 4 * np.minimum(r[grid], 1))
     side = np.abs(points - np.array(grid.shape) // 2).max(axis=1)
     return float(np.percentile(distance[side > ACS], 5))
+
+
+def _seeded(work: Plain, size: tuple[int, int, int]) -> Bool:
+    return work(size, np.random.default_rng(0))
 
 
 def _alternatives(name: str) -> Iterator[tuple[str, Plain]]:

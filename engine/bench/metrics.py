@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,7 @@ def run(quick: bool, report: Reporter) -> Iterator[BenchResult]:
         # The first call compiles, or loads what was compiled before.
         ours()
         ours_s, value = seconds(ours, 7)
-        other_s, other_value = seconds(lambda work=work: work(estimate, reference), 2 if quick else 3)  # type: ignore[misc]
+        other_s, other_value = seconds(partial(work, estimate, reference), 2 if quick else 3)
         yield BenchResult(
             benchmark="metrics",
             case=f"{metric.title}, {case}",

@@ -9,6 +9,7 @@ takes well under a minute, otherwise in their small one; on a GPU :mod:`engine.b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -138,7 +139,7 @@ def _data_consistency(sizes: Sizes) -> Iterator[BenchResult]:
         ours_s, image = seconds(lambda: cascades(SenseOperator.normal), 3)
         forms = (("Fourier transforms with coils", SenseOperator.normal_by_fft), ("the same, as written in papers", _textbook))
         for title, step in forms:
-            other_s, other = seconds(lambda step=step: cascades(step), 2)  # type: ignore[misc]
+            other_s, other = seconds(partial(cascades, step), 2)
             what = f"A^H A, {CASCADES} cascades, {pattern}, {words}"
             yield _line(what, ours_s, title, other_s, None, None, f"{relative(image, other):.0e}")
     case = measured(sizes)

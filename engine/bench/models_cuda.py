@@ -53,7 +53,7 @@ def _network(spec: ModelSpec, preset: str, sizes: Sizes) -> Iterator[BenchResult
     for title, form in forms:
         yield _line(f"{what} {title}", *_timed(form), other_s, other_peak, expected)
     if any(isinstance(layer, nn.Conv2d) for layer in network.modules()):
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch tells no type for it alone
         yield _line(f"{what} float32 channels-last", *_timed(work), other_s, other_peak, expected)
         yield _line(f"{what} bfloat16 channels-last", *_timed(forms[1][1]), other_s, other_peak, expected)
     captured = _captured(network, case.data(spec, device))
@@ -75,7 +75,7 @@ def _captured(network: nn.Module, data: ReconInput) -> Callable[[], Tensor] | No
 
     The graph holds the network alone: the operator has its Gram matrices from before.
     """
-    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.inference_mode(), torch.cuda.stream(stream):
         for _ in range(WARM_UPS):

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -206,7 +207,8 @@ def _judge(subject: Subject, spent: float, image: Complex) -> Score:
 
 def _mean(scores: Sequence[Score]) -> Score:
     columns = zip(*(astuple(score) for score in scores), strict=True)
-    return Score(*(None if column[0] is None else float(np.mean(column)) for column in columns))  # type: ignore[arg-type]
+    means: list[Any] = [None if column[0] is None else float(np.mean(column)) for column in columns]
+    return Score(*means)
 
 
 def _maps(subject: Subject, mask: SamplingMask) -> tuple[Tensor, Tensor]:

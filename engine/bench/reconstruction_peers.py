@@ -129,7 +129,7 @@ def mrpro_sense(problem: Problem, weight: float, iterations: int = 15) -> Timed 
     mask = problem.mask[0][None, None, None]
     kspace = problem.kspace[:, :, None]
 
-    class Masking(operators.LinearOperator):  # type: ignore[name-defined,misc]
+    class Masking(operators.LinearOperator):  # type: ignore[name-defined,misc]  # a peer that is imported when it is there
         """Sampling as a product: the peer's own has to be built from trajectories."""
 
         def __call__(self, x: Tensor) -> tuple[Tensor]:

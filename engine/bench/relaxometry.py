@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -231,7 +232,7 @@ def run(quick: bool, report: Reporter) -> Iterator[BenchResult]:
     for done, (title, name, problem) in enumerate(cases):
         report.step(done, len(cases), title)
         _ours(problem, name)  # compiles, or loads what was compiled before
-        ours_s, ours = seconds(lambda p=problem, n=name: _ours(p, n), 7)  # type: ignore[misc]
+        ours_s, ours = seconds(partial(_ours, problem, name), 7)
         for other in _others(problem, name, quick):
             report.step(done, len(cases), f"{title}: {other.name}")
             spent, found = seconds(other.work, 1 if other.pixels < pixels else 2)

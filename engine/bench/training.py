@@ -36,11 +36,11 @@ QUICK = ("myonet", "jotlasnet", "crunet_mr", "recurrent_varnet", "vn_unet", "ima
 SIZES, QUICK_SIZES = (8, 8, 160, 48), (4, 4, 96, 32)  # frame, coil, ky, kx: crops as training takes them
 
 
-class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Watched(TorchDispatchMode):
     """Follows what tensors hold at once inside the ``with`` block."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # untyped in torch
         self.live = LiveBytes("cpu")
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

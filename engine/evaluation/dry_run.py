@@ -127,7 +127,7 @@ def make_data(
     )
 
 
-class _Oracle(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Oracle(TorchDispatchMode):
     """Shows every operation to ``watch``, and answers questions about values that nobody has.
 
     Sums, norms and other numbers are 1; a condition holds everywhere, so that nothing is left out; an error is nowhere; and as long
@@ -135,7 +135,7 @@ class _Oracle(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """
 
     def __init__(self, watch: Watch) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # untyped in torch
         self._watch = watch
         self._shapes = _Shapes()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,8 @@ def contents(path: Path, matlab: bool) -> tuple[list[Variable], dict[str, Any]]:
                     name,
                     shape,
                     str(value or ("records" if dataset.dtype.names else dataset.dtype)),
-                    load=lambda name=name: _load(path, name, matlab),  # type: ignore[misc]
-                    open=lambda letters, name=name: _open(path, name, letters, matlab),  # type: ignore[misc]
+                    load=partial(_load, path, name, matlab),
+                    open=partial(_open, path, name, matlab=matlab),
                 )
             )
             if (

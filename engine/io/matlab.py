@@ -6,6 +6,7 @@ from its first bytes and never from its sizes.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,8 @@ def contents(path: Path) -> tuple[Container, list[Variable], dict[str, Any]]:
             array.name,
             array.shape,
             array.dtype,
-            load=lambda array=array: matlab5.load(array),  # type: ignore[misc]
-            open=lambda letters, array=array: _open(array, letters),  # type: ignore[misc]
+            load=partial(matlab5.load, array),
+            open=partial(_open, array),
         )
         for array in arrays
         if array.dtype != matlab5.CHAR

@@ -7,6 +7,7 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def contents(path: Path) -> tuple[list[Variable], dict[str, Any]]:
                     shape, dtype = header(stream)
                 if dtype.hasobject:
                     raise pickled(path, name)
-                variables.append(Variable(name, shape, str(dtype), lambda member=member: load(path, member)))  # type: ignore[misc]
+                variables.append(Variable(name, shape, str(dtype), partial(load, path, member)))
                 if math.prod(shape) <= SMALL:
                     values[name] = load(path, member)
     except DAMAGE as error:

@@ -114,7 +114,7 @@ class Conv3d(nn.Conv3d):
         features = input.contiguous(memory_format=torch.channels_last_3d)
         kernel = self.weight.contiguous(memory_format=torch.channels_last_3d)
         single = input.dtype == torch.float32 and not torch.is_autocast_enabled(input.device.type)
-        if single and input.device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        if single and input.device.type == "cpu" and torch.backends.mkldnn.is_available():
             # conv3d takes a naive loop, 15 times slower, for small batches on one thread.
             step = max(1, int(MACS_AT_ONCE / (self.weight.numel() * input[:, 0, 0].numel())))
             if check is not None and 2 * step < input.shape[2] and not torch.is_grad_enabled():

@@ -155,7 +155,9 @@ class RecurrentVarNet(nn.Module):
     def _frames(self, data: ReconInput) -> Tensor:
         data = operator_with(self.sensitivity, data)
         frames = data.kspace.shape[1]
-        return self.iterations(data, frames_to_channels, partial(channels_to_frames, frames=frames), "Recurrent VarNet")  # type: ignore[no-any-return]
+        merge = partial(channels_to_frames, frames=frames)
+        image: Tensor = self.iterations(data, frames_to_channels, merge, "Recurrent VarNet")
+        return image
 
 
 MODELS.register(

@@ -63,7 +63,8 @@ class RVN(nn.Module):
         """Return the image, complex (batch, frame, y, x). Stages as in the recurrent variational network."""
         require_frames(data, self.frames, "rvn")
         data = operator_with(self.sensitivity, with_first_image(self.begin, data))
-        return self.iterations(data, stack_frames, unstack_frames, "RVN")  # type: ignore[no-any-return]
+        image: Tensor = self.iterations(data, stack_frames, unstack_frames, "RVN")
+        return image
 
 
 MODELS.register(

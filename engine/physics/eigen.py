@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+LinAlgError: type[RuntimeError] = torch.linalg.LinAlgError  # type: ignore[attr-defined]  # missing in torch's own types
+
 
 def eigh(gram: Tensor) -> tuple[Tensor, Tensor]:
     """Return ascending eigenvalues, real (..., n), and eigenvectors (..., n, n) of Hermitian matrices (..., n, n).
@@ -21,7 +23,7 @@ def eigh(gram: Tensor) -> tuple[Tensor, Tensor]:
         values, vectors = torch.linalg.eigh(gram)
         if bool(torch.isfinite(values).all()):
             return values, vectors
-    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
+    except LinAlgError:
         if gram.dtype in (torch.complex128, torch.float64):
             raise
     values, vectors = torch.linalg.eigh(gram.to(torch.complex128 if gram.is_complex() else torch.float64))

@@ -153,7 +153,7 @@ class _Linear(torch.autograd.Function):
 def linear(x: Tensor, apply: LinearMap, adjoint: LinearMap) -> Tensor:
     """Return ``apply(x)`` with the gradient ``adjoint(gradient)``; nothing is kept for the backward pass."""
     if torch.is_grad_enabled() and x.requires_grad:
-        result: Tensor = _Linear.apply(x, apply, adjoint)  # type: ignore[no-untyped-call]
+        result: Tensor = _Linear.apply(x, apply, adjoint)  # type: ignore[no-untyped-call]  # torch leaves apply untyped
         return result
     return apply(x)
 
@@ -192,6 +192,6 @@ def proximal(rhs: Tensor, weight: float | Tensor, solve: Callable[[Tensor, float
     learned = isinstance(weight, Tensor) and weight.requires_grad
     if torch.is_grad_enabled() and (rhs.requires_grad or learned):
         tensor = weight if isinstance(weight, Tensor) else torch.tensor(number(weight), device=rhs.device)
-        result: Tensor = _Proximal.apply(rhs, tensor, solve)  # type: ignore[no-untyped-call]
+        result: Tensor = _Proximal.apply(rhs, tensor, solve)  # type: ignore[no-untyped-call]  # torch leaves apply untyped
         return result
     return solve(rhs, number(weight))

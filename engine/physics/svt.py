@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from engine.core.errors import InputError
-from engine.physics.eigen import eigh
+from engine.physics.eigen import LinAlgError, eigh
 
 # Singular values closer than this (relative) to the largest count as equal to it in its derivative.
 TIE = {torch.float64: 1e-10, torch.float32: 1e-6}
@@ -87,7 +87,7 @@ def _apply(matrices: Tensor, amount: Tensor | float, relative: bool, check: Call
     tall = flat.shape[-2] > flat.shape[-1]
     if tall:
         flat = flat.mH
-    result: Tensor = _Threshold.apply(flat, amounts.expand(lead).reshape(-1), relative, check)  # type: ignore[no-untyped-call]
+    result: Tensor = _Threshold.apply(flat, amounts.expand(lead).reshape(-1), relative, check)  # type: ignore[no-untyped-call]  # torch leaves apply untyped
     return (result.mH if tall else result).reshape(matrices.shape)
 
 
@@ -113,7 +113,7 @@ def _decompose(wide: Tensor, single: bool, check: Callable[[], None] | None) -> 
                 x = matrix.to(dtype)
                 pairs.append(eigh(x @ x.mH))
             values, vectors = (torch.stack(parts) for parts in zip(*pairs, strict=True))
-    except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
+    except LinAlgError as error:
         raise InputError(
             "singular values cannot be found (expected finite numbers / found NaN or infinity)",
             "The network diverged or its input is damaged; check the data and the weights.",

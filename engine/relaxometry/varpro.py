@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 import torch
@@ -93,7 +94,7 @@ def _solve_polar(samples: Tensor, t: Tensor, model: SignalModel, u: NDArray[np.f
             continue
         other = _refine(values[:, index] * signs[k][:, None], t, model, u, energy[:, k, index])
         other.polarity = torch.full_like(index, k, dtype=torch.uint8)
-        chosen = _better(best.map(lambda whole, index=index: whole[index]), other, None if exact is None else exact[index])  # type: ignore[misc]
+        chosen = _better(best.map(itemgetter(index)), other, None if exact is None else exact[index])
         for name in NAMES:
             getattr(best, name)[index] = getattr(chosen, name)
         for whole, part in zip(best.cov, chosen.cov, strict=True):

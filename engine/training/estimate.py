@@ -97,7 +97,7 @@ def one_step(config: TrainConfig, spec: ModelSpec, module: nn.Module, example: E
     else:
         simple = {name: weight for name, weight in config.losses.items() if not LOSSES.get(name).needs_mapping}
         loss = total(simple, data, config.cascades)[0] if simple else (image - data.truth).abs().mean()
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     return loss.detach()
 
 

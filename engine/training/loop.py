@@ -131,12 +131,13 @@ def _step(state: State, examples: Iterator[Example], count: int) -> tuple[float,
     state.optimiser.zero_grad(set_to_none=True)
     for n in range(count):
         example = next(examples).to(state.device)
-        together = n == count - 1 or state.parallel is None
-        with contextlib.nullcontext() if together else state.parallel.no_sync():  # type: ignore[operator,union-attr]
+        # Gradients are exchanged after the last one only.
+        waiting = state.parallel if n < count - 1 else None
+        with contextlib.nullcontext() if waiting is None else waiting.no_sync():
             value, parts = _loss(state, example)
             # Several processes average their gradients; one process sums its own.
             share = value * state.world / config.optimiser.batch
-            (share if state.scaler is None else state.scaler.scale(share)).backward()  # type: ignore[no-untyped-call]
+            (share if state.scaler is None else state.scaler.scale(share)).backward()
         loss += float(value.detach()) / count
         terms = {name: terms[name] + part / count for name, part in parts.items()}
     if not math.isfinite(loss):

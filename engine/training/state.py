@@ -13,6 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from engine.core.errors import CheckpointMismatch, FormatError, OutputError
 from engine.core.files import replacing
@@ -58,7 +59,7 @@ class State:
     scaler: torch.amp.GradScaler | None = None
     rank: int = 0
     world: int = 1
-    parallel: nn.Module | None = None
+    parallel: DistributedDataParallel | None = None
     words: Words | None = None
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from engine.core.records.plain import FLAT, Json, table
 
@@ -103,7 +103,7 @@ Event: TypeAlias = Started | Stepped | Validation | Skipped | Paused | Resumed |
 Sink: TypeAlias = Callable[[Event], None]
 """What hears the events of a run."""
 
-_KINDS = {kind.event: kind for kind in (Started, Skipped, Paused, Resumed, Ended, Registered)}
+_KINDS: Mapping[str, type[Any]] = {kind.event: kind for kind in (Started, Skipped, Paused, Resumed, Ended, Registered)}
 _TERM = "loss_"
 
 
@@ -139,9 +139,10 @@ def from_table(values: Mapping[str, Json]) -> Event | None:
     if found is None:
         return None
     try:
-        return found(**{name: value for name, value in values.items() if name in found.__slots__})  # type: ignore[arg-type]  # as written
+        made: Event = found(**{name: value for name, value in values.items() if name in found.__slots__})
     except TypeError:  # a field is missing
         return None
+    return made
 
 
 def _number(value: Json, missing: float = math.nan) -> float:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numba
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[Any]
+"""An array inside compiled code, whose number type is found when it is compiled."""
 
 # Sums may be taken in vector order and products fused; NaN and infinity keep their meaning. Without numpy's error model every
 # division is a branch that may raise, and the loop around it is not vectorised (2.7 times slower).

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.metrics.kernels.compiled import compiled, inlined
+from engine.metrics.kernels.compiled import Array, compiled, inlined
 
 
 @inlined
-def _similarity(a, b, s, p, c1, c2, scale):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _similarity(a: float, b: float, s: float, p: float, c1: float, c2: float, scale: float) -> float:
     ab = a * b
     aabb = a * a + b * b
     return (ab + ab + c1) * (scale * (p - ab + p - ab) + c2) / ((aabb + c1) * (scale * (s - aabb) + c2))
@@ -23,7 +23,7 @@ def _similarity(a, b, s, p, c1, c2, scale):  # type: ignore[no-untyped-def]  # n
 
 
 @inlined
-def _add(a, b, s, p, x, y):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _add(a: Array, b: Array, s: Array, p: Array, x: Array, y: Array) -> None:
     for j in range(x.size):
         a[j] += x[j]
     for j in range(x.size):
@@ -35,7 +35,7 @@ def _add(a, b, s, p, x, y):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN
 
 
 @inlined
-def _remove(a, b, s, p, x, y):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _remove(a: Array, b: Array, s: Array, p: Array, x: Array, y: Array) -> None:
     for j in range(x.size):
         a[j] -= x[j]
     for j in range(x.size):
@@ -47,12 +47,12 @@ def _remove(a, b, s, p, x, y):  # type: ignore[no-untyped-def]  # noqa: ANN001, 
 
 
 @inlined
-def _pairs(single, double):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _pairs(single: Array, double: Array) -> None:
     for j in range(single.size - 1):
         double[j] = single[j] + single[j + 1]
 
 
-def _uniform(x, y, weights, c1, c2):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _uniform(x: Array, y: Array, weights: Array, c1: float, c2: float) -> float:
     height, width = x.shape
     n, scale = 1.0 / 49.0, 49.0 / 48.0
     one = np.zeros((4, width), np.float64)
@@ -84,7 +84,7 @@ def _uniform(x, y, weights, c1, c2):  # type: ignore[no-untyped-def]  # noqa: AN
 
 
 @inlined
-def _fold(images, first, taps, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _fold(images: Array, first: int, taps: Array, out: Array) -> None:
     """Weight the 11 rows from ``first`` on with symmetric ``taps``."""
     r0, r1, r2, r3, r4 = images[first], images[first + 1], images[first + 2], images[first + 3], images[first + 4]
     r5, r6, r7, r8, r9, r10 = (
@@ -108,7 +108,7 @@ def _fold(images, first, taps, out):  # type: ignore[no-untyped-def]  # noqa: AN
 
 
 @inlined
-def _along(row, taps, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _along(row: Array, taps: Array, out: Array) -> None:
     t0, t1, t2, t3, t4, t5 = taps[0], taps[1], taps[2], taps[3], taps[4], taps[5]
     for j in range(row.size - 10):
         out[j] = (
@@ -121,7 +121,7 @@ def _along(row, taps, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN
         )
 
 
-def _gaussian(x, y, weights, taps, c1, c2):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _gaussian(x: Array, y: Array, weights: Array, taps: Array, c1: float, c2: float) -> float:
     height, width = x.shape
     images = np.empty((4, height, width), np.float64)
     for row in range(height):

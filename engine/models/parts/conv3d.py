@@ -41,7 +41,7 @@ def convolve3d(
         Indices of the frames to convolve, where they are not all in their order: some may come more than once.
     """
     direct = features.device.type == "cpu" and features.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
-    if forms.plain() or not direct or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+    if forms.plain() or not direct or not torch.backends.mkldnn.is_available():
         taken = features if order is None else _taken(features, order)
         return conv3d(pad(taken) if pad else taken, kernel, bias, dilation=(dilation,) * 3)
     kernel = kernel.contiguous(memory_format=torch.channels_last_3d)

@@ -34,7 +34,7 @@ def conv3d(
     if kind is None:
         return functional.conv3d(features, kernel, bias, stride, padding, dilation)
     reduced = None if bias is None else bias.to(kind)
-    result: Tensor = _Conv3d.apply(features.to(kind), kernel.to(kind), reduced, stride, padding, dilation)  # type: ignore[no-untyped-call]
+    result: Tensor = _Conv3d.apply(features.to(kind), kernel.to(kind), reduced, stride, padding, dilation)  # type: ignore[no-untyped-call]  # torch leaves apply untyped
     return result
 
 
@@ -44,7 +44,7 @@ def conv_transpose3d(features: Tensor, kernel: Tensor, bias: Tensor | None, stri
     if kind is None:
         return functional.conv_transpose3d(features, kernel, bias, stride)
     reduced = None if bias is None else bias.to(kind)
-    result: Tensor = _ConvTranspose3d.apply(features.to(kind), kernel.to(kind), reduced, stride)  # type: ignore[no-untyped-call]
+    result: Tensor = _ConvTranspose3d.apply(features.to(kind), kernel.to(kind), reduced, stride)  # type: ignore[no-untyped-call]  # torch leaves apply untyped
     return result
 
 

@@ -115,7 +115,8 @@ class PromptBlock(nn.Module):
         weights = torch.softmax(self.linear(x.mean((-2, -1))), dim=1)
         prompt = (weights.to(self.prompts.dtype) @ self.prompts.flatten(1)).reshape(-1, *self.prompts.shape[1:])
         resized = functional.interpolate(prompt.to(x.dtype), x.shape[-2:], mode="bilinear")
-        return self.conv(_last(resized))  # type: ignore[no-any-return]
+        mixed: Tensor = self.conv(_last(resized))
+        return mixed
 
 
 class DecoderLevel(nn.Module):
@@ -137,7 +138,8 @@ class DecoderLevel(nn.Module):
         x = self.reduce(self.fuse(torch.cat((x, self.prompt(x)), dim=1), check))
         # A pointwise convolution and an interpolation may change places: a quarter of the products.
         x = self.up(_double(x)) if forms.plain() else _double(self.up(x))
-        return self.refine(x + self.skip(skip, check), check)  # type: ignore[no-any-return]
+        refined: Tensor = self.refine(x + self.skip(skip, check), check)
+        return refined
 
 
 class EncoderLevel(nn.Module):

@@ -97,7 +97,7 @@ class ConvRecurrent(nn.Module):
         """Return the state of every frame, each (batch, channels, y, x); ``memory`` None is zero."""
         if forms.plain():
             return self._as_published(frames, memory, direction, check)
-        bias = self.input.bias + self.time.bias + self.iteration.bias  # type: ignore[operator]
+        bias = _biases(self.input, self.time, self.iteration)
 
         def drive(frame: Tensor, last: Tensor | None = None) -> Tensor:
             """Return what a frame's input and memory add to its state, with all three biases."""
@@ -164,12 +164,22 @@ class ConvIterated(nn.Module):
             last = torch.zeros_like(features) if memory is None else torch.cat(memory)
             states = torch.relu(self.input(features) + self.iteration(last))
             return list(torch.split(states, frames[0].shape[0]))
-        bias = self.input.bias + self.iteration.bias  # type: ignore[operator]
+        bias = _biases(self.input, self.iteration)
         if memory is None:
             return frame_by_frame(lambda x: _conv(self.input, x, bias).relu_(), frames, check=check)
         return frame_by_frame(
             lambda x, m: _conv(self.input, x, bias).add_(_conv(self.iteration, m, None)).relu_(), frames, memory, check=check
         )
+
+
+def _biases(*layers: nn.Conv2d) -> Tensor:
+    """Return the sum of the layers' biases; all have one."""
+    total: Tensor | None = None
+    for layer in layers:
+        assert layer.bias is not None
+        total = layer.bias if total is None else total + layer.bias
+    assert total is not None
+    return total
 
 
 def _conv(layer: nn.Conv2d, features: Tensor, bias: Tensor | None) -> Tensor:

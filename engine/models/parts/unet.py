@@ -130,7 +130,8 @@ class UpBlock(nn.Module):
                 features = extend(features, dim, 0, 1, "reflect" if self.odd == "reflect" else "zero")
         if check is not None:
             check()
-        return self.block(torch.cat((features, skip), dim=1), check)  # type: ignore[no-any-return]
+        made: Tensor = self.block(torch.cat((features, skip), dim=1), check)
+        return made
 
 
 def _conv(in_channels: int, out_channels: int, dimensions: int) -> nn.Module:

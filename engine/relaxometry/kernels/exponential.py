@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numba
 import numpy as np
 
@@ -15,9 +18,14 @@ EXPONENT_BIAS = 1023
 MANTISSA_BITS = 52
 
 
-# No reassociation here: it would cancel the constant that rounds.
-@numba.njit(nogil=True, fastmath={"contract", "nsz"}, error_model="numpy", inline="never")
-def exp_minus(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def _exactly(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile without reassociation: it would cancel the constant that rounds."""
+    fast: Callable[..., Any] = numba.njit(function, nogil=True, fastmath={"contract", "nsz"}, error_model="numpy", inline="never")
+    return fast
+
+
+@_exactly
+def exp_minus(x: float) -> float:
     """Return ``exp(-x)`` for x >= 0 to 1e-14 of its value, double precision.
 
     ``-x = k ln 2 + r`` with an integer k and ``|r| <= ln 2 / 2``; the exponential of r is its Taylor polynomial of degree 11, whose

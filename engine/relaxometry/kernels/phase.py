@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.metrics.kernels.compiled import compiled, inlined
+from engine.metrics.kernels.compiled import Array, compiled, inlined
 from engine.relaxometry import signal
 from engine.relaxometry.kernels.exponential import exp_minus
 from engine.relaxometry.kernels.real import GRID, UGRID, code_of
@@ -59,7 +59,7 @@ phase_coupling = inlined(signal.phase_coupling)
 
 
 @inlined
-def _explore(x, q, re, im, mean, best, padded, imaginary):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _explore(x: Array, q: Array, re: Array, im: Array, mean: Array, best: Array, padded: int, imaginary: int) -> None:
     half = np.float32(0.5)
     for j in range(TILE):
         best[j] = 0
@@ -85,7 +85,7 @@ def _explore(x, q, re, im, mean, best, padded, imaginary):  # type: ignore[no-un
 
 
 @inlined
-def _sums(w, t, padded):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _sums(w: Array, t: Array, padded: int) -> None:
     """Put the sums at u into their rows: those of the real parts in R, of the imaginary ones in Z."""
     for j in range(TILE):
         w[INV + j] = exp_minus(w[U + j])
@@ -123,7 +123,7 @@ def _sums(w, t, padded):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
 
 
 @inlined
-def _turn(w, part):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _turn(w: Array, part: float) -> None:
     """Find the phase for the sums at hand, and put those of the turned samples where the tile's Newton step looks for them."""
     for j in range(TILE):
         e = w[E + j]
@@ -147,7 +147,7 @@ def _turn(w, part):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
 
 
 @inlined
-def _advance(w, part, low, high):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _advance(w: Array, part: float, low: float, high: float) -> None:
     """Move u as :func:`engine.relaxometry.kernels.tile.advance` does, with the phase free."""
     for j in range(TILE):
         e, d, h, y = w[E + j], w[D + j], w[H + j], w[SY + j]
@@ -171,7 +171,7 @@ def _advance(w, part, low, high):  # type: ignore[no-untyped-def]  # noqa: ANN00
 
 
 @inlined
-def _totals(w, padded):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _totals(w: Array, padded: int) -> None:
     for j in range(TILE):
         w[SR + j] = 0.0
         w[SZ + j] = 0.0
@@ -188,7 +188,7 @@ def _totals(w, padded):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
 
 
 @inlined
-def _emit(w, start, filled, out, count, part):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _emit(w: Array, start: int, filled: int, out: Array, count: float, part: float) -> None:
     for j in range(I(filled)):
         i, energy = start + j, w[YY + j]
         c0, c1, explained = amplitudes(w, j, part)
@@ -201,7 +201,9 @@ def _emit(w, start, filled, out, count, part):  # type: ignore[no-untyped-def]  
             out[6 + r, i] = cov[r]
 
 
-def _fit(samples, scale, t, q, u0, du, offset, first, last, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _fit(
+    samples: Array, scale: float, t: Array, q: Array, u0: float, du: float, offset: bool, first: int, last: int, out: Array
+) -> None:
     count, padded = I(samples.shape[0]), I(t.size)
     number = np.float64(count)
     part = 1.0 / number if offset else 0.0

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.metrics.kernels.compiled import compiled, inlined
+from engine.metrics.kernels.compiled import Array, compiled, inlined
 from engine.relaxometry import dictionary
 from engine.relaxometry.kernels.tile import (
     BLOCK,
@@ -41,13 +41,13 @@ PENALTY, HIGHEST_RATIO = dictionary.PENALTY, dictionary.HIGHEST_RATIO
 
 
 @inlined
-def code_of(energy, g):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def code_of(energy: float, g: int) -> np.int32:
     """Return an energy as an integer that is ordered like it, with the number of the tau in its lowest bits."""
     return (np.float32(energy).view(np.int32) & np.int32(-GRID)) | np.int32(g)
 
 
 @inlined
-def _project(y, q, s, padded):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _project(y: Array, q: Array, s: Array, padded: int) -> None:
     for j in range(TILE):
         s[j] = np.float32(0.0)
     for i in range(ZERO, padded, BLOCK):
@@ -58,7 +58,7 @@ def _project(y, q, s, padded):  # type: ignore[no-untyped-def]  # noqa: ANN001, 
 
 
 @inlined
-def _explore_signed(y, q, energy, best, padded):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _explore_signed(y: Array, q: Array, energy: Array, best: Array, padded: int) -> None:
     """Put the energies of all tau into ``energy``, and the codes of the best into ``best``."""
     for j in range(TILE):
         best[j] = 0
@@ -72,7 +72,7 @@ def _explore_signed(y, q, energy, best, padded):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _vertex(energy, g, j):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _vertex(energy: Array, g: int, j: int) -> np.float32:
     """Return how far from the g-th tau the vertex of the parabola through its energy and its neighbours' lies."""
     if g == 0 or g == GRID - 1:
         return np.float32(0.0)
@@ -83,7 +83,7 @@ def _vertex(energy, g, j):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN2
 
 
 @inlined
-def _explore_polar(y, q, s, mean, best, padded):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _explore_polar(y: Array, q: Array, s: Array, mean: Array, best: Array, padded: int) -> None:
     two = np.float32(2.0)
     for j in range(padded * TILE):
         best[j] = 0
@@ -106,7 +106,7 @@ def _explore_polar(y, q, s, mean, best, padded):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _means(y, mean, run, padded, part):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _means(y: Array, mean: Array, run: Array, padded: int, part: float) -> None:
     """Energy of the mean for each number of negative samples."""
     for j in range(TILE):
         run[j] = np.float32(0.0)
@@ -121,7 +121,7 @@ def _means(y, mean, run, padded, part):  # type: ignore[no-untyped-def]  # noqa:
 
 
 @inlined
-def _winner(best, pick, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _winner(best: Array, pick: Array, count: int) -> None:
     """Find the best code of each pixel of the tile, with its polarity in the lowest bits."""
     for j in range(TILE):
         pick[j] = np.int64(best[j]) << POLARITY_BITS
@@ -132,7 +132,18 @@ def _winner(best, pick, count):  # type: ignore[no-untyped-def]  # noqa: ANN001,
             pick[j] = max(pick[j], (np.int64(best[base + j]) << POLARITY_BITS) | number)
 
 
-def _explore(samples, scale, q, offset, polar, first, last, codes, picks, shifts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _explore(
+    samples: Array,
+    scale: float,
+    q: Array,
+    offset: bool,
+    polar: bool,
+    first: int,
+    last: int,
+    codes: Array,
+    picks: Array,
+    shifts: Array,
+) -> None:
     count, padded, rows = I(samples.shape[0]), I(q.shape[1]), I(codes.shape[0])
     factor = np.float32(scale)
     part = np.float32(1.0) / np.float32(count) if offset else np.float32(0.0)
@@ -167,14 +178,28 @@ def _explore(samples, scale, q, offset, polar, first, last, codes, picks, shifts
 
 
 @inlined
-def _score(rss, c0, c1, u, u0, du):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _score(rss: float, c0: float, c1: float, u: float, u0: float, du: float) -> float:
     """Return the energy of the residual, PENALTY times of it where the answer is no inversion recovery."""
     ratio = -c1 / c0
     possible = ratio > 1.0 and ratio < HIGHEST_RATIO and u > u0 and u < u0 + du * (GRID - 1)
     return rss if possible else PENALTY * rss
 
 
-def _settle(samples, scale, t, u0, du, offset, picks, shifts, index, again, out, energies, negatives):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _settle(
+    samples: Array,
+    scale: float,
+    t: Array,
+    u0: float,
+    du: float,
+    offset: bool,
+    picks: Array,
+    shifts: Array,
+    index: Array,
+    again: bool,
+    out: Array,
+    energies: Array,
+    negatives: Array,
+) -> None:
     count, padded = I(samples.shape[0]), I(t.size)
     number, factor = np.float64(count), np.float64(scale)
     part = 1.0 / number if offset else 0.0
@@ -209,7 +234,19 @@ def _settle(samples, scale, t, u0, du, offset, picks, shifts, index, again, out,
             negatives[at] = pick[k] & POLARITIES
 
 
-def _rivals(codes, picks, energies, margin, first, last, out, u0, du, found, index):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _rivals(
+    codes: Array,
+    picks: Array,
+    energies: Array,
+    margin: float,
+    first: int,
+    last: int,
+    out: Array,
+    u0: float,
+    du: float,
+    found: Array,
+    index: Array,
+) -> int:
     """List the polarities that may yet be better than those that were settled; return how many there are.
 
     Only as many are written as ``found`` and ``index`` hold.

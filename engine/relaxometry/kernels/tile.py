@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.metrics.kernels.compiled import inlined
+from engine.metrics.kernels.compiled import Array, inlined
 from engine.relaxometry import signal, uncertainty
 from engine.relaxometry.kernels.exponential import exp_minus
 
@@ -37,7 +37,7 @@ covariance = inlined(uncertainty.covariance)
 
 
 @inlined
-def terms(t, inv):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def terms(t: float, inv: float) -> tuple[float, float, float]:
     """Return the exponential and its first two derivatives with respect to u."""
     x = t * inv
     e = exp_minus(x)
@@ -46,7 +46,7 @@ def terms(t, inv):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
 
 
 @inlined
-def totals(w, padded):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def totals(w: Array, padded: int) -> None:
     """Put the sum of the samples and their energy into their rows."""
     for j in range(TILE):
         w[SY + j] = 0.0
@@ -60,7 +60,7 @@ def totals(w, padded):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
 
 
 @inlined
-def sums(w, t, padded):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def sums(w: Array, t: Array, padded: int) -> None:
     """Put the sums at u into their rows."""
     for j in range(TILE):
         w[INV + j] = exp_minus(w[U + j])
@@ -88,7 +88,7 @@ def sums(w, t, padded):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
 
 
 @inlined
-def cut(u, step, low, high):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def cut(u: float, step: float, low: float, high: float) -> float:
     """Return the step cut to LONGEST and to the range of u; one that is no number is 0."""
     step = LONGEST if step > LONGEST else step
     step = -LONGEST if step < -LONGEST else step
@@ -98,7 +98,7 @@ def cut(u, step, low, high):  # type: ignore[no-untyped-def]  # noqa: ANN001, AN
 
 
 @inlined
-def largest_step(w):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def largest_step(w: Array) -> float:
     """Return the largest step that was taken last in the tile."""
     largest = 0.0
     for j in range(TILE):
@@ -107,7 +107,7 @@ def largest_step(w):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
 
 
 @inlined
-def advance(w, part, low, high):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def advance(w: Array, part: float, low: float, high: float) -> None:
     """Move u by a Newton step (one of Gauss and Newton where log J is not concave).
 
     ``part`` is 1 / N with an offset, which takes off means, and 0 without.
@@ -130,7 +130,7 @@ def advance(w, part, low, high):  # type: ignore[no-untyped-def]  # noqa: ANN001
 
 
 @inlined
-def amplitudes(w, j, part):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def amplitudes(w: Array, j: int, part: float) -> tuple[float, float, float]:
     """Return c0, c1 and the energy that the exponential explains; the sums follow the last step of u to first order."""
     step, y = w[STEP + j], w[SY + j]
     e = w[E + j] + step * w[D + j]
@@ -141,15 +141,16 @@ def amplitudes(w, j, part):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN
 
 
 @inlined
-def covariances(w, j, count, part, c1):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def covariances(w: Array, j: int, count: float, part: float, c1: float) -> tuple[float, ...]:
     """Return the six covariances from the sums before the last step: they belong together."""
     e, d = w[E + j], w[D + j]
     n, p, m = w[EE + j] - part * e * e, w[ED + j] - part * e * d, w[DD + j] - part * d * d
-    return covariance(count, part * e, part * d, n, p, m, c1)
+    six: tuple[float, ...] = covariance(count, part * e, part * d, n, p, m, c1)
+    return six
 
 
 @inlined
-def refine(w, t, padded, part, low, high):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def refine(w: Array, t: Array, padded: int, part: float, low: float, high: float) -> None:
     """Bring u to the optimum, and leave the sums before the last step."""
     totals(w, padded)
     for _ in range(STEPS):
