@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from math import floor, isfinite, log10
-from typing import Any
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QValidator
@@ -12,6 +11,7 @@ from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QFormLayout, QLineEdit,
 
 from app.panels.parts import label
 from engine.core.records.options import Option
+from engine.core.records.plain import Plain
 
 _WIDEST = 2**31 - 1
 _DECIMALS = 12
@@ -75,7 +75,7 @@ class OptionsForm(QWidget):
         self._prefix = prefix
         self._explain = explain
         self._controls: dict[str, QWidget] = {}
-        self._defaults: dict[str, Any] = {}
+        self._defaults: dict[str, Plain] = {}
         self._layout = QFormLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
@@ -105,7 +105,7 @@ class OptionsForm(QWidget):
         """Return the number of options."""
         return len(self._controls)
 
-    def values(self) -> dict[str, Any]:
+    def values(self) -> dict[str, Plain]:
         """Return what differs from the defaults, by option name (a default such as 1/6 is not what a spin box can hold)."""
         now = {name: _value(control) for name, control in self._controls.items()}
         return {name: value for name, value in now.items() if value != self._defaults[name]}
@@ -114,7 +114,7 @@ class OptionsForm(QWidget):
         """Set every control to its default without telling."""
         self.set_values(self._defaults)
 
-    def set_values(self, values: Mapping[str, Any]) -> None:
+    def set_values(self, values: Mapping[str, Plain]) -> None:
         """Set controls without telling."""
         for name, value in values.items():
             control = self._controls.get(name)
@@ -123,9 +123,9 @@ class OptionsForm(QWidget):
             with QSignalBlocker(control):
                 if isinstance(control, QCheckBox):
                     control.setChecked(bool(value))
-                elif isinstance(control, QSpinBox):
+                elif isinstance(control, QSpinBox) and isinstance(value, int | float):
                     control.setValue(int(value))
-                elif isinstance(control, QDoubleSpinBox):
+                elif isinstance(control, QDoubleSpinBox) and isinstance(value, int | float):
                     control.setValue(float(value))
                 elif isinstance(control, QLineEdit):
                     control.setText("" if value is None else str(value))
@@ -161,7 +161,7 @@ def _or(value: float | None, default: float) -> float:
     return default if value is None else value
 
 
-def _value(control: QWidget) -> Any:
+def _value(control: QWidget) -> Plain:
     if isinstance(control, QCheckBox):
         return control.isChecked()
     if isinstance(control, QSpinBox | QDoubleSpinBox):

@@ -17,6 +17,7 @@ from app.document.history import History
 from app.document.patch import patch_between
 from app.document.results import saved_result, snapshot, with_reference, with_result
 from app.document.state import Change, Changed, Document, Topic, difference, edited, settled
+from engine.core.records.plain import Plain
 from engine.core.types import Complex, ImageSeries, KSpaceSeries, Reconstruction, Score
 
 BUDGET_BYTES: Final = 1 << 30
@@ -176,7 +177,7 @@ class Session(QObject):
         title: str,
         made: Reconstruction,
         keep_earlier: bool = False,
-        options: Mapping[str, Any] | None = None,
+        options: Mapping[str, Plain] | None = None,
         scores: Mapping[tuple[str, str], Score] | None = None,
         percentile: float | None = None,
     ) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from app.document.case import Case, Origin, Source
 from app.session import Session
+from engine.core.records.values import listed
 from engine.core.types import ImageSeries, Reconstruction
 
 REFERENCES_DIFFER = 0.01
@@ -67,9 +68,9 @@ def same_data(case: Case, made: Reconstruction) -> bool:
 
 def _data_notes(made: Reconstruction) -> tuple[str, ...]:
     """Return the notes that came with the data, not with the method; a part of a series says which part."""
-    notes = [note for note in made.provenance.get("notes", made.notes) if note in made.notes]
+    notes = [str(note) for note in listed(made.provenance.get("notes", made.notes)) if note in made.notes]
     for name, numbers in (("slice", made.slices), ("frame", made.frames)):
         if numbers != tuple(range(len(numbers))):
-            listed = ", ".join(str(n + 1) for n in numbers)
-            notes.append(f"{name}{'s' if len(numbers) > 1 else ''} {listed} of the series")
+            words = ", ".join(str(n + 1) for n in numbers)
+            notes.append(f"{name}{'s' if len(numbers) > 1 else ''} {words} of the series")
     return tuple(notes)

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from app.display.map_state import Drawing, FitSettings, MapView
 from app.display.state import ViewState
 from engine.core.maps import MapSet
+from engine.core.records.plain import Plain
 from engine.core.requests import MaskRequest
 from engine.core.types import Complex, ImageSeries, KSpaceSeries, Reconstruction, Region, SamplingMask, Score
 
@@ -104,7 +105,7 @@ class Result:
     reconstruction: Reconstruction
     scores: Mapping[tuple[str, str], Score] = field(default_factory=dict)
     original: Reconstruction | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Plain] = field(default_factory=dict)
     stamp: int = 0
     percentile: float | None = None
     file: str = ""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from app.display.snapshot import ResultEntry, SessionSnapshot
 from app.display.words import TIME_NAMES, stale_text
 from app.document.case import SAMPLE_NOTE, Case, Pending, Result
+from engine.core.records.plain import Plain
 from engine.core.types import Complex, Kind, Reconstruction, SamplingMask, Score, frozen
 
 PREVIEW_KEY = "preview"
@@ -21,13 +21,13 @@ def is_stale(result: Result, case: Case) -> bool:
     return bool(stale_text(result.mask, case.mask))
 
 
-def made_alike(result: Result, method: str, made: Reconstruction, options: Mapping[str, Any]) -> bool:
+def made_alike(result: Result, method: str, made: Reconstruction, options: Mapping[str, Plain]) -> bool:
     """Whether a result was made by a method with the mask and the weights of ``made``, and with these settings."""
     same = result.method == method and result.reconstruction.weights == made.weights and result.options == options
     return same and not stale_text(result.mask, made.mask)
 
 
-def continued(case: Case, method: str, weights: str | None, options: Mapping[str, Any]) -> Reconstruction | None:
+def continued(case: Case, method: str, weights: str | None, options: Mapping[str, Plain]) -> Reconstruction | None:
     """Return what a method made of a case before in the same way, as far as it is known before its weights are loaded."""
     return next(
         (
@@ -85,7 +85,7 @@ def with_result(
     method: str,
     title: str,
     made: Reconstruction,
-    options: Mapping[str, Any],
+    options: Mapping[str, Plain],
     beside: bool,
     scores: Mapping[tuple[str, str], Score],
     percentile: float | None,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from PySide6.QtWidgets import QDialogButtonBox, QWidget
 
 from app.dialogs.base import FormDialog, without_icons
 from app.forms import OptionsForm
 from app.review.methods_model import MethodRow
+from engine.core.records.plain import Plain
 
 
 class MethodDialog(FormDialog):
@@ -26,6 +26,6 @@ class MethodDialog(FormDialog):
         defaults.clicked.connect(self._options.reset)
         without_icons(self.buttons)
 
-    def settings(self) -> Mapping[str, Any]:
+    def settings(self) -> Mapping[str, Plain]:
         """Return what differs from the defaults."""
         return self._options.values()

@@ -11,6 +11,7 @@ from PySide6.QtGui import QFont
 
 from engine.core.records.methods import MethodInfo
 from engine.core.records.options import Option
+from engine.core.records.plain import Plain
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -46,7 +47,7 @@ class MethodRow:
     needs_reference: bool = False
     max_coils: int | None = None
     options: tuple[Option, ...] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Plain] = field(default_factory=dict)
     status: str = ""
 
     @property
@@ -197,7 +198,7 @@ class MethodsModel(QAbstractTableModel):
         """Use these weights for a method."""
         self._change(name, chosen=weights)
 
-    def set_settings(self, name: str, settings: Mapping[str, Any]) -> None:
+    def set_settings(self, name: str, settings: Mapping[str, Plain]) -> None:
         """Use these settings for a method; what is not named stays at its default."""
         self._change(name, settings=dict(settings))
 

@@ -13,6 +13,7 @@ from app import theme
 from app.forms import OptionsForm
 from app.panels.parts import NORMAL, TIGHT, WIDE, button, drop_down, label, row, tool_button
 from app.review.mask_view import MaskView
+from engine.core.records.registries import MaskFamily
 from engine.core.requests import MaskRequest
 from engine.core.types import Float, SamplingMask
 
@@ -42,7 +43,7 @@ class SamplingPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("sampling")
-        self._specs: dict[str, Any] = {}
+        self._specs: dict[str, MaskFamily] = {}
         self._make_controls()
         self.view = MaskView()
         self.view.setObjectName("sampling.mask")

@@ -21,10 +21,11 @@ from app.train.form import write_toml
 from app.train.panel import TrainPanel
 from app.train.run import REASONS, RunRecord, event_words
 from app.train.runs_panel import TrainLogPanel
-from app.train.values import at, duration_text, number_at
+from app.train.values import duration_text
 from engine.core.errors import EngineError, InputError
 from engine.core.records.events import Event, Paused, Resumed, Started, Validation
 from engine.core.records.training import ConfigValues, RunInfo
+from engine.core.records.values import at, number_at
 
 CONFIG: Final = "train-run.toml"
 REFUSED: Final = 2

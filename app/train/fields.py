@@ -23,9 +23,10 @@ from PySide6.QtWidgets import (
 
 from app.forms import NumberBox
 from app.panels.parts import TIGHT, drop_down
-from app.train.values import listed, number, read, tabled, words_of, written
+from app.train.values import read, words_of, written
 from engine.core.records.plain import Plain
 from engine.core.records.training import TrainSetting
+from engine.core.records.values import listed, number, tabled
 
 _WIDEST: Final = 2**31 - 1
 ROW: Final = 21

@@ -17,13 +17,14 @@ from app.jobs import JobHandle
 from app.settings import folder
 from app.train.fields import ChoiceField
 from app.train.form_panel import TrainFormPanel
-from app.train.values import at, estimate_text, flat, nested, number_at
+from app.train.values import estimate_text, flat, nested
 from engine.core.errors import EngineError, FormatError
 from engine.core.files import replacing
 from engine.core.jobs import Reporter
 from engine.core.records.methods import MethodInfo
 from engine.core.records.plain import Plain
 from engine.core.records.training import ConfigValues, Problem, TrainEstimate, TrainPreset, TrainSetting
+from engine.core.records.values import at, number_at
 
 LANE: Final = "io"
 PRIORITY: Final = 20

@@ -10,9 +10,10 @@ from PySide6.QtWidgets import QAbstractItemView, QFileDialog, QHeaderView, QMenu
 
 from app.panels.parts import TIGHT, row, tool_button
 from app.train.fields import Field
-from app.train.values import listed, number, parse_numbers, tabled, words_of, written
+from app.train.values import parse_numbers, words_of, written
 from engine.core.records.plain import Plain
 from engine.core.records.training import TrainSetting
+from engine.core.records.values import listed, number, tabled
 
 Index = QModelIndex | QPersistentModelIndex
 SAMPLE: Final = "sample:"

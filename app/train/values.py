@@ -9,6 +9,7 @@ from typing import Final
 
 from engine.core.records.plain import Plain
 from engine.core.records.training import ConfigValues, TrainSetting
+from engine.core.records.values import at, listed, number, tabled
 
 WORDS: Final = {
     "model.start": "Start from",
@@ -72,52 +73,8 @@ def flat(values: ConfigValues, settings: Iterable[TrainSetting]) -> dict[str, Pl
     """Return nested values by dotted name; what they do not say is the default."""
     found: dict[str, Plain] = {}
     for setting in settings:
-        told = _look(values, setting.name)
-        found[setting.name] = told[0] if told else setting.default
+        found[setting.name] = at(values, setting.name, setting.default)
     return found
-
-
-def _look(values: ConfigValues, name: str) -> tuple[Plain, ...]:
-    """Return the value of a dotted name, alone; nothing when it is not there."""
-    place: Plain = values
-    for part in name.split("."):
-        if not isinstance(place, Mapping) or part not in place:
-            return ()
-        place = place[part]
-    return (place,)
-
-
-def at(values: ConfigValues, name: str, missing: Plain = None) -> Plain:
-    """Return the value of a dotted name in nested tables, ``missing`` when it is not there."""
-    told = _look(values, name)
-    return told[0] if told else missing
-
-
-def number_at(values: ConfigValues, name: str) -> float:
-    """Return the number of a dotted name, 0 when there is none."""
-    found = at(values, name)
-    return float(found) if isinstance(found, int | float) else 0.0
-
-
-def listed(value: Plain) -> Sequence[Plain]:
-    """Return a list; raise ``TypeError`` for anything else: a file written by hand may hold anything."""
-    if isinstance(value, str) or not isinstance(value, Sequence):
-        raise TypeError(f"expected a list, found {value!r}")
-    return value
-
-
-def tabled(value: Plain) -> Mapping[str, Plain]:
-    """Return a table; raise ``TypeError`` for anything else."""
-    if not isinstance(value, Mapping):
-        raise TypeError(f"expected a table, found {value!r}")
-    return value
-
-
-def number(value: Plain) -> float:
-    """Return a number; raise ``TypeError`` for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"expected a number, found {value!r}")
-    return value
 
 
 def nested(values: Mapping[str, Plain]) -> dict[str, Plain]:

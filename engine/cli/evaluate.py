@@ -18,6 +18,7 @@ from engine.core.errors import InputError, ShapeError
 from engine.core.files import check_writable, replacing
 from engine.core.geometry import Geometry
 from engine.core.jobs import Reporter
+from engine.core.records.plain import Json
 from engine.core.requests import OpenOptions
 from engine.core.types import Complex, ImageSeries, Kind, KSpaceSeries, Reconstruction, Score
 
@@ -159,7 +160,7 @@ def _check_within(path: str, chosen: tuple[int, ...] | None, size: int, name: st
         raise ShapeError(f"{path} has no {name} {max(chosen)} (expected fewer than {size})", "Is this the series it was made from?")
 
 
-def _write_csv(path: str, rows: list[dict[str, Any]]) -> None:
+def _write_csv(path: str, rows: list[dict[str, Json]]) -> None:
     with replacing(Path(path)) as temporary, temporary.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, FIELDS)
         writer.writeheader()

@@ -16,6 +16,7 @@ from engine.core.errors import InputError
 from engine.core.jobs import Reporter
 from engine.core.maps import FitRequest, MapSet
 from engine.core.records.entries import Content
+from engine.core.records.values import at
 from engine.core.types import ImageSeries, Kind, KSpaceSeries
 
 Commands = Any
@@ -126,10 +127,10 @@ def _print(maps: MapSet, options: argparse.Namespace) -> None:
             {
                 "out": str(options.out),
                 "model": maps.model,
-                "signed": maps.provenance["fit"]["signed"],
+                "signed": at(maps.provenance, "fit.signed"),
                 "axes": dict(zip(("slice", "y", "x"), (int(n) for n in maps.valid.shape), strict=True)),
                 "valid": int(maps.valid.sum()),
-                "invalid": maps.provenance["fit"]["invalid"],
+                "invalid": at(maps.provenance, "fit.invalid"),
                 "maps": {r[0]: dict(zip(("median", "q25", "q75", "median_sd"), r[1:], strict=True)) for r in rows},
                 "seconds": maps.seconds,
                 "notes": list(maps.notes),
@@ -137,7 +138,7 @@ def _print(maps: MapSet, options: argparse.Namespace) -> None:
         )
         return
     print_table(("map", "median", "25 %", "75 %", "SD (median)"), rows)
-    print(f"{int(maps.valid.sum())} of {total} pixels valid; {maps.provenance['fit']['signed']} samples; {maps.seconds:.2f} s")
+    print(f"{int(maps.valid.sum())} of {total} pixels valid; {at(maps.provenance, 'fit.signed')} samples; {maps.seconds:.2f} s")
     for note in maps.notes:
         print(f"note: {note}")
     print(f"wrote {options.out}")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine.core.errors import InputError
+from engine.core.records.plain import Plain
 
 
 def indices(text: str | None, size: int, name: str) -> tuple[int, ...] | None:
@@ -54,9 +55,9 @@ def numbers(text: str | None, name: str) -> tuple[float, ...] | None:
         ) from error
 
 
-def assignments(words: Sequence[str] | None, example: str) -> dict[str, Any]:
+def assignments(words: Sequence[str] | None, example: str) -> dict[str, Plain]:
     """Return the values of ``["iterations=30", "combine=rss"]``: numbers and true/false are recognised."""
-    values: dict[str, Any] = {}
+    values: dict[str, Plain] = {}
     for word in words or ():
         key, sign, value = word.partition("=")
         if not sign or not key:

@@ -12,6 +12,7 @@ import numpy as np
 from engine.core import axes
 from engine.core.errors import ShapeError
 from engine.core.geometry import Geometry
+from engine.core.records.plain import Plain
 from engine.core.types import Bool, Float, Kind, ParameterMap, frozen
 
 
@@ -111,7 +112,7 @@ class MapSet:
     displacement: Float | None = None
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
-    provenance: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Plain] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         shape = self.main.values.shape

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from engine import __version__
+from engine.core.records.plain import Plain
 
 RESEARCH_USE = "research use only"
 
@@ -33,9 +33,9 @@ def software() -> dict[str, str]:
     return dict(_versions())
 
 
-def record(**entries: Any) -> dict[str, Any]:
+def record(**entries: Plain) -> dict[str, Plain]:
     """Return a provenance record: software, time (UTC), the command line, and ``entries``."""
-    base: Mapping[str, Any] = {
+    base: Mapping[str, Plain] = {
         "software": software(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]] if sys.argv else [],

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from engine.core import axes
 from engine.core.errors import InputError, ShapeError
 from engine.core.geometry import UNKNOWN, Geometry
+from engine.core.records.plain import Plain
 
 Complex = NDArray[np.complex64]
 Float = NDArray[np.float32]
@@ -181,7 +182,7 @@ class KSpaceSeries:
     format: str = ""
     notes: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Plain] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         s, f, _, _, _ = self.reader.shape
@@ -237,7 +238,7 @@ class ImageSeries:
     format: str = ""
     notes: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Plain] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         axes.check_axes(self.images, axes.IMAGE_AXES, "image series")
@@ -294,7 +295,7 @@ class Reconstruction:
     seconds: float = 0.0
     peak_mib: float | None = None
     notes: tuple[str, ...] = ()
-    provenance: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Plain] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         axes.check_axes(self.image, axes.IMAGE_AXES, "reconstruction")

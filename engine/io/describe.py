@@ -6,6 +6,7 @@ import numpy as np
 
 from engine.core import axes
 from engine.core.records.series import Acceleration, SeriesInfo
+from engine.core.records.values import number, tabled
 from engine.core.types import Float, ImageSeries, KSpaceSeries
 
 
@@ -51,7 +52,9 @@ def _sampling(series: KSpaceSeries | ImageSeries) -> tuple[bool, Acceleration, s
         made = series.attributes.get("acceleration")
         full = made is None
         if made is not None:
-            nominal, effective, pattern = made["nominal"], float(made["effective"]), made.get("pattern")
+            told = tabled(made)
+            nominal = None if told["nominal"] is None else number(told["nominal"])
+            effective, pattern = number(told["effective"]), None if told.get("pattern") is None else str(told["pattern"])
     return full, Acceleration(nominal, round(effective, 4)), pattern
 
 

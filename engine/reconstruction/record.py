@@ -13,6 +13,8 @@ import torch
 from engine.core import device as devices
 from engine.core import provenance
 from engine.core.axes import COIL
+from engine.core.records.plain import Plain
+from engine.core.records.values import listed, number, tabled
 from engine.core.requests import MethodRequest, RunRequest
 from engine.core.types import Complex, KSpaceSeries, Reconstruction, SamplingMask
 from engine.reconstruction.build import Built
@@ -84,15 +86,15 @@ def finished(
     )
 
 
-def _earlier_runs(earlier: Reconstruction | None, slices: tuple[int, ...], spent: Sequence[Spent]) -> list[dict[str, Any]]:
+def _earlier_runs(earlier: Reconstruction | None, slices: tuple[int, ...], spent: Sequence[Spent]) -> list[dict[str, Plain]]:
     """Return the records of the runs that made the slices that stayed, a flat list, the slices that each still stands for."""
     if earlier is None:
         return []
     stayed = set(slices) - {one.slice_index for one in spent}
     last = {key: value for key, value in earlier.provenance.items() if key != "earlier_runs"}
-    runs = []
-    for record in (*earlier.provenance.get("earlier_runs", ()), last):
-        left = [s for s in record.get("slices", earlier.slices) if s in stayed]
+    runs: list[dict[str, Plain]] = []
+    for record in (*map(tabled, listed(earlier.provenance.get("earlier_runs", ()))), last):
+        left = [s for s in (int(number(s)) for s in listed(record.get("slices", earlier.slices))) if s in stayed]
         if left:
             runs.append({**record, "slices": left})
             stayed -= set(left)

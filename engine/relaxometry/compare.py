@@ -13,6 +13,7 @@ from engine.core.axes import MAP_SLICE
 from engine.core.errors import InputError, ShapeError
 from engine.core.maps import MapSet
 from engine.core.records.relaxometry import Agreement, MapComparison, SegmentAgreement
+from engine.core.records.values import tabled
 from engine.core.types import Bool, ParameterMap, Region
 from engine.relaxometry.segments import NAMES
 
@@ -188,7 +189,7 @@ def _region(region: Region, maps: MapSet) -> Bool:
 def _notes(maps: MapSet, reference: MapSet) -> tuple[str, ...]:
     """Return what was fitted in another way: then a difference is not the reconstruction's alone."""
     notes = []
-    mine, its = maps.provenance.get("fit", {}), reference.provenance.get("fit", {})
+    mine, its = (tabled(one.provenance.get("fit", {})) for one in (maps, reference))
     for name in ("model", "signed", "efficiency", "motion"):
         if name in mine and name in its and mine[name] != its[name]:
             notes.append(f"fitted with other settings: {name} {mine[name]}, reference {its[name]}")

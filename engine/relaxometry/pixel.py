@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from engine.core.errors import InputError
 from engine.core.maps import MapSet, PixelFit, Reason
+from engine.core.records.values import number, tabled
 from engine.relaxometry.contract import MODELS, SignalModel
 from engine.relaxometry.reading import samples_of, unit
 from engine.relaxometry.signal import amplitudes, parameters
@@ -57,13 +58,13 @@ def fit_pixel(maps: MapSet, slice_index: int, y: int, x: int) -> PixelFit:
     reason = Reason(int(maps.reason[slice_index, y, x]))
     if reason == Reason.NOT_FINITE or (model.network is not None and reason != Reason.VALID):
         return _without_curve(times, np.abs(samples), reason)
-    settings = maps.provenance.get("fit", {})
+    settings = tabled(maps.provenance.get("fit", {}))
     if model.network is not None:
         values = {name: float(one.values[slice_index, y, x]) for name, one in maps.maps.items()}
         curve = _of_network(model, times, np.abs(samples), values)
     else:
         mode = str(settings.get("signed", "magnitude"))
-        curve = _fitted(model, times, samples, mode, float(settings.get("efficiency", 1.0)))
+        curve = _fitted(model, times, samples, mode, number(settings.get("efficiency", 1.0)))
     if reason not in (Reason.VALID, Reason.UNSURE):
         curve.fitted = {}
     return _drawn(times, curve, float(maps.r2[slice_index, y, x]), reason)

@@ -12,12 +12,12 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
-from app.train.values import number_at
 from engine.core.jobs import Reporter
 from engine.core.records.events import Stepped, Validation, from_table
 from engine.core.records.plain import Json, Plain
 from engine.core.records.registries import LossInfo
 from engine.core.records.training import ConfigValues, Problem, RunInfo, TrainEstimate, TrainPreset, TrainSetting
+from engine.core.records.values import number_at
 
 
 def setting(

@@ -5,13 +5,11 @@ from __future__ import annotations
 import pytest
 
 from app.train.values import (
-    at,
     duration_text,
     estimate_text,
     flat,
     named_by,
     nested,
-    number_at,
     numbers_text,
     options_text,
     parse_numbers,
@@ -52,12 +50,6 @@ def test_flat_takes_defaults_for_what_is_not_said_and_nested_is_its_inverse():
     assert values == {"name": "x", "run.steps": 9, "run.device": "auto"}
     assert nested(values) == {"name": "x", "run": {"steps": 9, "device": "auto"}}
     assert flat(nested(values), settings) == values
-
-
-def test_a_value_by_its_dotted_name():
-    values = {"run": {"steps": 9, "device": "cpu"}}
-    assert (at(values, "run.steps"), at(values, "run.minutes"), at(values, "run.steps.more", "none")) == (9, None, "none")
-    assert (number_at(values, "run.steps"), number_at(values, "run.device"), number_at({}, "run")) == (9.0, 0.0, 0.0)
 
 
 def test_words_before_a_control():
