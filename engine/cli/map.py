@@ -12,12 +12,14 @@ from engine import api
 from engine.cli import parse
 from engine.cli.inspect import add_reading, open_file
 from engine.cli.output import add_common, print_json, print_table, reporter
+from engine.core.axes import MAP_AXES
 from engine.core.errors import InputError
 from engine.core.jobs import Reporter
 from engine.core.maps import FitRequest, MapSet
 from engine.core.records.entries import Content
-from engine.core.records.values import at
-from engine.core.types import ImageSeries, Kind, KSpaceSeries
+from engine.core.records.outputs import MapQuartiles, WrittenMaps
+from engine.core.records.values import at, number, tabled
+from engine.core.types import ImageSeries, Kind, KSpaceSeries, ParameterMap
 
 Commands = Any
 DEFAULT_MODELS = {Kind.MOLLI: "molli3", Kind.T2PREP: "t2prep2"}
@@ -114,31 +116,33 @@ def _fit(series: KSpaceSeries | ImageSeries, request: FitRequest, options: argpa
     return replace(maps, provenance={**maps.provenance, "source": series.name})
 
 
+def _quartiles(one: ParameterMap) -> MapQuartiles:
+    values = one.values[one.valid]
+    if not values.size:
+        return MapQuartiles(None, None, None, None)
+    q25, median, q75 = (float(q) for q in np.percentile(values, (25, 50, 75)))
+    return MapQuartiles(median, q25, q75, None if one.sd is None else float(np.median(one.sd[one.valid])))
+
+
 def _print(maps: MapSet, options: argparse.Namespace) -> None:
-    rows = []
-    for name, one in maps.maps.items():
-        values = one.values[one.valid]
-        found = [float(q) for q in np.percentile(values, (50, 25, 75))] if values.size else [None, None, None]
-        sd = float(np.median(one.sd[one.valid])) if one.sd is not None and values.size else None
-        rows.append((name, *found, sd))
-    total = maps.valid.size
+    reasons = tabled(at(maps.provenance, "fit.invalid", {}))
+    written = WrittenMaps(
+        out=str(options.out),
+        model=maps.model,
+        signed=str(at(maps.provenance, "fit.signed")),
+        axes=dict(zip(MAP_AXES, (int(n) for n in maps.valid.shape), strict=True)),
+        valid=int(maps.valid.sum()),
+        invalid={reason: int(number(count)) for reason, count in reasons.items()},
+        maps={name: _quartiles(one) for name, one in maps.maps.items()},
+        seconds=maps.seconds,
+        notes=maps.notes,
+    )
     if options.json:
-        print_json(
-            {
-                "out": str(options.out),
-                "model": maps.model,
-                "signed": at(maps.provenance, "fit.signed"),
-                "axes": dict(zip(("slice", "y", "x"), (int(n) for n in maps.valid.shape), strict=True)),
-                "valid": int(maps.valid.sum()),
-                "invalid": at(maps.provenance, "fit.invalid"),
-                "maps": {r[0]: dict(zip(("median", "q25", "q75", "median_sd"), r[1:], strict=True)) for r in rows},
-                "seconds": maps.seconds,
-                "notes": list(maps.notes),
-            }
-        )
+        print_json(written)
         return
+    rows = [(name, one.median, one.q25, one.q75, one.median_sd) for name, one in written.maps.items()]
     print_table(("map", "median", "25 %", "75 %", "SD (median)"), rows)
-    print(f"{int(maps.valid.sum())} of {total} pixels valid; {at(maps.provenance, 'fit.signed')} samples; {maps.seconds:.2f} s")
-    for note in maps.notes:
+    print(f"{written.valid} of {maps.valid.size} pixels valid; {written.signed} samples; {maps.seconds:.2f} s")
+    for note in written.notes:
         print(f"note: {note}")
-    print(f"wrote {options.out}")
+    print(f"wrote {written.out}")

@@ -12,6 +12,8 @@ from engine.cli.inspect import add_reading, open_file
 from engine.cli.output import add_common, print_json, reporter
 from engine.core.errors import InputError
 from engine.core.records.entries import Content
+from engine.core.records.outputs import WrittenReconstruction
+from engine.core.records.series import Acceleration
 from engine.core.requests import MaskRequest, ReconRequest, ReferenceSequence
 from engine.core.types import KSpaceSeries, SamplingMask
 
@@ -141,23 +143,22 @@ def run(options: argparse.Namespace) -> int:
     )
     result = api.reconstruct(request, reporter(options))
     api.save_reconstruction(result, options.out)
-    summary = {
-        "out": str(options.out),
-        "method": result.method,
-        "acceleration": {"nominal": result.mask.nominal_acceleration, "effective": round(result.mask.effective_acceleration, 4)},
-        "seconds": round(result.seconds, 3),
-        "device": result.provenance["device"],
-        "notes": list(result.notes),
-    }
+    mask = result.mask
+    written = WrittenReconstruction(
+        out=str(options.out),
+        method=result.method,
+        acceleration=Acceleration(mask.nominal_acceleration, round(mask.effective_acceleration, 4)),
+        seconds=round(result.seconds, 3),
+        device=str(result.provenance["device"]),
+        notes=result.notes,
+    )
     if options.json:
-        print_json(summary)
-    else:
-        nominal = result.mask.nominal_acceleration
-        rate = f"R {nominal:g} nominal, " if nominal is not None else ""
-        print(
-            f"{options.out}: {result.method}, {rate}{result.mask.effective_acceleration:.2f} effective, "
-            f"{result.seconds:.2f} s on {result.provenance['device']}"
-        )
-        for note in result.notes:
-            print(f"note: {note}")
+        print_json(written)
+        return 0
+    nominal = written.acceleration.nominal
+    rate = f"R {nominal:g} nominal, " if nominal is not None else ""
+    effective = f"{written.acceleration.effective:.2f} effective"
+    print(f"{written.out}: {written.method}, {rate}{effective}, {result.seconds:.2f} s on {written.device}")
+    for note in written.notes:
+        print(f"note: {note}")
     return 0
