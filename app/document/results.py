@@ -150,7 +150,7 @@ def saved_result(case: Case, key: str, title: str, original: Reconstruction, sta
     return Result(key, original.method, title, original.mask, shown, original=original, stamp=stamp, file=file)
 
 
-def _answers(made: Reconstruction, method: str, options: Mapping[str, Any], pending: Pending) -> bool:
+def _answers(made: Reconstruction, method: str, options: Mapping[str, Plain], pending: Pending) -> bool:
     """Whether what was made is the result that a session file told of."""
     same = (method, made.weights) == (pending.method, pending.weights) and dict(options) == dict(pending.options)
     return same and set(pending.slices) <= set(made.slices) and not stale_text(pending.mask, made.mask)
