@@ -14,8 +14,8 @@ from engine.core.maps import FitRequest
 from engine.core.types import Float
 
 
-class Layer(StrEnum):
-    """Which result of the fit is shown; one key each."""
+class FitOutput(StrEnum):
+    """Which of its results a fit is looked at by; one key each."""
 
     VALUE = "value"
     SD = "sd"
@@ -24,7 +24,7 @@ class Layer(StrEnum):
     APPARENT = "apparent"
 
 
-class Tool(StrEnum):
+class MapTool(StrEnum):
     """What a click on a map does."""
 
     INSPECT = "inspect"
@@ -47,7 +47,7 @@ class MapView:
     layer
         Which result of the fit.
     ranges
-        Layer or quantity ("T1", "T2", "sd") -> (low, high) that a person chose; others follow the data.
+        Output of the fit or quantity ("T1", "T2", "sd") -> (low, high) that a person chose; others follow the data.
     difference
         Whether the row of differences from the reference's map is shown.
     pixel
@@ -58,11 +58,11 @@ class MapView:
         Whether contours are drawn.
     """
 
-    layer: Layer = Layer.VALUE
+    layer: FitOutput = FitOutput.VALUE
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     difference: bool = False
     pixel: tuple[int, int] | None = None
-    tool: Tool = Tool.INSPECT
+    tool: MapTool = MapTool.INSPECT
     marks: bool = True
 
 

@@ -146,6 +146,7 @@ def _view(view: ViewState, case: Case) -> ViewState:
     """Return a view that can be shown: positions within the series, a window that is one."""
     _check("region percentile", view.region_percentile, 0, 100)
     _check("gain of the error maps", view.error_gain, 1e-3, 1e6)
+    _check("divider", 0.0 if view.divider is None else view.divider, 0, 1)
     return replace(
         view,
         slice_index=min(max(view.slice_index, 0), case.slices - 1),

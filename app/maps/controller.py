@@ -17,7 +17,7 @@ from app.controllers.panes import PaneController
 from app.display.cursor import values_at
 from app.display.curves import CurveEntry, to_csv
 from app.display.frames import ERROR, Display
-from app.display.map_state import Layer, MapView, Tool
+from app.display.map_state import FitOutput, MapTool, MapView
 from app.display.marks import Mark
 from app.display.relaxation_colors import check_range
 from app.document.case import Case
@@ -131,11 +131,11 @@ class MapsController(PaneController):
         panel.scale_bar.set_scale(self._shown.scale)
         panel.difference_bar.set_scale(self._shown.lower)
         first = self._snapshot.entries[0].maps
-        layers = {layer: "" for layer in Layer if any(has_layer(e.maps, layer) for e in self._snapshot.entries)}
+        layers = {layer: "" for layer in FitOutput if any(has_layer(e.maps, layer) for e in self._snapshot.entries)}
         comparable = self._snapshot.entries[0].key == REFERENCE and len(self._snapshot.entries) > 1
         panel.set_able(layers, comparable, quantity(first))
         panel.set_view(view.layer, view.difference, view.tool)
-        self._grid.set_tool("inspect" if view.tool is Tool.INSPECT else "point")
+        self._grid.set_tool("inspect" if view.tool is MapTool.INSPECT else "point")
         panel.set_slices(self._snapshot.slices, self._shown.display.slice_index)
         self._show_pixel()
 
@@ -173,9 +173,9 @@ class MapsController(PaneController):
         case = self._c.session.current
         return MapView() if case is None else case.map_view
 
-    def set_layer(self, layer: str | Layer) -> None:
+    def set_layer(self, layer: str | FitOutput) -> None:
         """Show value, sd, r2, residual or apparent."""
-        wanted = Layer(layer)
+        wanted = FitOutput(layer)
         if any(has_layer(entry.maps, wanted) for entry in self._snapshot.entries):
             self._look_at(layer=wanted)
         elif self._snapshot.entries:
@@ -188,9 +188,9 @@ class MapsController(PaneController):
         else:
             self._c.say("Differences need the reference's map and another one")
 
-    def set_tool(self, tool: str | Tool) -> None:
+    def set_tool(self, tool: str | MapTool) -> None:
         """Choose what a click does."""
-        self._look_at(tool=Tool(tool))
+        self._look_at(tool=MapTool(tool))
 
     def toggle_marks(self) -> None:
         """Show or hide contours."""

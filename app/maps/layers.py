@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.display.map_state import Layer, MapView
+from app.display.map_state import FitOutput, MapView
 from app.display.scene import CACHE
 from app.maps.snapshot import MapEntry
 from engine.core.maps import MapSet
@@ -48,26 +48,26 @@ def quantity(maps: MapSet) -> str:
     return maps.main.quantity
 
 
-def has_layer(maps: MapSet, layer: Layer) -> bool:
+def has_layer(maps: MapSet, layer: FitOutput) -> bool:
     """Whether a fit has this layer: T1* is of Look-Locker models only, a spread not of every estimator."""
-    if layer is Layer.APPARENT:
+    if layer is FitOutput.APPARENT:
         return APPARENT in maps.maps
-    return layer is not Layer.SD or maps.main.sd is not None
+    return layer is not FitOutput.SD or maps.main.sd is not None
 
 
-def values_of(maps: MapSet, layer: Layer, at: int) -> Float:
+def values_of(maps: MapSet, layer: FitOutput, at: int) -> Float:
     """Return a layer of one slice (``at`` counts the fitted slices), float32 (y, x), NaN where the fit does not hold."""
     return CACHE.get((maps.reason, maps.main.values), ("map", layer, at), lambda: _values(maps, layer, at))
 
 
-def _values(maps: MapSet, layer: Layer, at: int) -> Float:
-    if layer is Layer.VALUE:
+def _values(maps: MapSet, layer: FitOutput, at: int) -> Float:
+    if layer is FitOutput.VALUE:
         source = maps.main.values
-    elif layer is Layer.SD and maps.main.sd is not None:
+    elif layer is FitOutput.SD and maps.main.sd is not None:
         source = maps.main.sd
-    elif layer is Layer.R2:
+    elif layer is FitOutput.R2:
         source = maps.r2
-    elif layer is Layer.APPARENT and APPARENT in maps.maps:
+    elif layer is FitOutput.APPARENT and APPARENT in maps.maps:
         source = maps.maps[APPARENT].values
     else:
         source = maps.residual
@@ -76,7 +76,7 @@ def _values(maps: MapSet, layer: Layer, at: int) -> Float:
     return shown
 
 
-def difference(estimate: MapSet, at: int, reference: MapSet, reference_at: int, layer: Layer) -> Float:
+def difference(estimate: MapSet, at: int, reference: MapSet, reference_at: int, layer: FitOutput) -> Float:
     """Return one slice of the difference from the reference's map, float32 (y, x), NaN where either does not hold."""
 
     def make() -> Float:
@@ -88,11 +88,11 @@ def difference(estimate: MapSet, at: int, reference: MapSet, reference_at: int, 
     return CACHE.get(sources, ("map difference", layer, at, reference_at), make)
 
 
-def scale_key(maps: MapSet, layer: Layer) -> str:
+def scale_key(maps: MapSet, layer: FitOutput) -> str:
     """Return the name under which a range of a layer is kept."""
-    if layer is Layer.VALUE:
+    if layer is FitOutput.VALUE:
         return quantity(maps)
-    return "T1*" if layer is Layer.APPARENT else str(layer)
+    return "T1*" if layer is FitOutput.APPARENT else str(layer)
 
 
 def scale_of(entries: Sequence[MapEntry], view: MapView) -> Scale:
@@ -100,11 +100,11 @@ def scale_of(entries: Sequence[MapEntry], view: MapView) -> Scale:
     maps = entries[0].maps
     layer, key = view.layer, scale_key(maps, view.layer)
     label, unit, colormap = {
-        Layer.VALUE: (quantity(maps), "ms", COLORMAPS.get(quantity(maps), "lipari")),
-        Layer.APPARENT: ("T1*", "ms", "lipari"),
-        Layer.SD: (f"SD of {quantity(maps)}", "ms", "batlow"),
-        Layer.R2: ("R²", "", "batlow"),
-        Layer.RESIDUAL: ("residual (rms)", "", "batlow"),
+        FitOutput.VALUE: (quantity(maps), "ms", COLORMAPS.get(quantity(maps), "lipari")),
+        FitOutput.APPARENT: ("T1*", "ms", "lipari"),
+        FitOutput.SD: (f"SD of {quantity(maps)}", "ms", "batlow"),
+        FitOutput.R2: ("R²", "", "batlow"),
+        FitOutput.RESIDUAL: ("residual (rms)", "", "batlow"),
     }[layer]
     chosen = view.ranges.get(key)
     if chosen is not None:
@@ -113,16 +113,16 @@ def scale_of(entries: Sequence[MapEntry], view: MapView) -> Scale:
     return Scale(key, colormap, auto_range(holder, layer), label, unit)
 
 
-def auto_range(maps: MapSet, layer: Layer) -> tuple[float, float]:
+def auto_range(maps: MapSet, layer: FitOutput) -> tuple[float, float]:
     """Return a range of round numbers for a layer, the same for all slices, so that it does not move while one steps through."""
 
     def make() -> tuple[float, float]:
         slices = range(maps.main.values.shape[0])
         values = np.concatenate([_finite(values_of(maps, layer, at)) for at in slices])
-        if layer is Layer.R2:
+        if layer is FitOutput.R2:
             low = float(np.percentile(values, 5)) if values.size else 0.9
             return (min(0.95, max(0.0, math.floor(20 * low + 1e-3) / 20)), 1.0)
-        top = float(np.percentile(values, 97 if layer in (Layer.VALUE, Layer.APPARENT) else 95)) if values.size else 1.0
+        top = float(np.percentile(values, 97 if layer in (FitOutput.VALUE, FitOutput.APPARENT) else 95)) if values.size else 1.0
         return 0.0, round_up(max(top, SMALLEST))
 
     return CACHE.get((maps.reason, maps.main.values), ("map range", layer), make)
@@ -131,7 +131,7 @@ def auto_range(maps: MapSet, layer: Layer) -> tuple[float, float]:
 def difference_scale(entries: Sequence[MapEntry], view: MapView) -> Scale | None:
     """Return the scale of the lower row, symmetrical about zero; None when nothing can be compared."""
     reference, others = entries[0], entries[1:]
-    name = "T1*" if view.layer is Layer.APPARENT else quantity(reference.maps)
+    name = "T1*" if view.layer is FitOutput.APPARENT else quantity(reference.maps)
     key = f"d{name}"
     chosen = view.ranges.get(key)
     if chosen is not None:

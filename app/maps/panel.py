@@ -9,25 +9,25 @@ from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QLabel, QSlider, QToolButton, QVBoxLayout, QWidget
 
 from app import theme
-from app.display.map_state import Layer, Tool
+from app.display.map_state import FitOutput, MapTool
 from app.maps.color_bar import ColorBar
 from app.panels.parts import NORMAL, TIGHT, tool_button
 from app.views.grid import PaneGrid
 
 LAYERS: Final = (
-    (Layer.VALUE, "Map", "The fitted T1 or T2 (V)"),
-    (Layer.SD, "SD", "Its standard deviation, from the Jacobian and the residual (S)"),
-    (Layer.R2, "R²", "Coefficient of determination of the fit (Q)"),
-    (Layer.RESIDUAL, "Residual", "Root mean square of the residuals, in units of the images (E)"),
-    (Layer.APPARENT, "T1*", "The apparent T1 before the Look-Locker correction (T)"),
+    (FitOutput.VALUE, "Map", "The fitted T1 or T2 (V)"),
+    (FitOutput.SD, "SD", "Its standard deviation, from the Jacobian and the residual (S)"),
+    (FitOutput.R2, "R²", "Coefficient of determination of the fit (Q)"),
+    (FitOutput.RESIDUAL, "Residual", "Root mean square of the residuals, in units of the images (E)"),
+    (FitOutput.APPARENT, "T1*", "The apparent T1 before the Look-Locker correction (T)"),
 )
 TOOLS: Final = (
-    (Tool.INSPECT, "Pixel", "A click shows the curve of the pixel (A)"),
-    (Tool.ENDO, "Endo", "Clicks draw the endocardial contour (N)"),
-    (Tool.EPI, "Epi", "Clicks draw the epicardial contour (P)"),
-    (Tool.INSERTION, "RV", "A click sets the anterior RV insertion point (I)"),
-    (Tool.ROI, "ROI", "Clicks draw a region of interest (O)"),
-    (Tool.BLOOD, "Blood", "Clicks draw a region in the blood pool (B)"),
+    (MapTool.INSPECT, "Pixel", "A click shows the curve of the pixel (A)"),
+    (MapTool.ENDO, "Endo", "Clicks draw the endocardial contour (N)"),
+    (MapTool.EPI, "Epi", "Clicks draw the epicardial contour (P)"),
+    (MapTool.INSERTION, "RV", "A click sets the anterior RV insertion point (I)"),
+    (MapTool.ROI, "ROI", "Clicks draw a region of interest (O)"),
+    (MapTool.BLOOD, "Blood", "Clicks draw a region in the blood pool (B)"),
 )
 
 
@@ -36,7 +36,7 @@ class MapsPanel(QWidget):
 
     Signals
     -------
-    layer_chosen(Layer), difference_toggled(bool), tool_chosen(Tool)
+    layer_chosen(FitOutput), difference_toggled(bool), tool_chosen(MapTool)
         The strip above the maps.
     slice_chosen(index)
         The slider below.
@@ -58,8 +58,8 @@ class MapsPanel(QWidget):
             ColorBar("maps.difference_scale", "the differences"),
         )
         self._layers, self._tools = QButtonGroup(self), QButtonGroup(self)
-        self._layer_buttons: dict[Layer, QToolButton] = {}
-        self._tool_buttons: dict[Tool, QToolButton] = {}
+        self._layer_buttons: dict[FitOutput, QToolButton] = {}
+        self._tool_buttons: dict[MapTool, QToolButton] = {}
         self._strip = self._make_strip()
         self._slice_row = self._make_slice()
         self._side = QFrame()
@@ -142,18 +142,18 @@ class MapsPanel(QWidget):
         self._slice_row.setVisible(not empty)
         self._side.setVisible(not empty)
 
-    def set_view(self, layer: Layer, difference: bool, tool: Tool) -> None:
+    def set_view(self, layer: FitOutput, difference: bool, tool: MapTool) -> None:
         """Mark what is chosen."""
         self._layer_buttons[layer].setChecked(True)
         self._tool_buttons[tool].setChecked(True)
         self.difference.setChecked(difference)
 
-    def set_able(self, layers: Mapping[Layer, str], difference: bool, name: str) -> None:
+    def set_able(self, layers: Mapping[FitOutput, str], difference: bool, name: str) -> None:
         """Say what can be shown: layers with their words, whether differences; ``name`` is T1 or T2."""
         for layer, button in self._layer_buttons.items():
             button.setEnabled(layer in layers)
-        self._layer_buttons[Layer.VALUE].setText(name)
-        self._layer_buttons[Layer.APPARENT].setVisible(name == "T1")
+        self._layer_buttons[FitOutput.VALUE].setText(name)
+        self._layer_buttons[FitOutput.APPARENT].setVisible(name == "T1")
         self.difference.setEnabled(difference)
 
     def set_slices(self, count: int, index: int) -> None:

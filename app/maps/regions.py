@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QFileDialog
 from app.controllers.context import Context
 from app.controllers.refreshing import RefreshingController
 from app.display.edges import segments as edges
-from app.display.map_state import Drawing, Tool
+from app.display.map_state import Drawing, MapTool
 from app.display.marks import Mark, MarkKind
 from app.display.shapes import Point, smooth
 from app.document.case import Case
@@ -36,8 +36,13 @@ from engine.core.records.relaxometry import SiteReference
 from engine.core.types import Bool
 
 BORDER_COLOR = "#d7dbe0"
-_NAMES = {Tool.ENDO: "endocardial contour", Tool.EPI: "epicardial contour", Tool.ROI: "region", Tool.BLOOD: "blood region"}
-_SORTED = (Tool.ENDO, Tool.EPI)
+_NAMES = {
+    MapTool.ENDO: "endocardial contour",
+    MapTool.EPI: "epicardial contour",
+    MapTool.ROI: "region",
+    MapTool.BLOOD: "blood region",
+}
+_SORTED = (MapTool.ENDO, MapTool.EPI)
 #: Numbers under which regions that are no AHA segments go to the engine.
 _OTHERS = {101: regions.ROI, 102: regions.BLOOD, 103: regions.MYOCARDIUM}
 
@@ -156,7 +161,7 @@ class MapsRegionsController(RefreshingController):
         if case is None:
             return
         tool, drawing = case.map_view.tool, self._drawing(case)
-        if tool is Tool.INSERTION:
+        if tool is MapTool.INSERTION:
             self._edit("set the RV insertion", insertion=(x, y))
         elif tool in _NAMES:
             points = (*getattr(drawing, tool), (x, y))
@@ -166,13 +171,13 @@ class MapsRegionsController(RefreshingController):
     def move_point(self, key: str, index: int, x: float, y: float) -> None:
         """Move a point; moves of one drag are one step of undo."""
         drawing = self._drawing(self._c.session.current)
-        if key == Tool.INSERTION:
+        if key == MapTool.INSERTION:
             self._edit("move the RV insertion", self._drag, insertion=(x, y))
             return
         points = list(getattr(drawing, key))
         if index < len(points):
             points[index] = (x, y)
-            self._edit(f"move the {_NAMES[Tool(key)]}", self._drag, **{key: tuple(points)})
+            self._edit(f"move the {_NAMES[MapTool(key)]}", self._drag, **{key: tuple(points)})
 
     def _end_drag(self) -> None:
         self._drag += 1
@@ -188,7 +193,7 @@ class MapsRegionsController(RefreshingController):
             self._c.say("Nothing was drawn on this slice")
             return
         tool, drawing = case.map_view.tool, self._drawing(case)
-        if tool is Tool.INSERTION:
+        if tool is MapTool.INSERTION:
             self._edit("remove the RV insertion", insertion=None)
         elif tool in _NAMES and getattr(drawing, tool):
             self._edit("remove a point", 0, **{str(tool): getattr(drawing, tool)[:-1]})

@@ -7,9 +7,9 @@ from typing import Final
 
 import numpy as np
 
-from app.display.frames import ERROR, IMAGE, ColorScale, Display, Form, PaneFrame, Row, Sizes
+from app.display.frames import ERROR, IMAGE, REFERENCE, ColorScale, Display, Form, PaneFrame, Row, Sizes
 from app.display.layers import ImageLayer, MarksLayer, RoiLayer
-from app.display.map_state import Layer, MapView, Tool
+from app.display.map_state import FitOutput, MapTool, MapView
 from app.display.marks import Mark, MarkKind
 from app.display.orientation import Orientation
 from app.display.scene import CACHE, voxel_aspect
@@ -21,8 +21,7 @@ from app.maps.layers import Scale, difference, difference_scale, has_layer, scal
 from app.maps.snapshot import ExtraMap, MapEntry, MapSnapshot
 from engine.core.types import Float
 
-REFERENCE: Final = "reference"
-COMPARED: Final = (Layer.VALUE, Layer.APPARENT)
+COMPARED: Final = (FitOutput.VALUE, FitOutput.APPARENT)
 
 ENDO_COLOR: Final = "#ff5a5a"
 EPI_COLOR: Final = "#4fd67a"
@@ -31,7 +30,7 @@ ROI_COLOR: Final = "#6ec6ff"
 BLOOD_COLOR: Final = "#ff9df0"
 PIXEL_COLOR: Final = "#ffffff"
 Over = MarksLayer | RoiLayer
-LABELS: Final = {Tool.EPI: "epi", Tool.ENDO: "endo", Tool.ROI: "ROI", Tool.BLOOD: "blood", Tool.INSERTION: "RV"}
+LABELS: Final = {MapTool.EPI: "epi", MapTool.ENDO: "endo", MapTool.ROI: "ROI", MapTool.BLOOD: "blood", MapTool.INSERTION: "RV"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,17 +86,17 @@ def drawn(snapshot: MapSnapshot, view: MapView) -> tuple[Over, ...]:
         if snapshot.borders:
             made.append(MarksLayer(snapshot.borders))
         for points, color, dashed, key in (
-            (drawing.epi, EPI_COLOR, False, Tool.EPI),
-            (drawing.endo, ENDO_COLOR, True, Tool.ENDO),
-            (drawing.roi, ROI_COLOR, False, Tool.ROI),
-            (drawing.blood, BLOOD_COLOR, True, Tool.BLOOD),
+            (drawing.epi, EPI_COLOR, False, MapTool.EPI),
+            (drawing.endo, ENDO_COLOR, True, MapTool.ENDO),
+            (drawing.roi, ROI_COLOR, False, MapTool.ROI),
+            (drawing.blood, BLOOD_COLOR, True, MapTool.BLOOD),
         ):
             if points:
                 # Names only while drawing: on a small heart they would hide it.
                 made.append(RoiLayer(Shape.CONTOUR, points, color, key, dashed, LABELS[key] if view.tool is key else ""))
         if drawing.insertion is not None:
             at = (drawing.insertion,)
-            made.append(RoiLayer(Shape.POINT, at, INSERTION_COLOR, Tool.INSERTION, label=LABELS[Tool.INSERTION]))
+            made.append(RoiLayer(Shape.POINT, at, INSERTION_COLOR, MapTool.INSERTION, label=LABELS[MapTool.INSERTION]))
     if view.pixel is not None:
         made.append(MarksLayer((Mark(MarkKind.PIXEL, ((float(view.pixel[0]), float(view.pixel[1])),), PIXEL_COLOR),)))
     return tuple(made)
@@ -109,7 +108,7 @@ def _covered(frames: tuple[PaneFrame, ...], over: tuple[Over, ...]) -> tuple[Pan
 
 
 def _pane(
-    entry: MapEntry, scale: Scale, layer: Layer, slice_index: int, orientation: Orientation, snapshot: MapSnapshot
+    entry: MapEntry, scale: Scale, layer: FitOutput, slice_index: int, orientation: Orientation, snapshot: MapSnapshot
 ) -> PaneFrame:
     maps = entry.maps
     message, details = _missing(entry, layer, slice_index, orientation), ""
@@ -199,7 +198,7 @@ def _lower(
     return tuple(frames), scale
 
 
-def _missing(entry: MapEntry, layer: Layer, slice_index: int, orientation: Orientation) -> str:
+def _missing(entry: MapEntry, layer: FitOutput, slice_index: int, orientation: Orientation) -> str:
     """Return why a map cannot be shown, "" when it can."""
     maps = entry.maps
     height, width = maps.main.values.shape[-2:]
@@ -208,7 +207,7 @@ def _missing(entry: MapEntry, layer: Layer, slice_index: int, orientation: Orien
     if slice_index not in maps.slices:
         return f"Slice {slice_index + 1} is not\nfitted"
     if not has_layer(maps, layer):
-        return "This model has no T1*" if layer is Layer.APPARENT else "This estimator tells no\nstandard deviation"
+        return "This model has no T1*" if layer is FitOutput.APPARENT else "This estimator tells no\nstandard deviation"
     return ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from app.display.map_state import Layer
+from app.display.map_state import FitOutput
 from app.display.words import ms, number, seconds_text
 from app.maps.layers import Scale, quantity
 from engine.core.maps import MapSet, Reason
@@ -67,9 +67,9 @@ def details(maps: MapSet, at: int) -> str:
 
 
 LAYER_WORDS = {
-    Layer.VALUE: "Value",
-    Layer.SD: "Standard deviation",
-    Layer.R2: "R²",
-    Layer.RESIDUAL: "Residual",
-    Layer.APPARENT: "T1*",
+    FitOutput.VALUE: "Value",
+    FitOutput.SD: "Standard deviation",
+    FitOutput.R2: "R²",
+    FitOutput.RESIDUAL: "Residual",
+    FitOutput.APPARENT: "T1*",
 }

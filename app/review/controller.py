@@ -22,6 +22,7 @@ from app.review.inspector_panel import InspectorPanel
 from app.review.panel import ReviewPanel
 from app.review.player import DEFAULT_FPS
 from app.review.resolve import resolve
+from app.views.tools.contract import TOOLS
 from engine.core.errors import InputError
 from engine.core.files import replacing
 from engine.core.types import Kind
@@ -112,7 +113,7 @@ class ReviewController(PaneController):
 
     def _on_view(self) -> None:
         view = self.looking
-        self._grid.set_tool(view.tool)
+        self._grid.set_tool(view.tool if view.tool in TOOLS.names() else "pan")  # a session file of another version may know more
         self._inspector.set_region(view.score_region, view.region_percentile)
         if view.score_region != self._inspector_region:
             self._show_scores()

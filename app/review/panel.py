@@ -39,7 +39,8 @@ class ReviewPanel(QWidget):
             button.setObjectName(f"review.{action.objectName()}")
             button.setDefaultAction(action)
             button.setAccessibleName(action.text())
-            button.setIconSize(QSize(18, 18))
+            button.setIconSize(QSize(16, 16))
+            button.setFixedSize(31, 26)  # as wide as those of the player above, lower: the height belongs to the images
             button.setAutoRaise(True)
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             line.addWidget(button)

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from app.display.map_state import Drawing, FitSettings, Layer, MapView
+from app.display.map_state import Drawing, FitOutput, FitSettings, MapView
 from app.display.state import Component, ViewState
 from app.document import file as session_file
 from app.document.case import Case, Origin, Result, Source
@@ -46,7 +46,7 @@ def case():
         view=ViewState(2, 3, Component.PHASE, (0.5, 1.5), error_gain=2.0, profile=(1.0, 2.0, 3.0, 4.0), quarter_turns=1),
         selected="net-5",
         fit=FitSettings("molli3", motion="rigid", times_ms=times, skipped=frozenset({"reference"})),
-        map_view=MapView(Layer.SD, {"T1": (200.0, 1800.0)}, True, (5, 6)),
+        map_view=MapView(FitOutput.SD, {"T1": (200.0, 1800.0)}, True, (5, 6)),
         map_selected="reference",
         drawings={1: Drawing(endo=((1.0, 2.0), (3.5, 4.0)), insertion=(9.0, 9.0), level="apical")},
     )

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 
 from app.display.frames import ERROR, IMAGE, REFERENCE
 from app.display.layers import MarksLayer, first
-from app.display.map_state import Layer, Tool
+from app.display.map_state import FitOutput, MapTool
 from app.display.marks import Mark, MarkKind
 from app.document.state import Changed, Topic
 from engine.core.maps import Reason
@@ -349,7 +349,7 @@ def test_layers_ranges_and_undo(opened, qtbot):
     maps, bar = opened.maps.maps, opened.maps.panel.scale_bar
     maps.set_layer("sd")
     wait(qtbot, opened)
-    assert opened.session.current.map_view.layer is Layer.SD
+    assert opened.session.current.map_view.layer is FitOutput.SD
     maps.set_layer("value")
     bar.range_changed.emit("T1", 200.0, 1500.0)
     bar.range_changed.emit("T1", 300.0, 1500.0)
@@ -374,7 +374,13 @@ def test_keys_of_the_workspace(opened, qtbot):
     grid = opened.maps.panel.grid
     grid.setFocus()
     opened.activateWindow()
-    for key, layer in (("S", Layer.SD), ("Q", Layer.R2), ("E", Layer.RESIDUAL), ("T", Layer.APPARENT), ("V", Layer.VALUE)):
+    for key, layer in (
+        ("S", FitOutput.SD),
+        ("Q", FitOutput.R2),
+        ("E", FitOutput.RESIDUAL),
+        ("T", FitOutput.APPARENT),
+        ("V", FitOutput.VALUE),
+    ):
         QTest.keyClick(grid, key)
         assert opened.session.current.map_view.layer is layer
     QTest.keyClick(grid, "D")
@@ -384,7 +390,7 @@ def test_keys_of_the_workspace(opened, qtbot):
     opened.review_panel.grid.setFocus()
     QTest.keyClick(opened.review_panel.grid, "P")
     assert str(opened.session.current.view.component) == "phase"
-    assert opened.session.current.map_view.layer is Layer.VALUE
+    assert opened.session.current.map_view.layer is FitOutput.VALUE
 
 
 def test_the_value_under_the_cursor(opened, qtbot):
@@ -456,7 +462,7 @@ def test_the_flip_shows_maps_and_curve_before_motion_correction(opened, qtbot):
 
 def test_tools_do_not_move_the_pixel(opened, qtbot):
     click(qtbot, opened, 8, 5)
-    opened.maps.maps.set_tool(Tool.ENDO)
+    opened.maps.maps.set_tool(MapTool.ENDO)
     wait(qtbot, opened)
     click(qtbot, opened, 12, 12)
     assert opened.session.current.map_view.pixel == (8, 5)

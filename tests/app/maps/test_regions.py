@@ -14,7 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialogButtonBox, QFileDialog
 
 from app.display.layers import MarksLayer, first
-from app.display.map_state import Drawing, Tool
+from app.display.map_state import Drawing, MapTool
 from app.display.marks import MarkKind
 from app.maps.sites_dialog import SitesDialog
 from tests.app.maps.stand_in import molli, values_of
@@ -34,7 +34,7 @@ def drawing_of(window):
 
 def draw_all(window, qtbot):
     regions = window.maps.regions
-    for tool, points in ((Tool.ENDO, ring(ENDO)), (Tool.EPI, ring(EPI)), (Tool.INSERTION, [(6.0, 5.0)])):
+    for tool, points in ((MapTool.ENDO, ring(ENDO)), (MapTool.EPI, ring(EPI)), (MapTool.INSERTION, [(6.0, 5.0)])):
         window.maps.maps.set_tool(tool)
         for x, y in points:
             regions.add_point(x, y)

@@ -9,7 +9,7 @@ import pytest
 
 from app.display.frames import ERROR, REFERENCE
 from app.display.layers import MarksLayer
-from app.display.map_state import Drawing, FitSettings, Layer, MapView, Tool
+from app.display.map_state import Drawing, FitOutput, FitSettings, MapTool, MapView
 from app.display.marks import Mark, MarkKind
 from app.display.shapes import Shape
 from app.display.state import ViewState
@@ -55,7 +55,7 @@ def test_values_are_nan_where_the_fit_does_not_hold():
     assert not image.flags.writeable
 
 
-@pytest.mark.parametrize("layer", [Layer.VALUE, Layer.SD])
+@pytest.mark.parametrize("layer", [FitOutput.VALUE, FitOutput.SD])
 def test_colours_stay_while_other_maps_stand_in_their_place(layer):
     usual, other = snapshot(), snapshot(MapEntry(REFERENCE, "Reference", maps(9000.0)), MapEntry("r1", "CG", maps(9900.0)))
     view = MapView(layer=layer, difference=True)
@@ -73,7 +73,8 @@ def test_unchanged_pictures_are_the_same_objects():
 
 
 @pytest.mark.parametrize(("layer", "expected"), [
-    (Layer.VALUE, 1034.0), (Layer.SD, 10.34), (Layer.R2, 0.9), (Layer.RESIDUAL, 2.0), (Layer.APPARENT, 1034 * 0.8),
+    (FitOutput.VALUE, 1034.0), (FitOutput.SD, 10.34), (FitOutput.R2, 0.9), (FitOutput.RESIDUAL, 2.0),
+    (FitOutput.APPARENT, 1034 * 0.8),
 ])  # fmt: skip
 def test_layers(layer, expected):
     assert values_of(maps(), layer, 0)[3, 4] == pytest.approx(expected, rel=1e-6)
@@ -81,7 +82,7 @@ def test_layers(layer, expected):
 
 def test_what_a_model_does_not_tell_is_said():
     held = snapshot(MapEntry(REFERENCE, "Reference", maps(star=False, sd=False)))
-    for layer, words in ((Layer.APPARENT, "no T1*"), (Layer.SD, "standard deviation")):
+    for layer, words in ((FitOutput.APPARENT, "no T1*"), (FitOutput.SD, "standard deviation")):
         pane = resolve_maps(held, MapView(layer=layer), ViewState()).display.panes[0]
         assert pane.image is None
         assert words in pane.message.replace("\n", " ")
@@ -94,10 +95,10 @@ def test_t2_takes_navia_and_its_own_range():
 
 
 def test_automatic_ranges_are_round_and_the_same_for_all_slices():
-    found = auto_range(maps(), Layer.VALUE)
+    found = auto_range(maps(), FitOutput.VALUE)
     assert found == (0.0, 2500.0)
     assert scale_of(snapshot().entries, MapView()).levels == found
-    low, high = auto_range(maps(), Layer.R2)
+    low, high = auto_range(maps(), FitOutput.R2)
     assert low == pytest.approx(0.9)
     assert high == 1.0
 
@@ -123,7 +124,7 @@ def test_differences_are_taken_from_the_reference_on_a_symmetrical_scale():
 def test_there_are_no_differences_without_a_reference_or_of_other_layers():
     alone = snapshot(MapEntry("r1", "CG", maps()), MapEntry("r2", "Net", maps(5.0)))
     assert resolve_maps(alone, MapView(difference=True), ViewState()).display.row(ERROR) == ()
-    assert resolve_maps(snapshot(), MapView(difference=True, layer=Layer.SD), ViewState()).display.row(ERROR) == ()
+    assert resolve_maps(snapshot(), MapView(difference=True, layer=FitOutput.SD), ViewState()).display.row(ERROR) == ()
     assert difference_scale(snapshot().entries[:1], MapView()) is None
 
 
@@ -167,7 +168,7 @@ def test_marks():
     assert (insertion.shape, insertion.points, insertion.label) == (Shape.POINT, ((4.0, 2.0),), "RV")
     assert pixel == MarksLayer((Mark(MarkKind.PIXEL, ((3.0, 4.0),), "#ffffff"),))
     assert shown.display.panes[1].layers[1] is endo, "one object for all panes"
-    assert drawn(snapshot(drawing=drawing), MapView(tool=Tool.ENDO))[0].label == "endo"
+    assert drawn(snapshot(drawing=drawing), MapView(tool=MapTool.ENDO))[0].label == "endo"
     assert drawn(snapshot(drawing=drawing), MapView(marks=False)) == ()
 
 
