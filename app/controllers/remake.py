@@ -57,7 +57,7 @@ class RemakeController(QObject):
         request = RunRequest(
             series=series,
             methods=(MethodRequest(pending.method, pending.weights, pending.options),),
-            mask=None if series.acquired is not None else pending.mask,
+            mask=pending.mask if series.fully_sampled else None,
             slices=pending.slices,
             device=self._c.settings.get("methods/device"),
             reference=False,

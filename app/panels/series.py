@@ -12,9 +12,15 @@ from app.document.case import SAMPLE_NOTE, Case
 from app.document.results import mask_words
 from app.panels.parts import NORMAL, TIGHT, button, drop_down, label, row, tool_button
 from engine.core import axes
-from engine.core.types import ImageSeries, Kind, KSpaceSeries
+from engine.core.types import Evidence, ImageSeries, Kind, KSpaceSeries
 
 KIND_WORDS = {Kind.CINE: "Cine", Kind.MOLLI: "MOLLI (T1)", Kind.T2PREP: "T2-prepared", Kind.UNKNOWN: "Kind unknown"}
+FULL_WORDS = {
+    Evidence.WHOLE: "fully sampled",
+    Evidence.TOLD: "fully sampled",
+    Evidence.PART: "fully sampled, as a part of the data shows",
+    Evidence.NOTHING: "taken as fully sampled: nobody looked",
+}
 
 
 def axes_words(data: KSpaceSeries | ImageSeries) -> str:
@@ -49,9 +55,11 @@ def sampling_words(case: Case) -> str:
         return "saved result" if case.comparable else "saved result without a reference"
     if isinstance(data, ImageSeries):
         return "no k-space"
-    if data.acquired is None:
-        return "fully sampled"
-    return f"undersampled when measured: {mask_words(data.acquired)}"
+    if data.fully_sampled:
+        return FULL_WORDS[data.acquisition.evidence]
+    masks = data.acquisition.masks
+    words = mask_words(masks[case.view.slice_index if len(masks) > 1 else 0])
+    return f"undersampled when measured: {words}" + (", slices differ" if data.acquisition.varies_by_slice else "")
 
 
 def voxel_words(data: KSpaceSeries | ImageSeries) -> str:

@@ -98,10 +98,10 @@ class SamplingController(QObject):
             self._panel.show_mask(None, None)
             return
         self._panel.set_limits(series.shape[-2])
-        if series.acquired is not None:
+        if not series.fully_sampled:
             self._panel.set_editable(False, "Measured with this mask: it is used as it is.")
             if case.mask is None:
-                self._c.session.edit(case.key, mask=series.acquired)
+                self._c.session.edit(case.key, mask=series.acquisition.mask((case.view.slice_index,)))
             self._show(case)
             self.request_preview()
             return
@@ -140,7 +140,7 @@ class SamplingController(QObject):
 
     def _make(self) -> None:
         case = self._c.session.current
-        if case is None or case.kspace is None or case.kspace.acquired is not None:
+        if case is None or case.kspace is None or not case.kspace.fully_sampled:
             return
         request = self._panel.request()
         work = partial(_make_mask, self._c.api, request, case.kspace.shape)
@@ -290,7 +290,7 @@ def _preview(
     images = []
     for index, frame in enumerate(frames):
         report.step(index, len(frames), "zero-filled")
-        images.append(api.preview(series, None if mask is series.acquired else mask, slice_index, frame))
+        images.append(api.preview(series, mask if series.fully_sampled else None, slice_index, frame))
     image = np.stack(images)[None].astype(np.complex64, copy=False)
     return Reconstruction(
         image=image,

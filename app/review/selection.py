@@ -47,7 +47,7 @@ def select(case: Case, rows: Sequence[MethodRow], all_slices: bool, keep_earlier
     request = RunRequest(
         series=case.kspace,
         methods=methods,
-        mask=None if case.mask is case.kspace.acquired else case.mask,
+        mask=case.mask if case.kspace.fully_sampled else None,
         slices=slices,
         device=device,
         reference=False,  # the case has its own

@@ -1,4 +1,7 @@
-"""Public records: frozen, checked when made, NumPy arrays read-only. None of them holds a patient's name or identifier."""
+"""Public records: frozen, checked when made, NumPy arrays read-only. None of them holds a patient's name or identifier.
+
+What was measured (:mod:`engine.core.acquisition`) and where it lies (:mod:`engine.core.geometry`) have files of their own.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core import axes
+from engine.core.acquisition import NOT_LOOKED_AT, Acquisition, Evidence, SamplingMask, Window
+from engine.core.arrays import Bool, Complex, Float, frozen
 from engine.core.errors import InputError, ShapeError
 from engine.core.geometry import UNKNOWN, Geometry
 from engine.core.records.plain import Plain
 
-Complex = NDArray[np.complex64]
-Float = NDArray[np.float32]
-Bool = NDArray[np.bool_]
+__all__ = [
+    "Acquisition", "ArrayReader", "Bool", "CoilMaps", "Complex", "Evidence", "Float", "Geometry", "ImageSeries", "KSpaceReader",
+    "KSpaceSeries", "Kind", "ParameterMap", "Reconstruction", "Region", "SamplingMask", "Score", "Window", "check_times", "frozen",
+]  # fmt: skip
 
 
 class Kind(StrEnum):
@@ -27,13 +33,6 @@ class Kind(StrEnum):
     MOLLI = "molli"
     T2PREP = "t2prep"
     UNKNOWN = "unknown"
-
-
-def frozen(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
-    """Return ``array`` as a read-only view of ``dtype`` (copied only when the type differs)."""
-    view = np.asarray(array, dtype=dtype).view()
-    view.flags.writeable = False
-    return view
 
 
 def check_times(times_ms: NDArray[Any] | None, slices: int, frames: int) -> Float | None:
@@ -92,65 +91,6 @@ class ArrayReader:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SamplingMask:
-    """Which k-space samples are (or would be) measured.
-
-    Parameters
-    ----------
-    lines
-        bool (frame or 1, ky, kx or 1). A length-1 kx axis means the readout is full wherever a line is measured.
-    pattern
-        Name of the pattern in the mask registry, or ``"file"``, or ``"acquired"`` (found in the data).
-    nominal_acceleration
-        What the user asked for or the protocol says; the ACS lines are not counted. None when unknown.
-    acs
-        First and one-past-last ky line of the fully sampled centre, or None.
-    seed
-        Seed of the pattern, None when it has none.
-    """
-
-    lines: Bool
-    pattern: str
-    nominal_acceleration: float | None = None
-    acs: tuple[int, int] | None = None
-    seed: int | None = None
-
-    def __post_init__(self) -> None:
-        axes.check_axes(self.lines, axes.MASK_AXES, "mask")
-        object.__setattr__(self, "lines", frozen(self.lines, np.bool_))
-        if not self.lines.any():
-            raise InputError(
-                "the mask measures nothing (expected at least one sampled line / found none)", "Choose a lower acceleration."
-            )
-
-    @property
-    def effective_acceleration(self) -> float:
-        """Samples of full k-space divided by measured samples, ACS counted."""
-        return float(self.lines.size / np.count_nonzero(self.lines))
-
-    @property
-    def is_cartesian_1d(self) -> bool:
-        """Whether every measured line has its full readout."""
-        return bool(self.lines.shape[-1] == 1 or (self.lines == self.lines[..., :1]).all())
-
-    @property
-    def is_static(self) -> bool:
-        """Whether all frames share one mask."""
-        return bool(self.lines.shape[0] == 1 or (self.lines == self.lines[:1]).all())
-
-    def check_fits(self, shape: tuple[int, ...]) -> None:
-        """Raise ``ShapeError`` unless the mask can be applied to k-space of ``shape`` (..., frame, coil, ky, kx)."""
-        frames, ky, kx = shape[-4], shape[-2], shape[-1]
-        f, y, x = self.lines.shape
-        if f not in (1, frames) or y != ky or x not in (1, kx):
-            raise ShapeError(
-                f"the mask does not fit the data (expected frame {frames} or 1, ky {ky}, kx {kx} or 1 / "
-                f"found {axes.describe(self.lines.shape, axes.MASK_AXES)})",
-                "Make the mask for this matrix size, or choose a pattern instead of a file.",
-            )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class KSpaceSeries:
     """Multi-coil k-space of one series, read slice by slice.
 
@@ -160,8 +100,8 @@ class KSpaceSeries:
         Source of the samples, (slice, frame, coil, ky, kx) complex64, not yet checked for NaN.
     kind, times_ms, geometry
         What frames are; times (slice, frame) in ms or None; where the slices lie, or as much of it as is known.
-    acquired
-        The mask the data were measured with, or None when fully sampled.
+    acquisition
+        What was measured: mask, acquired window, centre, noise, as far as it is known.
     name, source, format
         Short name for the screen, path it came from ("" when made here), format name.
     notes
@@ -176,7 +116,7 @@ class KSpaceSeries:
     kind: Kind = Kind.UNKNOWN
     times_ms: Float | None = None
     geometry: Geometry = UNKNOWN
-    acquired: SamplingMask | None = None
+    acquisition: Acquisition = NOT_LOOKED_AT
     name: str = ""
     source: str = ""
     format: str = ""
@@ -189,8 +129,7 @@ class KSpaceSeries:
         axes.check_axes(self.reader, axes.KSPACE_AXES, "k-space")
         object.__setattr__(self, "times_ms", check_times(self.times_ms, s, f))
         self.geometry.check_slices(s)
-        if self.acquired is not None:
-            self.acquired.check_fits(self.reader.shape)
+        self.acquisition.check_fits(self.reader.shape)
 
     @property
     def voxel_mm(self) -> tuple[float, float, float] | None:
@@ -204,8 +143,8 @@ class KSpaceSeries:
 
     @property
     def fully_sampled(self) -> bool:
-        """Whether a reference image can be made from it."""
-        return self.acquired is None
+        """Whether a reference image can be made from it: nothing that could be measured is known to be missing."""
+        return self.acquisition.fully_sampled
 
     def read(self, slice_index: int) -> Complex:
         """Return one slice, complex64 (frame, coil, ky, kx); raise ``InputError`` on NaN or infinity."""

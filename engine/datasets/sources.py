@@ -161,7 +161,8 @@ class _Reader:
         times = None if series.times_ms is None else series.times_ms[index]
         if isinstance(series, ImageSeries):
             return Material(np.asarray(series.images[index]), None, series.kind, self.subject, times)
-        lines = None if series.acquired is None else series.acquired.lines
+        acquired = series.acquisition.mask((index,))
+        lines = None if acquired is None else acquired.lines
         return Material(None, np.asarray(series.reader.read(index)), series.kind, self.subject, times, lines)
 
 

@@ -1,10 +1,10 @@
-"""The mask that data were measured with: from their own zeros when no file tells it, and what its centre is."""
+"""What data were measured with: from their own zeros when no file tells it, and what the centre of a mask is."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from engine.core.types import Bool, KSpaceReader, SamplingMask
+from engine.core.types import Acquisition, Bool, Evidence, KSpaceReader, SamplingMask, Window
 
 # Fewer fully sampled lines than this cannot calibrate coils and are no autocalibration region.
 LEAST_ACS = 4
@@ -39,48 +39,59 @@ def _centred(size: int, count: int) -> slice:
     return slice(first, first + count)
 
 
-def acquired_mask(
-    reader: KSpaceReader, notes: list[str], certain: bool = False, nominal: float | None = None
-) -> SamplingMask | None:
-    """Return the mask seen in the zeros of the first slice, or None when the data are fully sampled.
+def found_acquisition(reader: KSpaceReader, notes: list[str], certain: bool = False, nominal: float | None = None) -> Acquisition:
+    """Return what the zeros of the first slice say of the sampling: a part of the data, and told as such.
 
-    Empty ends of ky or kx alone are a partial or lower-resolution acquisition, not undersampling: they get a note.
+    Empty ends of ky or kx alone are a partial or lower-resolution acquisition, not undersampling: they make the window.
 
     Parameters
     ----------
     reader
         k-space; one frame of slice 0 is read to see whether anything is missing, all its frames only then.
     notes
-        Gets a sentence when a mask was found.
+        Gets a sentence when a mask or a window was found.
     certain
         Whether the data are known to be undersampled, so that all frames are looked at in any case.
     nominal
         Nominal acceleration when a name tells it.
     """
-    frames = reader.shape[1]
+    slices, frames = reader.shape[:2]
     first = nonzero(reader, 0)
+    # One slice of one frame that was looked at is all there is.
+    seen = Evidence.WHOLE if slices == frames == 1 else Evidence.PART
     if not certain and first.all():
-        return None
+        return Acquisition(evidence=seen)
     lines = np.stack([first, *(nonzero(reader, frame) for frame in range(1, frames))])  # (frame, ky, kx)
+    seen = Evidence.WHOLE if slices == 1 else Evidence.PART
     if lines.all() or not lines.any():
-        return None
-    if not certain and _only_edges_empty(lines, notes):
-        return None
+        return Acquisition(evidence=seen if lines.any() else Evidence.NOTHING)
+    window = _window(lines)
+    if not certain and _is_whole(lines, window):
+        notes.extend(_window_words(window, lines.shape[1:]))
+        return Acquisition(evidence=seen, window=window)
     notes.append("sampling mask found from the zeros of slice 0")
-    return from_lines(lines, "acquired", nominal)
+    return Acquisition((from_lines(lines, "acquired", nominal),), seen)
 
 
-def _only_edges_empty(lines: Bool, notes: list[str]) -> bool:
-    """Whether all frames measured one rectangle of k-space, but for scattered zeros; says so in a note."""
+def _window(lines: Bool) -> Window:
+    """Return the smallest rectangle with all samples of a mask (frame, ky, kx)."""
     rows = np.flatnonzero(lines.any(axis=(0, 2)))
     columns = np.flatnonzero(lines.any(axis=(0, 1)))
-    inside = lines[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    if not inside.any(axis=2).all() or inside.mean() < 1.0 - SCATTERED_ZEROS:
-        return False
-    for name, found, size in (("ky", rows, lines.shape[1]), ("kx", columns, lines.shape[2])):
-        if found[0] > 0 or found[-1] < size - 1:
-            notes.append(f"{name} outside {found[0]}..{found[-1]} is empty: partial acquisition or zero filling")
-    return True
+    return Window((int(rows[0]), int(rows[-1]) + 1), (int(columns[0]), int(columns[-1]) + 1))
+
+
+def _is_whole(lines: Bool, window: Window) -> bool:
+    """Whether all frames measured the window, but for scattered zeros."""
+    inside = lines[:, slice(*window.ky), slice(*window.kx)]
+    return bool(inside.any(axis=2).all() and inside.mean() >= 1.0 - SCATTERED_ZEROS)
+
+
+def _window_words(window: Window, sizes: tuple[int, ...]) -> list[str]:
+    return [
+        f"{name} outside {first}..{stop - 1} is empty: partial acquisition or zero filling"
+        for name, (first, stop), size in (("ky", window.ky, sizes[0]), ("kx", window.kx, sizes[1]))
+        if first > 0 or stop < size
+    ]
 
 
 def from_lines(lines: Bool, pattern: str, nominal: float | None = None) -> SamplingMask:

@@ -17,7 +17,7 @@ from engine.core.geometry import Geometry
 from engine.core.records.entries import Content, Entry
 from engine.core.requests import OpenOptions
 from engine.core.types import Complex, ImageSeries, Kind, KSpaceReader, KSpaceSeries
-from engine.io.acquired import acquired_mask
+from engine.io.acquired import found_acquisition
 from engine.io.overrides import checked_kind, series_times, unknown_words
 
 LETTERS = "sfcyx"
@@ -278,8 +278,8 @@ def build(path: Path, format_name: str, variable: Variable, facts: Facts, option
     }
     if "c" in letters:
         reader = _kspace_reader(path, variable, letters)
-        acquired = acquired_mask(reader, notes)
-        return KSpaceSeries(reader, acquired=acquired, notes=tuple(notes), **common)
+        acquisition = found_acquisition(reader, notes)
+        return KSpaceSeries(reader, acquisition=acquisition, notes=tuple(notes), **common)
     images = _images(path, variable, letters, notes)
     return ImageSeries(images, notes=tuple(notes), **common)
 

@@ -20,11 +20,11 @@ from engine.core.errors import EngineError, FormatError, ShapeError
 from engine.core.geometry import Geometry
 from engine.core.records.entries import Content, Entry
 from engine.core.requests import OpenOptions
-from engine.core.types import Complex, Kind, KSpaceReader, KSpaceSeries, SamplingMask
+from engine.core.types import Acquisition, Complex, Evidence, Kind, KSpaceReader, KSpaceSeries
 from engine.io import cmrxrecon_names as names
 from engine.io import cmrxrecon_tables as tables
 from engine.io import matlab
-from engine.io.acquired import acquired_mask, nonzero
+from engine.io.acquired import found_acquisition, nonzero
 from engine.io.arrays import Variable, check_not_empty, listed, named, named_sizes, resolve_letters, value_bytes
 from engine.io.contract import FORMATS, Format, Writable, WriteOptions
 from engine.io.masks import read_mask
@@ -136,16 +136,16 @@ def _info(
     return voxel, {"scan": info}
 
 
-def _acquired(path: Path, reader: KSpaceReader, stored: int, told: names.Names, notes: list[str]) -> SamplingMask | None:
-    """Return the mask beside an undersampled file, else the one in its zeros; None for fully sampled data.
+def _acquisition(path: Path, reader: KSpaceReader, stored: int, told: names.Names, notes: list[str]) -> Acquisition:
+    """Return what was measured: by the mask beside an undersampled file, else by the names, else by its zeros.
 
     ``stored`` is the number of frames in the file: a mask of as many loses the last frames where the reader leaves them out.
     """
     if told.undersampled is False:
-        return None
+        return Acquisition(evidence=Evidence.TOLD)
     found = next((file for file in names.mask_files(path) if file.is_file()), None)
     if found is None:
-        return acquired_mask(reader, notes, certain=told.undersampled is True, nominal=told.nominal)
+        return found_acquisition(reader, notes, certain=told.undersampled is True, nominal=told.nominal)
     mask = read_mask(found, (stored, *reader.shape[COIL:]))
     lines = mask.lines[: reader.shape[KSPACE_FRAME]] if mask.lines.shape[0] == stored else mask.lines
     mask = replace(mask, lines=lines, pattern="acquired", nominal_acceleration=mask.nominal_acceleration or told.nominal)
@@ -153,7 +153,7 @@ def _acquired(path: Path, reader: KSpaceReader, stored: int, told: names.Names, 
     measured = nonzero(reader, 0)  # (ky, kx)
     if (measured & ~mask.lines[0]).any():
         notes.append(f"the data hold samples that {found.name} says were not measured; they are left out")
-    return mask
+    return Acquisition((mask,), Evidence.TOLD)
 
 
 class CMRxRecon(Format):
@@ -239,7 +239,7 @@ class CMRxRecon(Format):
         stored = reader.shape[KSPACE_FRAME]
         reader, times = _times(path, reader, kind, told, options, notes, unknown)
         voxel, attributes = _info(path, told, reader, notes, unknown)
-        acquired = _acquired(path, reader, stored, told, notes)
+        acquisition = _acquisition(path, reader, stored, told, notes)
         if told.single_coil or reader.shape[COIL] == 1:
             notes.append("single-coil data")
         if reader.shape[0] > 1 and reader.shape[0] % 2:
@@ -252,7 +252,7 @@ class CMRxRecon(Format):
             kind=kind,
             times_ms=times,
             geometry=Geometry(voxel_mm=voxel, phase_encode="y"),
-            acquired=acquired,
+            acquisition=acquisition,
             name=path.stem,
             source=str(path),
             format=self.name,

@@ -24,6 +24,8 @@ def describe(series: KSpaceSeries | ImageSeries) -> SeriesInfo:
         fully_sampled=full,
         acceleration=acceleration,
         pattern=pattern,
+        sampling_known_from=str(series.acquisition.evidence) if isinstance(series, KSpaceSeries) else None,
+        window=_window(series),
         voxel_mm=series.voxel_mm,
         orientation=series.geometry.orientation or None,
         phase_encode=series.geometry.phase_encode or None,
@@ -44,10 +46,9 @@ def _sampling(series: KSpaceSeries | ImageSeries) -> tuple[bool, Acceleration, s
     """Return whether it is fully sampled, how it was accelerated, and the mask pattern."""
     nominal, effective, pattern = None, 1.0, None
     if isinstance(series, KSpaceSeries):
-        full = series.fully_sampled
-        if series.acquired is not None:
-            nominal, effective = series.acquired.nominal_acceleration, series.acquired.effective_acceleration
-            pattern = series.acquired.pattern
+        acquired = series.acquisition
+        full, nominal, effective = acquired.fully_sampled, acquired.nominal_acceleration, acquired.effective_acceleration
+        pattern = acquired.masks[0].pattern if acquired.masks else None
     else:
         made = series.attributes.get("acceleration")
         full = made is None
@@ -56,6 +57,14 @@ def _sampling(series: KSpaceSeries | ImageSeries) -> tuple[bool, Acceleration, s
             nominal = None if told["nominal"] is None else number(told["nominal"])
             effective, pattern = number(told["effective"]), None if told.get("pattern") is None else str(told["pattern"])
     return full, Acceleration(nominal, round(effective, 4)), pattern
+
+
+def _window(series: KSpaceSeries | ImageSeries) -> dict[str, tuple[int, int]] | None:
+    """Return the acquired window where it is known and smaller than the matrix."""
+    window = series.acquisition.window if isinstance(series, KSpaceSeries) else None
+    if window is None or window.covers(*series.shape[-2:]):
+        return None
+    return {"ky": window.ky, "kx": window.kx}
 
 
 def _scale(series: KSpaceSeries | ImageSeries) -> float | None:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import InputError
+from engine.core.errors import InputError, ShapeError
 from engine.core.geometry import Geometry
-from engine.core.types import Kind, SamplingMask
+from engine.core.types import Acquisition, Bool, Evidence, Kind, SamplingMask, Window
 
 # HDF5 keeps an attribute in the object header, which ends at 64 KiB.
 ATTRIBUTE_LIMIT = 60_000
+MARKER = "myoscope_format"
 GEOMETRY = "geometry"
+NOISE = "noise_covariance"
+
+T = TypeVar("T", int, float)
 
 
 def put_common(
@@ -76,10 +80,10 @@ def get_geometry(file: h5py.File) -> Geometry:
     )
 
 
-def put_mask(file: h5py.File, mask: SamplingMask) -> None:
-    """Write a mask with all it carries as dataset ``mask``."""
-    data = file.create_dataset("mask", data=mask.lines)
-    data.attrs["axes"] = ["frame", "ky", "kx"]
+def put_mask(file: h5py.File, mask: SamplingMask, stack: Bool | None = None) -> None:
+    """Write a mask with all it carries as dataset ``mask``; ``stack`` (slice, frame, ky, kx) in place of its lines."""
+    data = file.create_dataset("mask", data=mask.lines if stack is None else stack)
+    data.attrs["axes"] = [*(() if stack is None else ("slice",)), "frame", "ky", "kx"]
     data.attrs["pattern"] = mask.pattern
     data.attrs["effective_acceleration"] = mask.effective_acceleration
     if mask.nominal_acceleration is not None:
@@ -90,17 +94,77 @@ def put_mask(file: h5py.File, mask: SamplingMask) -> None:
         data.attrs["seed"] = int(mask.seed)
 
 
-def get_mask(data: h5py.Dataset) -> SamplingMask:
-    """Return the mask that :func:`put_mask` wrote."""
+def get_mask(data: h5py.Dataset, lines: Bool | None = None) -> SamplingMask:
+    """Return the mask that :func:`put_mask` wrote, with ``lines`` (frame, ky, kx) of one slice of a stack."""
     attrs = data.attrs
     acs = attrs.get("acs")
     return SamplingMask(
-        lines=data[()].astype(np.bool_),
+        lines=data[()].astype(np.bool_) if lines is None else lines,
         pattern=str(attrs.get("pattern", "file")),
         nominal_acceleration=float(attrs["nominal_acceleration"]) if "nominal_acceleration" in attrs else None,
         acs=(int(acs[0]), int(acs[1])) if acs is not None else None,
         seed=int(attrs["seed"]) if "seed" in attrs else None,
     )
+
+
+def put_acquisition(file: h5py.File, acquisition: Acquisition) -> None:
+    """Write what was measured: dataset ``mask`` (slice, frame, ky, kx where slices differ), attributes, ``noise_covariance``."""
+    if not acquisition.varies_by_slice and acquisition.masks:
+        put_mask(file, acquisition.masks[0])
+    elif acquisition.masks:
+        put_mask(file, acquisition.masks[0], _stacked(acquisition.masks))
+    attrs = file.attrs
+    attrs["sampling_known_from"] = str(acquisition.evidence)
+    if acquisition.window is not None:
+        attrs["acquired_ky"], attrs["acquired_kx"] = acquisition.window.ky, acquisition.window.kx
+    for name, values in (("kspace_centre", acquisition.centre), ("oversampling", acquisition.oversampling)):
+        if values is not None:
+            attrs[name] = np.asarray(values, np.float64)
+    if acquisition.noise is not None:
+        file.create_dataset(NOISE, data=acquisition.noise).attrs["axes"] = ["coil", "coil"]
+
+
+def _stacked(masks: Sequence[SamplingMask]) -> Bool:
+    """Return the lines of all slices, bool (slice, frame, ky, kx): length-1 axes are widened where slices differ in them."""
+    frames, _, columns = (max(sizes) for sizes in zip(*(mask.lines.shape for mask in masks), strict=True))
+    shape = (frames, masks[0].lines.shape[1], columns)
+    return np.stack([np.broadcast_to(mask.lines, shape) for mask in masks])
+
+
+def get_acquisition(file: h5py.File) -> Acquisition:
+    """Return what :func:`put_acquisition` wrote. Without a word on it, our files say it by their mask."""
+    attrs = file.attrs
+    told = MARKER in attrs or "mask" in file  # a file made by hand may merely lack its mask
+    known = str(attrs.get("sampling_known_from", Evidence.TOLD if told else Evidence.NOTHING))
+    window = None
+    if "acquired_ky" in attrs and "acquired_kx" in attrs:
+        window = Window(_pair(attrs["acquired_ky"], int), _pair(attrs["acquired_kx"], int))
+    return Acquisition(
+        masks=_masks(file["mask"]) if "mask" in file else (),
+        evidence=Evidence(known) if known in set(Evidence) else Evidence.NOTHING,
+        window=window,
+        centre=_pair(attrs["kspace_centre"], float) if "kspace_centre" in attrs else None,
+        oversampling=_pair(attrs["oversampling"], float) if "oversampling" in attrs else None,
+        noise=file[NOISE][()] if NOISE in file else None,
+    )
+
+
+def _masks(data: h5py.Dataset) -> tuple[SamplingMask, ...]:
+    if data.ndim == 3:
+        return (get_mask(data),)
+    if data.ndim != 4:
+        raise ShapeError(
+            f"the mask has the wrong number of axes (expected frame, ky, kx, or slice before them / found {data.shape})",
+            "Store it with these axes; a length-1 axis is enough for a missing one.",
+        )
+    return tuple(get_mask(data, lines) for lines in data[()].astype(np.bool_))
+
+
+def _pair(values: Any, kind: type[T]) -> tuple[T, T]:
+    found = np.atleast_1d(values).reshape(-1)
+    if found.size != 2 or found.dtype.kind not in "iuf" or not np.isfinite(found).all():
+        raise InputError(f"an attribute cannot be {found} (expected two numbers, for ky and kx)", "Correct the attribute.")
+    return kind(found[0]), kind(found[1])
 
 
 def put_truth(group: h5py.Group, truth: Mapping[str, Any]) -> None:

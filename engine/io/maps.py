@@ -24,10 +24,10 @@ from engine.core.requests import OpenOptions
 from engine.core.types import ImageSeries, KSpaceSeries, ParameterMap
 from engine.io import hdf5_inside
 from engine.io.contract import FORMATS, Format, Writable, WriteOptions
-from engine.io.h5_fields import get_geometry, get_json, get_kind, get_words, put_common, put_json
+from engine.io.h5_fields import MARKER, get_geometry, get_json, get_kind, get_words, put_common, put_json
 from engine.io.hdf5 import opened_ours
 from engine.io.hdf5_arrays import HDF5_ARRAYS
-from engine.io.myoscope_h5 import MARKER, VERSION, writing
+from engine.io.myoscope_h5 import VERSION, writing
 from engine.io.overrides import checked_kind, series_times, unknown_words
 from engine.io.probe import Container, check_there, container, expect
 

@@ -1,7 +1,9 @@
 """Our own HDF5 files: k-space with truth maps, and reconstructions. They open in h5py, MATLAB and napari without this code.
 
-k-space: ``kspace`` complex64 (slice, frame, coil, ky, kx); ``mask`` bool (frame or 1, ky, kx or 1) when undersampled; group
-``truth`` with what a phantom knows. Reconstruction: ``image`` complex64 (slice, frame, y, x), ``mask``, ``reference``, ``stages``
+k-space: ``kspace`` complex64 (slice, frame, coil, ky, kx); when undersampled ``mask`` bool (frame or 1, ky, kx or 1), with slice
+before them where slices differ; group ``truth`` with what a phantom knows; attributes ``sampling_known_from``, and where known
+``acquired_ky`` and ``acquired_kx`` (first, one past last), ``kspace_centre``, ``oversampling``, dataset ``noise_covariance``.
+Reconstruction: ``image`` complex64 (slice, frame, y, x), ``mask``, ``reference``, ``stages``
 (stage, slice, frame, y, x). Complex numbers are stored as h5py does, a compound of ``r`` and ``i`` float32 (MATLAB shows a
 structure with these two fields). Attributes: ``kind``, ``times_ms`` (slice, frame), ``voxel_mm`` (z, y, x), ``phase_encode``,
 ``frame_of_reference``, ``notes``, ``unknown``, ``provenance`` (JSON), ``attributes`` (JSON). Where it is known where the slices
@@ -30,12 +32,15 @@ from engine.core.types import ImageSeries, KSpaceSeries, Reconstruction
 from engine.io import hdf5_inside
 from engine.io.contract import FORMATS, Format, Writable, WriteOptions
 from engine.io.h5_fields import (
+    MARKER,
+    get_acquisition,
     get_geometry,
     get_json,
     get_kind,
     get_mask,
     get_truth,
     get_words,
+    put_acquisition,
     put_common,
     put_json,
     put_mask,
@@ -49,7 +54,6 @@ from engine.io.overrides import checked_kind, series_times
 from engine.io.probe import Container, check_there, container, expect
 from engine.io.space import check_space
 
-MARKER = "myoscope_format"
 VERSION = 1
 KSPACE = "kspace"
 IMAGE = "image"
@@ -99,8 +103,7 @@ def write_kspace(
             put_json(file, "provenance", provenance.record(source_format=series.format))
         else:
             put_json(file, "provenance", series.attributes["provenance"])
-        if series.acquired is not None:
-            put_mask(file, series.acquired)
+        put_acquisition(file, series.acquisition)
         if truth:
             put_truth(file.create_group("truth"), truth)
     report.step(slices, slices, "writing k-space")
@@ -269,7 +272,7 @@ class MyoscopeH5(Format):
                 raise _not_ours(path, file)
             data = file[KSPACE if content == KSPACE else IMAGE]
             names = axes.KSPACE_AXES if content == KSPACE else axes.IMAGE_AXES
-            mask = get_mask(file["mask"]) if "mask" in file else None
+            masks = get_acquisition(file).masks
             entry = Entry(
                 path,
                 self.name,
@@ -280,7 +283,7 @@ class MyoscopeH5(Format):
                 shape=tuple(int(n) for n in data.shape),
                 dtype=str(complex_dtype(data.dtype) or data.dtype),
                 size_bytes=int(data.size) * data.dtype.itemsize,
-                acceleration=None if mask is None else mask.nominal_acceleration,
+                acceleration=masks[0].nominal_acceleration if masks else None,
                 files=(path,),
                 notes=get_words(file.attrs, "notes"),
             )
@@ -328,7 +331,7 @@ class MyoscopeH5(Format):
                 }
                 return ImageSeries(images, times_ms=series_times(options, times, images.shape[:2]), **common)
             axes_found = file[KSPACE].shape
-            acquired = get_mask(file["mask"]) if "mask" in file else None
+            acquisition = get_acquisition(file)
         if len(axes_found) != len(axes.KSPACE_AXES):
             raise ShapeError(
                 f"kspace in {path.name} has the wrong number of axes (expected 5: {', '.join(axes.KSPACE_AXES)} / found "
@@ -336,7 +339,7 @@ class MyoscopeH5(Format):
                 "Store k-space with all five axes; a length-1 axis is enough for a missing one.",
             )
         reader = HDF5Reader(path, KSPACE, (0, 1, 2, 3, 4))
-        return KSpaceSeries(reader, times_ms=series_times(options, times, reader.shape[:2]), acquired=acquired, **common)
+        return KSpaceSeries(reader, times_ms=series_times(options, times, reader.shape[:2]), acquisition=acquisition, **common)
 
     def write(self, what: Writable, path: Path, options: WriteOptions) -> Path:
         """Write k-space with the truth of a phantom, or a reconstruction."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.acquisition import WHOLE
 from engine.core.geometry import Geometry
 from engine.core.jobs import Reporter
 from engine.core.types import Complex, Float, Kind, KSpaceSeries
@@ -81,6 +82,7 @@ def make_phantom(request: PhantomRequest, report: Reporter) -> tuple[KSpaceSerie
         reader=reader,
         kind=Kind(request.kind),
         times_ms=np.asarray(request.times_ms(), dtype=np.float32),
+        acquisition=WHOLE,
         geometry=_geometry(request, voxel, heights),
         name=f"phantom {request.kind}, seed {request.seed}",
         notes=NOTES,

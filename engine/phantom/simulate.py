@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from engine.core.acquisition import WHOLE
 from engine.core.errors import InputError
 from engine.core.jobs import Reporter
 from engine.core.types import Complex, ImageSeries, KSpaceSeries
@@ -63,6 +64,7 @@ def simulate(images: ImageSeries, coils: int, snr: float, seed: int, report: Rep
         reader=reader,
         kind=images.kind,
         times_ms=images.times_ms,
+        acquisition=WHOLE,
         geometry=replace(images.geometry, phase_encode="y"),  # that is how it is encoded here
         name=images.name,
         source=images.source,

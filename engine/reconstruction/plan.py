@@ -94,7 +94,7 @@ def run(request: RunRequest, report: Reporter, tell: Tell) -> None:
     series = request.series
     slices = indices_of(request.slices, series.shape[0], "slice")
     frames = indices_of(request.frames, series.shape[1], "frame")
-    mask = effective_mask(series, request.mask)
+    mask = effective_mask(series, request.mask, slices)
     target = devices.choose(request.device)
     report.step(0, 1, "preparing")
     going = _Going(request, slices, frames, mask, target, tell)

@@ -100,9 +100,15 @@ def _reference_slice(series: KSpaceSeries, index: int, frames: tuple[int, ...]) 
     return image
 
 
-def effective_mask(series: KSpaceSeries, mask: SamplingMask | None) -> SamplingMask:
-    """Return the mask that holds for the data: the asked one, what was acquired, or what both measure."""
-    acquired = series.acquired
+def effective_mask(series: KSpaceSeries, mask: SamplingMask | None, slices: Sequence[int] | None = None) -> SamplingMask:
+    """Return the mask that holds for these slices of the data: the asked one, what was acquired, or what both measure.
+
+    Raises
+    ------
+    InputError
+        The slices were acquired with different masks, or the asked mask leaves nothing of what was acquired.
+    """
+    acquired = series.acquisition.mask(slices)
     if mask is None:
         if acquired is not None:
             return acquired

@@ -104,7 +104,7 @@ def _earlier_runs(earlier: Reconstruction | None, slices: tuple[int, ...], spent
 def series_notes(series: KSpaceSeries, mask: SamplingMask) -> tuple[str, ...]:
     """Return what a result says about its series and the mask that holds for it (of all frames)."""
     notes = list(series.notes)
-    if series.acquired is not None and mask is not series.acquired:
+    if not series.fully_sampled and not any(mask is one for one in series.acquisition.masks):
         notes.append("undersampled further than it was acquired")
     if mask.acs is None and mask.pattern not in ("full", "acquired") and series.shape[COIL] > 1:
         notes.append("no ACS lines: coil maps come from the frames' average")

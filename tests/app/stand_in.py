@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from engine import api
 from engine.api.contract import EngineApi
+from engine.core.acquisition import WHOLE, Acquisition, Evidence
 from engine.core.errors import Cancelled, EngineError, FormatError, InputError, ShapeError
 from engine.core.jobs import Reporter, silent
 from engine.core.maps import MapSet
@@ -59,7 +60,7 @@ def kspace(
         ArrayReader(data.astype(np.complex64)),
         kind=kind,
         times_ms=times,
-        acquired=acquired,
+        acquisition=WHOLE if acquired is None else Acquisition((acquired,), Evidence.TOLD),
         name=name,
         source=f"{name}.h5",
         notes=("simulated coils",),
@@ -218,7 +219,7 @@ class StandIn(MapsStandIn, TrainStandIn):
                 report.check()
         slices = request.slices or tuple(range(request.series.shape[0]))
         image = truth(request.series)[list(slices)] * np.complex64(0.9)
-        mask = request.mask or request.series.acquired
+        mask = request.mask or request.series.acquisition.mask()
         assert mask is not None, "the window asks for a mask where the data bring none"
         frames = tuple(range(request.series.shape[1]))
         return Reconstruction(

@@ -31,6 +31,10 @@ class SeriesInfo:
         Images count as fully sampled unless they say how they were accelerated.
     pattern
         Mask pattern, None when there is none.
+    sampling_known_from
+        What the statement on the sampling stands on ("a part of the data"), None for images.
+    window
+        Axis -> first and one-past-last index that was acquired, None when all was or nothing is known of it.
     voxel_mm
         (slice, y, x).
     orientation
@@ -52,6 +56,8 @@ class SeriesInfo:
     fully_sampled: bool
     acceleration: Acceleration
     pattern: str | None
+    sampling_known_from: str | None
+    window: Mapping[str, tuple[int, int]] | None
     voxel_mm: tuple[float, float, float] | None
     orientation: str | None
     phase_encode: str | None

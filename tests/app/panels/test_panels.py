@@ -20,7 +20,7 @@ from app.panels.series import SeriesPanel, axes_words, kind_words, sampling_word
 from app.panels.status import StatusBar
 from app.session import Session
 from engine.core.geometry import Geometry
-from engine.core.types import Kind, SamplingMask
+from engine.core.types import Acquisition, Evidence, Kind, SamplingMask
 from tests.app.stand_in import images, kspace
 
 
@@ -33,6 +33,8 @@ def test_a_series_in_words():
     assert voxel_words(replace(data, geometry=Geometry(voxel_mm=(8.0, 1.4, 1.4)))) == "Voxel 1.4 × 1.4 mm, slice 8 mm"
     assert axes_words(images()) == "slice 2, frame 4, y 32, x 24"
     assert sampling_words(Case("a", "a", images())) == "no k-space"
+    part = replace(data, acquisition=Acquisition(evidence=Evidence.PART))
+    assert sampling_words(Case("a", "a", part)) == "fully sampled, as a part of the data shows"
 
 
 def test_times_of_a_weighted_series_are_listed_and_unknown_is_said():

@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import scipy.io
 
+from engine.core.acquisition import WHOLE
 from engine.core.geometry import Geometry
 from engine.core.maps import FitRequest
 from engine.core.records.entries import Content
@@ -34,7 +35,7 @@ def images():
 
 
 def kspace_series():
-    return KSpaceSeries(ArrayReader(asymmetric()), Kind.CINE, geometry=WHERE, name="phantom")
+    return KSpaceSeries(ArrayReader(asymmetric()), Kind.CINE, acquisition=WHOLE, geometry=WHERE, name="phantom")
 
 
 def reconstruction():

@@ -212,7 +212,7 @@ def test_real_kspace_words_nan_and_empty_arrays_are_refused(tmp_path):
 
 def test_undersampled_arrays_carry_their_mask(tmp_path):
     series = open_series(save(tmp_path / "a.npy", KSPACE * lines_mask()[:, None]), OpenOptions(axes="sfcyx"))
-    np.testing.assert_array_equal(series.acquired.lines[0, :, 0], lines_mask())
+    np.testing.assert_array_equal(series.acquisition.mask().lines[0, :, 0], lines_mask())
 
 
 def test_numpy_kspace_stays_on_disk(tmp_path):
@@ -237,7 +237,7 @@ def test_real_files(shared):
     assert kidney.images.min() == 0
     brain = open_series(data / "brain-8ch-poisson-sigpy" / "cartesian_ksp.npy", OpenOptions(axes="cyx"))
     assert brain.shape == (1, 1, 8, 230, 180)
-    assert not brain.acquired.is_cartesian_1d
+    assert not brain.acquisition.mask().is_cartesian_1d
     phantom = open_series(data / "molli-phantom-myomapnet" / "demo_Phantom.mat", OpenOptions(key="MOLLIoffLineT1Map", axes="syx"))
     assert phantom.images.max() == pytest.approx(28.946, abs=1e-3)
     with pytest.raises(FormatError, match="ISMRMRD"):

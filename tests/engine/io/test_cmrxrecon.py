@@ -8,7 +8,7 @@ import scipy.io
 
 from engine.core.errors import FormatError, ShapeError
 from engine.core.records.entries import Entry
-from engine.core.types import ImageSeries, Kind
+from engine.core.types import Evidence, ImageSeries, Kind, Window
 from engine.io import FORMATS, OpenOptions, open_series
 from engine.io.cmrxrecon_names import nominal_of
 from tests.engine.io.builders import asymmetric, lines_mask, matlab_order, write_v73
@@ -105,11 +105,11 @@ def test_2023_undersampled_with_mask(tmp_path, key, rate):
     series = open_series(folder / "cine_sax.mat")
     check(series, under)
     assert not series.fully_sampled
-    assert series.acquired.lines.shape == (1, 9, 1)
-    np.testing.assert_array_equal(series.acquired.lines[0, :, 0], lines)
-    assert series.acquired.nominal_acceleration == rate
-    assert series.acquired.effective_acceleration == pytest.approx(9 / lines.sum())
-    assert series.acquired.acs == (3, 7)
+    assert series.acquisition.mask().lines.shape == (1, 9, 1)
+    np.testing.assert_array_equal(series.acquisition.mask().lines[0, :, 0], lines)
+    assert series.acquisition.mask().nominal_acceleration == rate
+    assert series.acquisition.mask().effective_acceleration == pytest.approx(9 / lines.sum())
+    assert series.acquisition.mask().acs == (3, 7)
 
 
 @pytest.mark.parametrize("container", ["7.3", "5"])
@@ -128,9 +128,9 @@ def test_2024_radial_mask_keeps_its_readout_direction(tmp_path, container, rng):
         write_v5(there, mask=stored)
     series = open_series(data)
     check(series, under)
-    np.testing.assert_array_equal(series.acquired.lines, mask)
-    assert not series.acquired.is_cartesian_1d
-    assert series.acquired.nominal_acceleration == 8
+    np.testing.assert_array_equal(series.acquisition.mask().lines, mask)
+    assert not series.acquisition.mask().is_cartesian_1d
+    assert series.acquisition.mask().nominal_acceleration == 8
     assert series.kind is Kind.CINE
 
 
@@ -143,17 +143,17 @@ def test_mask_is_found_in_the_zeros_when_no_file_tells(tmp_path, per_frame, rng)
         lines[:] = lines_mask()
     under = TRUTH * lines[:, None, :, None]
     series = open_series(write_v73(tmp_path / "cine_sax_kus_Uniform8.mat", "kus", matlab_order(under)))
-    assert series.acquired.lines.shape == (4 if per_frame else 1, 9, 1)
-    np.testing.assert_array_equal(np.broadcast_to(series.acquired.lines[..., 0], (4, 9)), lines)
-    assert series.acquired.nominal_acceleration == 8
-    assert series.acquired.pattern == "acquired"
+    assert series.acquisition.mask().lines.shape == (4 if per_frame else 1, 9, 1)
+    np.testing.assert_array_equal(np.broadcast_to(series.acquisition.mask().lines[..., 0], (4, 9)), lines)
+    assert series.acquisition.mask().nominal_acceleration == 8
+    assert series.acquisition.mask().pattern == "acquired"
     assert any("zeros of slice 0" in note for note in series.notes)
 
 
 def test_unnamed_undersampling_is_noticed(tmp_path):
     under = TRUTH * lines_mask()[:, None]
     series = open_series(write_v73(tmp_path / "cine_sax.mat", "kspace", matlab_order(under)))
-    np.testing.assert_array_equal(series.acquired.lines[0, :, 0], lines_mask())
+    np.testing.assert_array_equal(series.acquisition.mask().lines[0, :, 0], lines_mask())
 
 
 def test_partial_fourier_is_not_undersampling(tmp_path):
@@ -162,6 +162,8 @@ def test_partial_fourier_is_not_undersampling(tmp_path):
     part[..., 7:] = 0
     series = open_series(write_v73(tmp_path / "cine_sax.mat", "kspace", matlab_order(part)))
     assert series.fully_sampled
+    assert series.acquisition.window == Window((2, 9), (0, 7))
+    assert series.acquisition.evidence is Evidence.PART  # slice 0 alone was looked at
     assert "ky outside 2..8 is empty: partial acquisition or zero filling" in series.notes
     assert "kx outside 0..6 is empty: partial acquisition or zero filling" in series.notes
 
@@ -279,7 +281,7 @@ def test_a_mask_is_cut_only_with_its_frames(tmp_path, rng):
     there = write_v73(tmp_path / "T1map_mask_ktUniform4.mat", "mask", stored, single=False)
     (tmp_path / "T1map.csv").write_text(CSV.replace("4,1245,1246,1247", "4,0,0,0"))
     series = open_series(tmp_path / "T1map_kus_ktUniform4.mat")
-    np.testing.assert_array_equal(series.acquired.lines[..., 0], lines[:3])
+    np.testing.assert_array_equal(series.acquisition.mask().lines[..., 0], lines[:3])
     there.unlink()
     write_v73(there, "mask", np.concatenate([stored, stored], axis=2), single=False)
     with pytest.raises(ShapeError, match="the mask does not fit the data"):

@@ -9,7 +9,7 @@ import pytest
 from engine.core.errors import Cancelled, InputError, OutputError
 from engine.core.geometry import Geometry
 from engine.core.jobs import CancelToken, Reporter
-from engine.core.types import ArrayReader, Kind, KSpaceSeries, SamplingMask
+from engine.core.types import Acquisition, ArrayReader, Kind, KSpaceSeries, SamplingMask
 from engine.io import open_series
 from engine.io.cmrxrecon_write import write_cmrxrecon2023
 from engine.io.myoscope_h5 import read_truth
@@ -74,15 +74,15 @@ def test_undersampled_data_and_mask_round_trip(tmp_path):
     write_cmrxrecon2023(tmp_path, series(), mask=mask)
     found = open_series(tmp_path / "MultiCoil" / "Cine" / "TrainingSet" / "AccFactor04" / "P001" / "cine_sax.mat")
     np.testing.assert_array_equal(found.read(1), TRUTH[1] * mask.lines[0])
-    np.testing.assert_array_equal(found.acquired.lines, mask.lines)
-    assert (found.acquired.nominal_acceleration, found.acquired.acs) == (4.0, (3, 7))
+    np.testing.assert_array_equal(found.acquisition.mask().lines, mask.lines)
+    assert (found.acquisition.mask().nominal_acceleration, found.acquisition.mask().acs) == (4.0, (3, 7))
 
 
 def test_what_has_no_place_is_refused(tmp_path):
     with pytest.raises(InputError, match="no place in the layout"):
         write_cmrxrecon2023(tmp_path / "x", series(kind=Kind.UNKNOWN))
     with pytest.raises(InputError, match="no place in the layout"):
-        write_cmrxrecon2023(tmp_path / "x", series(acquired=SamplingMask(lines_mask()[None, :, None], "random")))
+        write_cmrxrecon2023(tmp_path / "x", series(acquisition=Acquisition((SamplingMask(lines_mask()[None, :, None], "random"),))))
     with pytest.raises(InputError, match="one mask of whole lines"):
         write_cmrxrecon2023(tmp_path / "x", series(), mask=SamplingMask(np.eye(9, dtype=bool)[None, :, :8], "x"))
     assert list(tmp_path.iterdir()) == []

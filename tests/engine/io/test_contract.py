@@ -352,6 +352,8 @@ def test_what_is_written_comes_back(name, content, ending, tmp_path):
     series = open_series(path)
     assert series.format == name
     check_geometry(name, series.geometry, made.geometry)
+    if isinstance(series, KSpaceSeries):
+        assert series.acquisition.certain
     if content is Content.RECONSTRUCTION:
         np.testing.assert_array_equal(series.images, made.image)
     elif content is Content.KSPACE:

@@ -7,7 +7,7 @@ import pytest
 
 from engine.core.geometry import Geometry
 from engine.core.records.plain import table
-from engine.core.types import ArrayReader, ImageSeries, Kind, KSpaceSeries, Reconstruction, SamplingMask
+from engine.core.types import Acquisition, ArrayReader, Evidence, ImageSeries, Kind, KSpaceSeries, Reconstruction, SamplingMask
 from engine.io import open_series
 from engine.io.describe import describe
 from engine.io.myoscope_h5 import write_reconstruction
@@ -21,7 +21,7 @@ def test_kspace():
         Kind.MOLLI,
         np.arange(4) * 100.0,
         Geometry(voxel_mm=(8, 1.5, 1.5)),
-        mask,
+        Acquisition((mask,), Evidence.TOLD),
         unknown=("orientation",),
         format="cmrxrecon",
     )
@@ -34,6 +34,7 @@ def test_kspace():
     assert found["acceleration"] == {"nominal": 4.0, "effective": pytest.approx(9 / lines_mask().sum(), abs=1e-4)}
     assert found["voxel_mm"] == [8, 1.5, 1.5]
     assert found["unknown"] == ["orientation"]
+    assert (found["sampling_known_from"], found["window"], found["orientation"]) == ("the file", None, None)
     assert found["format"] == "cmrxrecon"
     assert found["scale"] == pytest.approx(np.abs(asymmetric()[0, 0]).max())
 

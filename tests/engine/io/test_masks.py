@@ -6,7 +6,7 @@ import pytest
 import scipy.io
 
 from engine.core.errors import FormatError, ShapeError
-from engine.core.types import ArrayReader, KSpaceSeries, Reconstruction, SamplingMask
+from engine.core.types import Acquisition, ArrayReader, KSpaceSeries, Reconstruction, SamplingMask
 from engine.io.acquired import central_block
 from engine.io.arrays import ordered
 from engine.io.masks import read_mask
@@ -56,7 +56,7 @@ def test_cmrxrecon_masks(tmp_path, container, rng):
 
 def test_masks_in_our_files_keep_what_they_carry(tmp_path):
     mask = SamplingMask(LINES[None, :, None], "equispaced", 4.0, (3, 7), 11)
-    write_kspace(tmp_path / "k.h5", KSpaceSeries(ArrayReader(asymmetric()), acquired=mask))
+    write_kspace(tmp_path / "k.h5", KSpaceSeries(ArrayReader(asymmetric()), acquisition=Acquisition((mask,))))
     write_reconstruction(tmp_path / "r.h5", Reconstruction(asymmetric()[:, :, 0], "x", (0, 1, 2), (0, 1, 2, 3), mask))
     for name in ("k.h5", "r.h5"):
         found = read_mask(tmp_path / name)

@@ -14,7 +14,17 @@ import pytest
 from engine.core.errors import Cancelled, FormatError, InputError, OutputError, ShapeError
 from engine.core.geometry import Geometry
 from engine.core.jobs import CancelToken, Reporter
-from engine.core.types import ArrayReader, ImageSeries, Kind, KSpaceSeries, Reconstruction, SamplingMask
+from engine.core.types import (
+    Acquisition,
+    ArrayReader,
+    Evidence,
+    ImageSeries,
+    Kind,
+    KSpaceSeries,
+    Reconstruction,
+    SamplingMask,
+    Window,
+)
 from engine.io import OpenOptions, open_series
 from engine.io.myoscope_h5 import read_reconstruction, read_truth, write_kspace, write_reconstruction
 from tests.engine.io.builders import asymmetric, lines_mask
@@ -26,7 +36,7 @@ def make_series(**changes):
         "kind": Kind.MOLLI,
         "times_ms": np.arange(12.0).reshape(3, 4) * 100,
         "geometry": Geometry(voxel_mm=(8.0, 1.5, 1.25)),
-        "acquired": SamplingMask(lines_mask()[None, :, None], "equispaced", 3.0, (3, 7), 5),
+        "acquisition": Acquisition((SamplingMask(lines_mask()[None, :, None], "equispaced", 3.0, (3, 7), 5),), Evidence.TOLD),
         "notes": ("simulated coils", "phantom"),
         "unknown": ("orientation",),
         "attributes": {"rr_ms": 900, "scheme": "5(3)3", "list": [1, 2]},
@@ -64,8 +74,9 @@ def test_kspace_round_trip_keeps_everything(tmp_path):
     for index in range(3):
         np.testing.assert_array_equal(found.read(index), series.read(index))
     np.testing.assert_array_equal(found.times_ms, series.times_ms)
-    np.testing.assert_array_equal(found.acquired.lines, series.acquired.lines)
-    assert (found.acquired.pattern, found.acquired.nominal_acceleration, found.acquired.acs, found.acquired.seed) == (
+    np.testing.assert_array_equal(found.acquisition.mask().lines, series.acquisition.mask().lines)
+    mask = found.acquisition.mask()
+    assert (mask.pattern, mask.nominal_acceleration, mask.acs, mask.seed) == (
         "equispaced",
         3.0,
         (3, 7),
@@ -80,7 +91,7 @@ def test_kspace_round_trip_keeps_everything(tmp_path):
 def test_kspace_round_trip_without_optional_fields(tmp_path):
     write_kspace(tmp_path / "k.h5", KSpaceSeries(ArrayReader(asymmetric())))
     found = open_series(tmp_path / "k.h5")
-    assert (found.kind, found.times_ms, found.voxel_mm, found.acquired) == (Kind.UNKNOWN, None, None, None)
+    assert (found.kind, found.times_ms, found.voxel_mm, found.acquisition.mask()) == (Kind.UNKNOWN, None, None, None)
     assert (found.notes, found.unknown) == ((), ())
     assert found.fully_sampled
 
@@ -297,3 +308,60 @@ def test_other_arrays_of_our_files_are_reached_by_name_and_wrong_names_are_not_i
             open_series(tmp_path / "k.h5", OpenOptions(key=wrong))
     with pytest.raises(InputError, match="tells its axes itself"):
         open_series(tmp_path / "k.h5", OpenOptions(axes="sfcyx"))
+
+
+def test_what_was_measured_comes_back_whole(tmp_path, rng):
+    lines = rng.random((3, 4, 9, 8)) < 0.5
+    lines[:, :, 4] = True
+    noise = np.eye(5) + 0.1j * (np.eye(5, k=1) - np.eye(5, k=-1))
+    masks = tuple(SamplingMask(one, "acquired", 2.0) for one in lines)
+    made = Acquisition(masks, Evidence.WHOLE, Window((1, 9), (2, 8)), (4.5, 3.0), (1.0, 2.0), noise)
+    write_kspace(tmp_path / "k.h5", make_series(acquisition=made))
+    found = open_series(tmp_path / "k.h5").acquisition
+    assert found.varies_by_slice
+    np.testing.assert_array_equal(np.stack([mask.lines for mask in found.masks]), lines)
+    for field in ("evidence", "window", "centre", "oversampling"):
+        assert getattr(found, field) == getattr(made, field)
+    np.testing.assert_array_equal(found.noise, made.noise)
+    assert found.effective_acceleration == pytest.approx(made.effective_acceleration)
+
+
+@pytest.mark.parametrize("frames", [(1, 1, 1), (1, 4, 1)])
+def test_masks_of_slices_may_have_other_lengths(tmp_path, frames):
+    lines = lines_mask()[None, :, None]
+    masks = [SamplingMask(np.roll(np.repeat(lines, count, 0), n, 1), "acquired") for n, count in enumerate(frames)]
+    write_kspace(tmp_path / "k.h5", make_series(acquisition=Acquisition(tuple(masks), Evidence.TOLD)))
+    found = open_series(tmp_path / "k.h5").acquisition
+    for index, mask in enumerate(masks):
+        np.testing.assert_array_equal(*np.broadcast_arrays(found.mask((index,)).lines, mask.lines))
+    with pytest.raises(InputError, match="different masks"):
+        found.mask()
+
+
+def test_a_file_made_by_hand_is_not_known_to_be_fully_sampled(tmp_path):
+    with h5py.File(tmp_path / "k.h5", "w") as file:
+        file["kspace"] = asymmetric()
+        file.attrs["kind"] = "cine"
+    found = open_series(tmp_path / "k.h5").acquisition
+    assert (found.fully_sampled, found.certain) == (True, False)
+    write_kspace(tmp_path / "o.h5", make_series(acquisition=Acquisition(evidence=Evidence.PART)))
+    assert open_series(tmp_path / "o.h5").acquisition.evidence is Evidence.PART
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("acquired_ky", (3, 2)),
+        ("acquired_ky", (0, 99)),
+        ("acquired_ky", "all"),
+        ("kspace_centre", (1.0, 2.0, 3.0)),
+        ("oversampling", (0.0, 1.0)),
+    ],
+)
+def test_impossible_attributes_are_refused_in_words(tmp_path, name, value):
+    write_kspace(tmp_path / "k.h5", make_series(acquisition=Acquisition(window=Window((0, 9), (0, 8)))))
+    with h5py.File(tmp_path / "k.h5", "a") as file:
+        file.attrs[name] = value
+    with pytest.raises((InputError, ShapeError)) as caught:
+        open_series(tmp_path / "k.h5")
+    assert caught.value.hint

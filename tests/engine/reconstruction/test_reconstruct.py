@@ -11,7 +11,7 @@ import torch
 from engine.core.errors import Cancelled, InputError
 from engine.core.jobs import CancelToken, Reporter, silent
 from engine.core.requests import MaskRequest, ReconRequest
-from engine.core.types import ArrayReader, KSpaceSeries, SamplingMask
+from engine.core.types import Acquisition, ArrayReader, KSpaceSeries, SamplingMask
 from engine.physics.fourier import fft2c
 from engine.physics.operator import SenseOperator
 from engine.reconstruction.cache import Cache
@@ -65,7 +65,9 @@ def test_chosen_slices_and_frames_are_those(series):
 
 def test_undersampled_data_have_no_reference_and_keep_their_mask(series):
     acquired = mask_for()
-    measured = KSpaceSeries(reader=ArrayReader(np.where(acquired.lines[:, None], series.reader.array, 0)), acquired=acquired)
+    measured = KSpaceSeries(
+        reader=ArrayReader(np.where(acquired.lines[:, None], series.reader.array, 0)), acquisition=Acquisition((acquired,))
+    )
     result = reconstruct(ReconRequest(measured, "zero_filled"), silent())
     assert result.reference is None
     assert result.mask.effective_acceleration == acquired.effective_acceleration
@@ -75,7 +77,7 @@ def test_undersampled_data_have_no_reference_and_keep_their_mask(series):
 
 def test_masks_combine_with_what_was_acquired(series):
     acquired = mask_for(2)
-    measured = KSpaceSeries(reader=series.reader, acquired=acquired)
+    measured = KSpaceSeries(reader=series.reader, acquisition=Acquisition((acquired,)))
     both = effective_mask(measured, mask_for(4))
     assert (both.lines == (acquired.lines & mask_for(4).lines)).all()
     odd = np.zeros((1, 40, 1), dtype=bool)
@@ -177,7 +179,7 @@ def test_a_series_may_go_while_the_cache_is_busy(series):
 
 def test_the_mask_of_the_data_is_no_further_undersampling(series):
     acquired = mask_for(2)
-    measured = KSpaceSeries(reader=series.reader, acquired=acquired)
+    measured = KSpaceSeries(reader=series.reader, acquisition=Acquisition((acquired,)))
     same = reconstruct(ReconRequest(measured, "zero_filled", mask_for(2)), silent())
     assert same.mask is acquired
     assert same.notes == ()

@@ -11,7 +11,7 @@ from engine.core.errors import InputError, ShapeError
 from engine.core.geometry import Geometry
 from engine.core.jobs import silent
 from engine.core.requests import MaskRequest, ReconRequest, ReferenceSequence
-from engine.core.types import ArrayReader, ImageSeries, KSpaceSeries
+from engine.core.types import Acquisition, ArrayReader, ImageSeries, KSpaceSeries
 from engine.models import MODELS, ModelSpec
 from engine.models.ima import Ima, ImaConfig
 from engine.physics.fourier import fft2c, ifft2c
@@ -144,7 +144,7 @@ def test_what_does_not_fit_is_refused(series, mask, spy, choice, error, message)
 
 
 def test_undersampled_data_lead_nothing_but_by_their_mean(series, mask, spy):
-    measured = KSpaceSeries(reader=series.reader, acquired=mask)
+    measured = KSpaceSeries(reader=series.reader, acquisition=Acquisition((mask,)))
     for choice in (ReferenceSequence(frame=1), ReferenceSequence(measured)):
         with pytest.raises(InputError, match="reference sequence is undersampled"):
             run(measured, spy, None, choice)

@@ -12,7 +12,7 @@ import torch
 
 from engine.core.errors import DeviceMemoryError, EngineError, InputError, OutputError
 from engine.core.records.events import Skipped
-from engine.core.types import ArrayReader, Kind, KSpaceSeries, SamplingMask
+from engine.core.types import Acquisition, ArrayReader, Kind, KSpaceSeries, SamplingMask
 from engine.datasets.acquisition import Scene
 from engine.datasets.examples import make_example
 from engine.datasets.masks import Masks
@@ -47,7 +47,7 @@ def undersampled(path, subjects=1):
         kspace = (fft2c(image[:, None]) * torch.from_numpy(lines)[:, None]).numpy()
 
         acquired = SamplingMask(lines, "measured", 3.0, acs=(12, 20))
-        series = KSpaceSeries(ArrayReader(kspace[None]), Kind.CINE, acquired=acquired)
+        series = KSpaceSeries(ArrayReader(kspace[None]), Kind.CINE, acquisition=Acquisition((acquired,)))
         write_kspace(path / f"under{seed}.h5", series)
 
 
