@@ -7,6 +7,7 @@ of millions of parameters as well.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +20,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.core.axes import COIL, KY
 from engine.models.contract import Method, ModelSpec, ReconInput
-from engine.models.parts.forms import without_values
 from engine.physics.operator import SenseOperator
 from engine.sampling.acs import centre_lines
 
@@ -79,7 +79,7 @@ def without_memory(watch: Watch) -> Iterator[None]:
     )
 
     try:
-        with without_values(), torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True), _Oracle(watch):
+        with torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True), _Oracle(watch):
             yield
     except (DataDependentOutputException, DynamicOutputShapeException, UnsupportedOperatorException) as error:
         raise Unforeseeable(f"a step depends on values: {error}") from error
@@ -90,6 +90,11 @@ def run(spec: ModelSpec, method: Method, problem: Problem) -> Tensor:
     sizes = (problem.coils, problem.height, problem.width)
     kspace, maps = (torch.empty((frames, *sizes), dtype=torch.complex64) for frames in (problem.frames, 1))
     return method(make_data(spec, kspace, maps, problem.lines(), _NoPhysics))
+
+
+def rehearsed(config: Any) -> Any:
+    """Return the settings of a method with one iteration, where they have a number of them: the others take no more memory."""
+    return dataclasses.replace(config, iterations=1) if hasattr(config, "iterations") else config
 
 
 class _NoPhysics(SenseOperator):
@@ -124,6 +129,7 @@ def make_data(
         times_ms=torch.empty((1, frames), device=device),
         reference=torch.empty(image, dtype=torch.complex64, device=device) if spec.needs_reference else None,
         acs=min(ACS, kspace.shape[KY]),
+        rehearsal=True,
     )
 
 

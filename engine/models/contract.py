@@ -47,6 +47,8 @@ class ReconInput:
     first
         Image to begin with in place of the zero-filled one, complex64 (batch, frame, y, x), or None
         (:mod:`engine.models.parts.start`).
+    rehearsal
+        Whether nobody wants the values (memory and multiplications are being told): what only repeats may be done once.
     report
         Progress and cancellation.
     stages
@@ -59,6 +61,7 @@ class ReconInput:
     reference: Tensor | None = None
     acs: int | None = None
     first: Tensor | None = None
+    rehearsal: bool = False
     report: Reporter = field(default_factory=silent)
     stages: StageSink = no_stages
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import ceil
 
 import torch
 from torch import Tensor
@@ -12,9 +11,8 @@ from engine.core.axes import KSPACE_FRAME
 from engine.core.errors import InputError
 from engine.core.jobs import Reporter
 from engine.models.contract import MODELS, ModelSpec, ReconInput, no_stages
-from engine.models.parts import forms
+from engine.models.parts.proximal import threshold_of
 from engine.physics.gram import GramOperator
-from engine.physics.noise import noise_level
 from engine.physics.operator import SenseOperator
 from engine.physics.wavelet import MAX_ORDER, WaveletTransform, shrink
 
@@ -109,7 +107,7 @@ class L1Wavelet:
         report.step(0, total, "L1-wavelet: matrices")
         step = _DataStep(data.operator, config.penalty, report)
         rhs = GramOperator.to_columns(data.operator.adjoint(data.kspace))  # (batch, x, y, frame)
-        weight = self._threshold(data, rhs)
+        weight = threshold_of(data, rhs, config.weight, config.noise_weight)
         report.step(1, total, "L1-wavelet")
         x = step(rhs, rhs).mul_(1.0 + config.penalty)
         # Images of several sets of coil maps lie along the batch; the data step couples them, in the modes of one common basis.
@@ -117,7 +115,7 @@ class L1Wavelet:
         # Frames that share mask and maps are mixed by the transform before the loop, once: it commutes with the data step.
         rhs, x = prior.enter(rhs), prior.enter(x)
         z, u = x.clone(), torch.zeros_like(x)
-        for iteration in forms.pieces(config.iterations, 1):
+        for iteration in range(config.iterations):
             report.step(2 + iteration, total, "L1-wavelet")
             decay = FIRST_THRESHOLD ** (1.0 - iteration / (CONTINUATION * config.iterations))
             v = torch.lerp(z, x, RELAXATION).add_(u)
@@ -127,18 +125,6 @@ class L1Wavelet:
             if data.stages is not no_stages:
                 data.stages(iteration, "image", GramOperator.to_image(prior.leave(x)))
         return GramOperator.to_image(prior.leave(x))
-
-    def _threshold(self, data: ReconInput, columns: Tensor) -> Tensor:
-        """Return the final threshold of each batch element, (batch, 1, 1, 1)."""
-        found = []
-        mask = data.operator.mask
-        sets = len(columns) // len(data.kspace)
-        for b in range(len(data.kspace)):
-            magnitude = columns[b * sets].abs().flatten()  # of the first set, which is there everywhere
-            level = float(magnitude.kthvalue(max(1, ceil(0.99 * magnitude.numel()))).values)
-            sigma = noise_level(data.kspace[b], mask[b if mask.shape[0] > 1 else 0])
-            found.extend([self.config.weight * level + self.config.noise_weight * sigma] * sets)
-        return torch.tensor(found, dtype=columns.real.dtype, device=columns.device)[:, None, None, None]
 
 
 class _DataStep:

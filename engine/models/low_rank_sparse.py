@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from engine.core.errors import InputError
-from engine.core.jobs import Reporter
 from engine.models.contract import MODELS, ModelSpec, ReconInput, no_stages
+from engine.models.parts.proximal import normal_of_columns
 from engine.physics.gram import GramOperator
-from engine.physics.operator import SenseOperator
 from engine.physics.svt import relative_threshold
 from engine.physics.wavelet import shrink
 
@@ -66,7 +64,7 @@ class LowRankSparse:
         total = config.iterations + 1
         report.step(0, total, "low rank + sparse")
         start = GramOperator.to_columns(data.operator.adjoint(data.kspace))  # (batch, x, y, frame)
-        normal = _normal(data.operator, report)
+        normal = normal_of_columns(data.operator, report)
         sets = len(start) // len(data.kspace)  # images of several sets of coil maps: more pixels of the same matrix
         largest = start.reshape(-1, sets, *start.shape[1:]).abs().amax((1, 2, 3, 4))
         threshold = config.sparse * largest.repeat_interleave(sets)[:, None, None, None]
@@ -90,14 +88,6 @@ class LowRankSparse:
             if bool((change <= config.tolerance * torch.linalg.vector_norm(previous, dim=(1, 2, 3))).all()):
                 break
         return to_image(image)
-
-
-def _normal(operator: SenseOperator, report: Reporter) -> Callable[[Tensor], Tensor]:
-    """Return ``A^H A`` on columns (batch, x, y, frame)."""
-    gram = operator.prepare(report.check)
-    if gram is not None:
-        return gram.apply_columns
-    return lambda columns: GramOperator.to_columns(operator.normal(GramOperator.to_image(columns)))
 
 
 MODELS.register(

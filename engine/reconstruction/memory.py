@@ -20,7 +20,7 @@ from torch.utils import _pytree as pytree
 from engine.core import device as devices
 from engine.core.device import MIB
 from engine.core.errors import DeviceMemoryError
-from engine.evaluation.dry_run import Problem, Unforeseeable, make_data, without_memory
+from engine.evaluation.dry_run import Problem, Unforeseeable, make_data, rehearsed, without_memory
 from engine.models.contract import ModelSpec
 from engine.models.parts.forms import plain, plain_forms, rehearsal
 from engine.physics.coil_maps import estimate as estimate_maps
@@ -134,7 +134,7 @@ def _walk(spec: ModelSpec, config: Any, problem: Problem, device: torch.device, 
     lines = problem.lines()
     with without_memory(live.watch):
         with device:
-            method = spec.build(config)
+            method = spec.build(config if spec.trainable else rehearsed(config))
         if isinstance(method, nn.Module):
             method.eval()
         live.forget_peak()

@@ -88,10 +88,14 @@ def example_of(shape: tuple[int, int, int, int], values: bool) -> Example:
     return Example(kspace * mask, mask, maps, image, kspace, None, times, min(24, lines), "estimate")
 
 
-def one_step(config: TrainConfig, spec: ModelSpec, module: nn.Module, example: Example, report: Reporter) -> Tensor:
+def one_step(
+    config: TrainConfig, spec: ModelSpec, module: nn.Module, example: Example, report: Reporter, rehearsal: bool = False
+) -> Tensor:
     """Go forward and backward through one example; return the loss. The terms are those that need no other network."""
     with recomputing(config.run.checkpointing):
-        image, data = predict(module, spec, example, config.run.precision, report=report, stages=reads_stages(config))
+        image, data = predict(
+            module, spec, example, config.run.precision, report=report, stages=reads_stages(config), rehearsal=rehearsal
+        )
     if spec is MAPPING or not config.losses:
         loss = (image.abs() - data.truth.abs()).abs().mean()
     else:
@@ -117,7 +121,7 @@ def memory(
             assert isinstance(module, nn.Module)
             module.train()
             weights = live.live
-            one_step(config, spec, module, example_of(shape, values=False), report)
+            one_step(config, spec, module, example_of(shape, values=False), report, rehearsal=True)
     except Unforeseeable:
         return None
     found = (live.peak + COPIES * weights) / MIB

@@ -53,6 +53,7 @@ def predict(
     mapping: nn.Module | None = None,
     report: Reporter | None = None,
     stages: bool = True,
+    rehearsal: bool = False,
 ) -> tuple[Tensor, LossInput]:
     """Return the image and what the losses need, both on the network's scale.
 
@@ -72,6 +73,8 @@ def predict(
         Asked now and then whether to stop.
     stages
         Whether to keep what cascades report, for terms of the loss that read it.
+    rehearsal
+        Whether nobody wants the values (:class:`engine.models.contract.ReconInput`).
     """
     if spec is MAPPING:
         return _map(module, example, kind)
@@ -87,6 +90,7 @@ def predict(
         operator=operator,
         times_ms=example.times_ms,
         acs=example.acs,
+        rehearsal=rehearsal,
         report=report or silent(),
         stages=sink,
     )

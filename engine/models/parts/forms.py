@@ -14,7 +14,6 @@ from contextvars import ContextVar
 
 _plain: ContextVar[bool] = ContextVar("plain", default=False)
 _rehearsal: ContextVar[bool] = ContextVar("rehearsal", default=False)
-_valueless: ContextVar[bool] = ContextVar("valueless", default=False)
 
 
 @contextlib.contextmanager
@@ -45,13 +44,3 @@ def pieces(total: int, step: int) -> range:
 def rehearsal() -> AbstractContextManager[None]:
     """Let loops over :func:`pieces` take the first only inside the ``with`` block: for runs whose values nobody wants."""
     return _raised(_rehearsal)
-
-
-def valueless() -> bool:
-    """Return whether tensors have no values here: what only repeats, and has no layers to be counted, may be done once."""
-    return _valueless.get()
-
-
-def without_values() -> AbstractContextManager[None]:
-    """Say inside the ``with`` block that tensors have no values."""
-    return _raised(_valueless)

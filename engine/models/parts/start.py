@@ -20,7 +20,6 @@ from engine.core.errors import InputError
 from engine.core.jobs import Reporter
 from engine.models.contract import ReconInput, no_stages
 from engine.models.l1_wavelet import L1Wavelet, L1WaveletConfig
-from engine.models.parts import forms
 
 STARTS = ("zero_filled", "wavelet")
 START_HELP = "Image to begin with: zero_filled, as in the paper, or wavelet, that of l1_wavelet"
@@ -58,4 +57,4 @@ def wavelets(data: ReconInput, report: Reporter) -> Tensor:
     """Return compressed sensing's image, complex (batch, frame, y, x). It learns nothing and passes no gradient."""
     quiet = dataclasses.replace(data, operator=data.operator.with_own_factors(report.check), report=report, stages=no_stages)
     usual = L1WaveletConfig(shifts=SHIFTS)
-    return L1Wavelet(dataclasses.replace(usual, iterations=1) if forms.valueless() else usual)(quiet)
+    return L1Wavelet(dataclasses.replace(usual, iterations=1) if data.rehearsal else usual)(quiet)
