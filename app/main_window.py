@@ -70,7 +70,7 @@ _SHARED_KEYS = (
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Panels:
+class DockedPanels:
     """The panels that are docked from the start; each field bears the name of its dock."""
 
     series: SeriesPanel
@@ -138,7 +138,7 @@ class MainWindow(QMainWindow):
     # --- building ------------------------------------------------------------------------------------------------------
 
     def _make_panels(self) -> None:
-        self.panels = Panels(SeriesPanel(), SamplingPanel(), MethodsPanel(), InspectorPanel())
+        self.panels = DockedPanels(SeriesPanel(), SamplingPanel(), MethodsPanel(), InspectorPanel())
         self.review_panel, self.notices, self.offer = ReviewPanel(), NoticeBar(), OfferBar()
         self._stack = QStackedWidget()
         self._stack.setObjectName("workspaces")

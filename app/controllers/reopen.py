@@ -24,7 +24,7 @@ from engine.core.jobs import Reporter
 from engine.core.requests import OpenOptions, PhantomSettings
 from engine.core.types import ImageSeries, KSpaceSeries, Reconstruction, SamplingMask
 
-R = TypeVar("R")
+R = TypeVar("R", OpenOptions, PhantomSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ def _file(wanted: FileReference | None, folder: Path, known: Known, open_it: Any
 
 def _record(kind: type[R], options: Mapping[str, Value]) -> R:
     """Return what a person said about a file, or a phantom's settings, from the values in the session file."""
-    unknown = sorted(set(options) - {one.name for one in fields(kind)})  # type: ignore[arg-type]
+    unknown = sorted(set(options) - {one.name for one in fields(kind)})
     try:
         if unknown:
             raise ValueError(f"unknown option {unknown[0]}")

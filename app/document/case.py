@@ -71,7 +71,7 @@ class Pending:
     title: str
     mask: SamplingMask
     slices: tuple[int, ...]
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Plain] = field(default_factory=dict)
     weights: str | None = None
     weights_sha256: str = ""
 

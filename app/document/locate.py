@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from app.document.saved import FileReference
+from app.document.saved import FileReference, Hashed
 
 WHOLE_BYTES: Final = 64 << 20
 """Up to this size all bytes are hashed (0.1 s). Of a larger file only parts are, or each save of a session would read gigabytes:
@@ -20,7 +20,7 @@ PARTS: Final = 24
 MOST_FILES: Final = 20_000
 """Files of a folder that are looked at."""
 
-Known = dict[tuple[str, int, int], tuple[str, str]]
+Known = dict[tuple[str, int, int], tuple[Hashed, str]]
 
 
 class Verdict(StrEnum):
@@ -49,7 +49,7 @@ def reference(path: str | Path, folder: Path | None, known: Known | None = None)
         size, hashed, digest = _remembered(file, known if known is not None else {})
     except OSError:
         return None
-    return FileReference(path=_from_home(file), beside=_beside(file, folder), size=size, sha256=digest, hashed=hashed)  # type: ignore[arg-type]
+    return FileReference(path=_from_home(file), beside=_beside(file, folder), size=size, sha256=digest, hashed=hashed)
 
 
 def find(wanted: FileReference, folder: Path, known: Known | None = None) -> Found:
@@ -79,7 +79,7 @@ def matches(wanted: FileReference, path: Path, known: Known | None = None) -> bo
     return (size, digest) == (wanted.size, wanted.sha256)
 
 
-def fingerprint(path: Path) -> tuple[int, str, str]:
+def fingerprint(path: Path) -> tuple[int, Hashed, str]:
     """Return size in bytes, what was hashed (``whole``, ``parts``, ``folder``), and the SHA-256.
 
     Raises
@@ -141,7 +141,7 @@ def _folder_digest(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _remembered(path: Path, known: Known) -> tuple[int, str, str]:
+def _remembered(path: Path, known: Known) -> tuple[int, Hashed, str]:
     status = path.stat()
     if path.is_dir():
         return fingerprint(path)

@@ -24,6 +24,9 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     """Base of all: immutable; a field that is not known is an error."""
 
 
+Hashed: TypeAlias = Literal["whole", "parts", "folder"]
+
+
 class FileReference(Record, kw_only=True, frozen=True):
     """A file (or folder) that the session uses, and how to know it again.
 
@@ -35,7 +38,7 @@ class FileReference(Record, kw_only=True, frozen=True):
     beside: str = ""
     size: int
     sha256: str
-    hashed: Literal["whole", "parts", "folder"]
+    hashed: Hashed
 
 
 class SavedOrigin(Record, kw_only=True, frozen=True):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from PySide6.QtCore import QObject
 
 from app.display.camera import camera_of, camera_values
+from app.document.saved import PanelValue
 from app.review.methods_panel import MethodsPanel
 from app.review.panel import ReviewPanel
 from app.workspaces import Panels
+from engine.core.records.plain import Plain
 
 WEIGHTS, SETTINGS = "weights ", "settings "
 
@@ -23,12 +24,12 @@ class ReviewMemory(QObject):
         super().__init__(parent)
         self._panel, self._methods = panel, methods
         #: Taken back when the table of methods is there: it needs torch.
-        self._waiting: Mapping[str, Any] = {}
+        self._waiting: Mapping[str, PanelValue] = {}
         methods.model.modelReset.connect(self._recall_methods)
 
     def keep(self) -> Panels:
         """Return what is set."""
-        chosen: dict[str, Any] = {
+        chosen: dict[str, PanelValue] = {
             "ticked": list(self._methods.model.ticked_names()),
             "all_slices": self._methods.all_slices.isChecked(),
             "keep_earlier": self._methods.keep_earlier.isChecked(),
@@ -55,20 +56,22 @@ class ReviewMemory(QObject):
     def _recall_methods(self) -> None:
         kept, self._waiting = self._waiting, {}
         model = self._methods.model
-        if isinstance(kept.get("ticked"), list):
-            model.set_ticked([str(name) for name in kept["ticked"]])
+        ticked = kept.get("ticked")
+        if isinstance(ticked, list):
+            model.set_ticked([str(name) for name in ticked])
         for switch, name in ((self._methods.all_slices, "all_slices"), (self._methods.keep_earlier, "keep_earlier")):
-            if isinstance(kept.get(name), bool):
-                switch.setChecked(kept[name])
+            on = kept.get(name)
+            if isinstance(on, bool):
+                switch.setChecked(on)
         for row in model.rows():
             weights, settings = kept.get(WEIGHTS + row.name), kept.get(SETTINGS + row.name)
-            if weights in row.weights:
+            if isinstance(weights, str) and weights in row.weights:
                 model.choose_weights(row.name, weights)
             if isinstance(settings, str):
                 model.set_settings(row.name, _settings(settings, {option.name for option in row.options}))
 
 
-def _settings(text: str, known: set[str]) -> dict[str, Any]:
+def _settings(text: str, known: set[str]) -> dict[str, Plain]:
     """Return the settings of a method that it still has."""
     try:
         found = json.loads(text)
