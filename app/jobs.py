@@ -42,7 +42,7 @@ class _Wire(QObject):
     progressed = Signal(object)
     delivered = Signal(object)
     ended = Signal(object, object, str)  # result, exception or None, traceback text
-    begun = Signal()
+    started = Signal()
 
 
 class JobHandle(QObject):
@@ -83,7 +83,7 @@ class JobHandle(QObject):
         self.done = False
         self.progress: Progress | None = None
         self._wire = _Wire(self)
-        self._wire.begun.connect(self._on_begun, Qt.ConnectionType.QueuedConnection)
+        self._wire.started.connect(self._on_started, Qt.ConnectionType.QueuedConnection)
         self._wire.progressed.connect(self._on_progressed, Qt.ConnectionType.QueuedConnection)
         self._wire.delivered.connect(self._on_delivered, Qt.ConnectionType.QueuedConnection)
         self._wire.ended.connect(self._on_ended, Qt.ConnectionType.QueuedConnection)
@@ -99,7 +99,7 @@ class JobHandle(QObject):
         """Whether it was asked to stop and has not yet."""
         return self.token.cancelled and not self.done
 
-    def _on_begun(self) -> None:
+    def _on_started(self) -> None:
         if not self.done:
             self.running = True
             self.started.emit()
@@ -137,7 +137,7 @@ class _Task(QRunnable):
             assert work is not None
             if self._token.cancelled:
                 raise Cancelled
-            self._say(self._wire.begun)
+            self._say(self._wire.started)
             result = work(
                 Reporter(
                     lambda progress: self._say(self._wire.progressed, progress),

@@ -33,13 +33,13 @@ class TrainingProcess(QObject):
 
     Signals
     -------
-    told(Event)
+    event_read(Event)
         An event of the run.
     ended(code)
         The process is gone: 0 when it came to its end, 2 when it refused (see :attr:`error_lines`), anything else is a crash.
     """
 
-    told = Signal(object)
+    event_read = Signal(object)
     ended = Signal(int)
 
     def __init__(self, arguments: Sequence[str], parent: QObject | None = None, program: Sequence[str] = PROGRAM) -> None:
@@ -107,7 +107,7 @@ class TrainingProcess(QObject):
         for line in lines:
             event = _event(line)
             if event is not None:
-                self.told.emit(event)
+                self.event_read.emit(event)
 
     def _read_errors(self) -> None:
         *lines, self._error_rest = (self._error_rest + bytes(self._process.readAllStandardError().data())).split(b"\n")

@@ -14,6 +14,7 @@ from PySide6.QtGui import QGuiApplication
 
 from app.controllers.context import Context
 from app.controllers.refreshing import RefreshingController
+from app.display.frames import REFERENCE
 from app.display.map_state import Drawing
 from app.display.words import ms
 from app.document.case import Case
@@ -23,7 +24,6 @@ from app.maps.controller import MapsController
 from app.maps.layers import quantity, round_up
 from app.maps.regions import masks_of
 from app.maps.snapshot import ExtraMap, MapEntry
-from app.maps.sources import REFERENCE
 from engine.api.contract import EngineApi
 from engine.core.jobs import Reporter
 from engine.core.maps import MapSet
@@ -56,7 +56,7 @@ class MapsAgreementController(RefreshingController):
     def __init__(self, context: Context, panel: AgreementPanel, maps: MapsController) -> None:
         super().__init__(context.window)
         self._c, self._panel, self._maps = context, panel, maps
-        self.found: tuple[MethodAgreement, ...] = ()
+        self.agreements: tuple[MethodAgreement, ...] = ()
         self._asked: tuple[Any, ...] = ()
         self._region, self._method = "all", ""
         self._disagreeing = False
@@ -73,7 +73,7 @@ class MapsAgreementController(RefreshingController):
         comparable = case is not None and len(entries) > 1 and entries[0].key == REFERENCE
         self._panel.set_disagreement(self._disagreeing, len(entries) > 1)
         if case is None or not comparable:
-            self._asked, self.found = (), ()
+            self._asked, self.agreements = (), ()
             self._panel.set_rows((), "Maps of the reference and of at least one reconstruction are wanted: reconstruct in Review.")
             self._show_disagreement(case, entries)
             return
@@ -83,24 +83,24 @@ class MapsAgreementController(RefreshingController):
             self._asked = asked
             work = partial(_compare, self._c.api, entries, self._region, dict(case.drawings))
             handle = self._c.runner.submit("io", "Agreement", work, key="maps.agreement", quiet=True, priority=10)
-            handle.succeeded.connect(partial(self._on_found, asked))
+            handle.succeeded.connect(partial(self._on_compared, asked))
             handle.failed.connect(partial(self._c.errors.report, "Agreement"))
         self._show_disagreement(case, entries)
 
-    def _on_found(self, asked: tuple[Any, ...], found: tuple[MethodAgreement, ...]) -> None:
+    def _on_compared(self, asked: tuple[Any, ...], found: tuple[MethodAgreement, ...]) -> None:
         if asked == self._asked:
-            self.found = found
+            self.agreements = found
             self._show()
 
     def _show(self) -> None:
-        hint = "" if self.found else "Nothing was drawn that could be compared: choose ROI, or Endo and Epi, above the maps."
-        self._panel.set_rows([(found.key, _words(found)) for found in self.found], hint)
-        keys = [found.key for found in self.found]
+        hint = "" if self.agreements else "Nothing was drawn that could be compared: choose ROI, or Endo and Epi, above the maps."
+        self._panel.set_rows([(found.key, _words(found)) for found in self.agreements], hint)
+        keys = [found.key for found in self.agreements]
         if not keys:
             self._panel.plot.clear()
             return
         place = keys.index(self._method) if self._method in keys else 0
-        chosen = self.found[place]
+        chosen = self.agreements[place]
         self._panel.select(place)
         name = quantity(self._maps.snapshot.entries[0].maps) if self._maps.snapshot.entries else "T1"
         self._panel.plot.set_points(chosen.means, chosen.differences, chosen.bias, chosen.lower, chosen.upper, name)
@@ -159,7 +159,7 @@ class MapsAgreementController(RefreshingController):
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(("method", "region", "bias_ms", "lower_limit_ms", "upper_limit_ms", "pairs"))
-        for found in self.found:
+        for found in self.agreements:
             numbers = (f"{value:.6g}" for value in (found.bias, found.lower, found.upper))
             writer.writerow((found.title, self._region, *numbers, found.n))
         return out.getvalue()

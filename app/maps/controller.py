@@ -16,7 +16,7 @@ from app.controllers.outputs import ask_output
 from app.controllers.panes import PaneController
 from app.display.cursor import values_at
 from app.display.curves import CurveEntry, to_csv
-from app.display.frames import ERROR, Display
+from app.display.frames import ERROR, REFERENCE, Display
 from app.display.map_state import FitOutput, MapTool, MapView
 from app.display.marks import Mark
 from app.display.relaxation_colors import check_range
@@ -27,7 +27,7 @@ from app.maps.panel import MapsPanel
 from app.maps.pixel_panel import PixelPanel
 from app.maps.resolve import MapDisplay, resolve_maps
 from app.maps.snapshot import ExtraMap, MapEntry, MapSnapshot
-from app.maps.sources import REFERENCE, map_snapshot, why_no_maps
+from app.maps.sources import map_snapshot, why_no_maps
 from app.maps.words import value_text
 from engine.api.contract import EngineApi
 from engine.core.errors import EngineError, InputError

@@ -48,7 +48,7 @@ class MapsEcvController(RefreshingController):
     def __init__(self, context: Context, panel: EcvPanel, maps: MapsController) -> None:
         super().__init__(context.window)
         self._c, self._panel, self._maps = context, panel, maps
-        self.found: Ecv | None = None
+        self.result: Ecv | None = None
         #: Key of the case it is shown in, and the stamps of the maps it was made from.
         self._made_of: tuple[str, int, int] | None = None
         session = context.session
@@ -89,7 +89,7 @@ class MapsEcvController(RefreshingController):
         made_of = self._made_of
         if made_of is not None and not there.issuperset(made_of[1:]):
             self._maps.set_extra(made_of[0], None, KEY)
-            self._made_of, self.found = None, None
+            self._made_of, self.result = None, None
             self._panel.set_rows(())
 
     def run(self) -> None:
@@ -106,7 +106,7 @@ class MapsEcvController(RefreshingController):
         handle.failed.connect(partial(self._c.errors.report, "ECV"))
 
     def _on_made(self, key: str, native: MapResult, post: int, made: Ecv) -> None:
-        self.found, self._made_of = made, (key, native.stamp, post)
+        self.result, self._made_of = made, (key, native.stamp, post)
         shown = np.where(made.values.valid, made.values.values, np.nan).astype(np.float32)
         shown.flags.writeable = False
         said = (_summary_text(made.summary), *(f"{name}: {value:.5g}" for name, value in _numbers(table(made.summary))))
@@ -118,10 +118,10 @@ class MapsEcvController(RefreshingController):
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(("region", "slice", "ecv_mean", "ecv_sd", "pixels", "unit"))
-        if self.found is not None:
-            for name, index, mean, sd, n in self.found.rows:
-                writer.writerow((name, index + 1, f"{mean:.6g}", f"{sd:.6g}", n, self.found.values.unit))
-            for name, value in _numbers(table(self.found.summary)):
+        if self.result is not None:
+            for name, index, mean, sd, n in self.result.rows:
+                writer.writerow((name, index + 1, f"{mean:.6g}", f"{sd:.6g}", n, self.result.values.unit))
+            for name, value in _numbers(table(self.result.summary)):
                 writer.writerow((f"summary {name}", "", f"{value:.6g}", "", "", ""))
         return out.getvalue()
 

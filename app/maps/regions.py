@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QFileDialog
 from app.controllers.context import Context
 from app.controllers.refreshing import RefreshingController
 from app.display.edges import segments as edges
+from app.display.frames import REFERENCE
 from app.display.map_state import Drawing, MapTool
 from app.display.marks import Mark, MarkKind
 from app.display.shapes import Point, smooth
@@ -27,7 +28,6 @@ from app.maps.controller import MapsController
 from app.maps.layers import quantity
 from app.maps.regions_panel import RegionsPanel
 from app.maps.snapshot import MapEntry
-from app.maps.sources import REFERENCE
 from engine.api.contract import EngineApi
 from engine.core.errors import EngineError, InputError
 from engine.core.files import replacing
@@ -48,7 +48,7 @@ _OTHERS = {101: regions.ROI, 102: regions.BLOOD, 103: regions.MYOCARDIUM}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class Measured:
     """What was found in the drawn regions.
 
     ``rows`` of all maps and slices; ``means`` of each segment over all slices, by the key of the maps; ``masks`` of the segments of
@@ -77,7 +77,7 @@ class MapsRegionsController(RefreshingController):
     def __init__(self, context: Context, panel: RegionsPanel, maps: MapsController) -> None:
         super().__init__(context.window)
         self._c, self._panel, self._maps = context, panel, maps
-        self.found = Found()
+        self.measured = Measured()
         self._asked: tuple[Any, ...] = ()
         self._method = REFERENCE
         self._drag = 1
@@ -126,16 +126,16 @@ class MapsRegionsController(RefreshingController):
             return
         self._asked = asked
         if case is None or not case.drawings or not entries:
-            self._on_found(asked, Found())
+            self._on_measured(asked, Measured())
             return
         work = partial(_statistics, self._c.api, entries, dict(case.drawings))
         handle = self._c.runner.submit("io", "Regions", work, key="maps.regions", quiet=True, priority=15)
-        handle.succeeded.connect(partial(self._on_found, asked))
+        handle.succeeded.connect(partial(self._on_measured, asked))
         handle.failed.connect(partial(self._c.errors.report, "Regions"))
 
-    def _on_found(self, asked: tuple[Any, ...], found: Found) -> None:
+    def _on_measured(self, asked: tuple[Any, ...], found: Measured) -> None:
         if asked == self._asked:
-            self.found = found
+            self.measured = found
             self._show()
             self.changed.emit()
 
@@ -144,11 +144,11 @@ class MapsRegionsController(RefreshingController):
         at = -1 if case is None else case.view.slice_index
         keys = [entry.key for entry in self._maps.snapshot.entries]
         key = self._method if self._method in keys else next(iter(keys), "")
-        mine = [row for row in self.found.rows if row.key == key]
+        mine = [row for row in self.measured.rows if row.key == key]
         self._panel.model.set_rows(self._scored([row for row in mine if row.slice_index == at]))
-        self._panel.bullseye.set_values(self.found.means.get(key, {}), self._maps.display.scale)
-        self._panel.set_exportable(bool(self.found.rows))
-        self._maps.set_borders(_borders((self.found.masks or {}).get(at, {})))
+        self._panel.bullseye.set_values(self.measured.means.get(key, {}), self._maps.display.scale)
+        self._panel.set_exportable(bool(self.measured.rows))
+        self._maps.set_borders(_borders((self.measured.masks or {}).get(at, {})))
 
     def _drawing(self, case: Case | None) -> Drawing:
         return Drawing() if case is None else case.drawings.get(case.view.slice_index, Drawing())
@@ -320,7 +320,7 @@ class MapsRegionsController(RefreshingController):
         entries = self._maps.snapshot.entries
         name = quantity(entries[0].maps) if entries else "T1"
         site = self._site if self._site in self._offered() else ""
-        return regions.to_csv(self._scored(list(self.found.rows)), name, site)
+        return regions.to_csv(self._scored(list(self.measured.rows)), name, site)
 
     def copy(self) -> None:
         """Put the numbers on the clipboard."""
@@ -358,7 +358,7 @@ def masks_of(
     return found, others
 
 
-def _statistics(api: EngineApi, entries: tuple[MapEntry, ...], drawings: Mapping[int, Drawing], report: Reporter) -> Found:
+def _statistics(api: EngineApi, entries: tuple[MapEntry, ...], drawings: Mapping[int, Drawing], report: Reporter) -> Measured:
     rows: list[regions.RegionRow] = []
     masks: dict[int, Mapping[int, Bool]] = {}
     wrong: EngineError | None = None
@@ -381,7 +381,7 @@ def _statistics(api: EngineApi, entries: tuple[MapEntry, ...], drawings: Mapping
     if wrong is not None and not rows:
         raise wrong
     means = {entry.key: _means(api, entry, masks) for entry in entries}
-    return Found(regions.with_deltas(rows, REFERENCE), means, masks)
+    return Measured(regions.with_deltas(rows, REFERENCE), means, masks)
 
 
 def _means(api: EngineApi, entry: MapEntry, masks: Mapping[int, Mapping[int, Bool]]) -> dict[int, float]:

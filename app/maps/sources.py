@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.display.frames import REFERENCE
 from app.display.map_state import Drawing, FitSettings
 from app.document.case import Case, MapResult
 from app.maps.snapshot import MapEntry, MapSnapshot
 from engine.core.geometry import UNKNOWN, Geometry
 from engine.core.types import Float, ImageSeries, Kind
 
-REFERENCE = "reference"
 QUANTITIES = {Kind.MOLLI: "T1", Kind.T2PREP: "T2"}
 
 

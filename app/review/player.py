@@ -36,7 +36,7 @@ class Player(QWidget):
         self._frames, self._slices = 1, 1
         self._frame_ms: float | None = None
         self._started, self._first = 0.0, 0
-        self._told = 0.0  # when the rate was last written: twice a second can be read
+        self._rate_written = 0.0  # when the rate was last written: twice a second can be read
         self._shown: deque[float] = deque(maxlen=240)
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -304,8 +304,8 @@ class Player(QWidget):
         self._slice_text.setText(f"slice {_padded(self._slice.value() + 1, self._slices)}/{self._slices}")
         if not self.is_playing():
             self._fps_text.setText("")
-        elif self._clock() - self._told >= 0.5:
-            self._told = self._clock()
+        elif self._clock() - self._rate_written >= 0.5:
+            self._rate_written = self._clock()
             self._fps_text.setText(f"{_padded(round(self.shown_rate()), 100)} of {self.rate():.0f} fps")
 
 

@@ -125,7 +125,7 @@ class TrainController(QObject):
         self._write(f"{run.title} {'goes on' if run.folder else 'begins'}")
         self.paused = self._held = False
         process = self._process = self._make([*arguments, "--events", "-"], self)
-        process.told.connect(self._on_event)
+        process.event_read.connect(self._on_event)
         process.ended.connect(self._on_ended)
         self.show_runs((run,))
         self.running_changed.emit(True)

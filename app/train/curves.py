@@ -47,7 +47,7 @@ class TrainCurves(QWidget):
         self.setAccessibleName("Curves of the training")
         self.runs: tuple[RunRecord, ...] = ()
         self.shown_metric = self._metric = "psnr"
-        self._told: tuple[int, ...] = ()
+        self._scores_drawn: tuple[int, ...] = ()
         self._lines: tuple[Any, Any] | None = None
         self._shown = 0.0
         self.drawn = 0
@@ -56,6 +56,7 @@ class TrainCurves(QWidget):
         self.score.setXLink(self.loss)
         self.legend = self.score.addLegend(offset=(-6, -6), labelTextSize="8pt")
         self._timer = QTimer(self)
+        self._timer.setObjectName("curves.clock")
         self._timer.setSingleShot(True)
         self._timer.setInterval(INTERVAL_MS)
         self._timer.timeout.connect(self._on_time)
@@ -130,14 +131,14 @@ class TrainCurves(QWidget):
         for index, run in reversed(list(enumerate(self.runs))):
             self._draw_loss(index, run)
             self._draw_scores(index, run)
-        self._told = self._scores_told()
+        self._scores_drawn = self._score_counts()
         self._fit_ranges()
         self._fit_scores()
         self._describe()
 
     def _grow(self) -> None:
         """Draw what the run told since: its loss, which comes often; all of it after a validation."""
-        if self._scores_told() != self._told or self._lines is None or len(self.runs) != 1:
+        if self._score_counts() != self._scores_drawn or self._lines is None or len(self.runs) != 1:
             self.draw()
             return
         self.drawn += 1
@@ -148,7 +149,7 @@ class TrainCurves(QWidget):
         smooth.setData(*smoothed(curve))
         self._fit_ranges()
 
-    def _scores_told(self) -> tuple[int, ...]:
+    def _score_counts(self) -> tuple[int, ...]:
         return tuple(len(run.scores.get(self._metric, ())) for run in self.runs)
 
     def _draw_loss(self, index: int, run: RunRecord) -> None:

@@ -111,13 +111,13 @@ def peak_mib(work: Callable[[], object]) -> float | None:
     if trim is not None:
         trim(0)
 
-    def told(name: str) -> float:
+    def mebibytes(name: str) -> float:
         return next(int(line.split()[1]) / 1024 for line in status.read_text().splitlines() if line.startswith(name))
 
-    before = told("VmRSS")
+    before = mebibytes("VmRSS")
     reset.write_text("5")
     work()
-    return told("VmHWM") - before
+    return mebibytes("VmHWM") - before
 
 
 def relative(found: Tensor, expected: Tensor) -> float:

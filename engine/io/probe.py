@@ -64,7 +64,7 @@ class _Memory(threading.local):
     """The one file that this thread asks several formats about, and what its first bytes said."""
 
     path: Path | None = None
-    found: Container | None = None
+    container: Container | None = None
 
 
 _memory = _Memory()
@@ -73,20 +73,20 @@ _memory = _Memory()
 @contextlib.contextmanager
 def remembering(path: Path) -> Iterator[None]:
     """Read the first bytes of ``path`` once inside the block, however many formats ask :func:`container`."""
-    _memory.path, _memory.found = path, None
+    _memory.path, _memory.container = path, None
     try:
         yield
     finally:
-        _memory.path = _memory.found = None
+        _memory.path = _memory.container = None
 
 
 def container(path: Path) -> Container:
     """Return what the first bytes of ``path`` say."""
     if path != _memory.path:
         return _container(path)
-    if _memory.found is None:
-        _memory.found = _container(path)
-    return _memory.found
+    if _memory.container is None:
+        _memory.container = _container(path)
+    return _memory.container
 
 
 def _container(path: Path) -> Container:

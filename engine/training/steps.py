@@ -29,11 +29,11 @@ class Parts:
     """Keeps what every cascade reports, by name."""
 
     def __init__(self) -> None:
-        self.found: dict[str, list[Tensor]] = defaultdict(list)
+        self.by_name: dict[str, list[Tensor]] = defaultdict(list)
 
     def __call__(self, index: int, part: str, value: Tensor) -> None:  # noqa: ARG002 (cascades report in order)
         """Take one part of one stage."""
-        self.found[part].append(value)
+        self.by_name[part].append(value)
 
 
 @contextlib.contextmanager
@@ -105,7 +105,7 @@ def predict(
         full=scale.normalise(example.full),
         measured=example.measured,
         operator=operator,
-        stages=parts.found,
+        stages=parts.by_name,
         times_ms=example.times_ms,
         mapping=mapping,
     )

@@ -19,7 +19,7 @@ def make(qtbot):
     def run(code):
         process = TrainingProcess([], program=(sys.executable, "-u", "-c", code))
         events, codes = [], []
-        process.told.connect(events.append)
+        process.event_read.connect(events.append)
         process.ended.connect(codes.append)
         made.append(process)
         process.start()

@@ -135,10 +135,10 @@ def test_segments_of_known_tissue(maps, qtbot, folder):
             regions.add_point(48 + radius * np.cos(angle), 54 + radius * np.sin(angle))
     maps.maps.maps.set_tool("insertion")
     regions.add_point(40.0, 31.0)
-    qtbot.waitUntil(lambda: len(regions.found.rows) == 7, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: len(regions.measured.rows) == 7, timeout=PATIENCE_MS)
     QApplication.processEvents()
     picture(maps, folder / "maps_segments.png")
-    rows = {row.segment: row for row in regions.found.rows}
+    rows = {row.segment: row for row in regions.measured.rows}
     assert set(rows) == {0, *range(7, 13)}
     # The septum follows the insertion counter-clockwise, in the half whose T1 is known; the lateral wall lies in the other.
     assert rows[8].median == pytest.approx(T1[0], rel=0.02)

@@ -34,10 +34,10 @@ from app.settings import Settings
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 window = make_window(Settings())
-def told():
+def marks():
     print(window.isVisible(), window.windowHandle().isExposed(), [m for m in ("torch", "scipy", "napari") if m in sys.modules])
     window.machine.ready.connect(lambda: (print("torch" in sys.modules), QTimer.singleShot(0, window.close)))
-window.shown.connect(told)
+window.shown.connect(marks)
 window.show()
 sys.exit(QApplication.instance().exec())
 """

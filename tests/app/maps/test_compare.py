@@ -89,7 +89,7 @@ def test_ecv_goes_when_a_map_it_was_made_from_is_fitted_anew(pair, qtbot):
     pair.maps.fit_panel.changed.emit("change the inversion efficiency", {"efficiency": 0.97})
     wait(qtbot, pair)
     assert [pane.title for pane in pair.maps.maps.display.display.panes] == ["Images"]
-    assert pair.maps.ecv.found is None
+    assert pair.maps.ecv.result is None
 
 
 def test_agreement_with_the_reference(opened, qtbot):  # noqa: F811
@@ -97,8 +97,8 @@ def test_agreement_with_the_reference(opened, qtbot):  # noqa: F811
     qtbot.waitUntil(lambda: "Maps of the reference" in panel.hint.text())
     add_result(opened)
     wait(qtbot, opened)
-    qtbot.waitUntil(lambda: len(opened.maps.agreement.found) == 1)
-    (found,) = opened.maps.agreement.found
+    qtbot.waitUntil(lambda: len(opened.maps.agreement.agreements) == 1)
+    (found,) = opened.maps.agreement.agreements
     reference, method = (result.maps for result in opened.session.current.maps)
     both = reference.valid & method.valid
     difference = (method.main.values - reference.main.values)[both]
@@ -107,17 +107,17 @@ def test_agreement_with_the_reference(opened, qtbot):  # noqa: F811
     np.testing.assert_array_equal(found.differences, difference)
     assert panel.model.index(0, 1).data() == f"{difference.mean():+.1f}"
     panel.region_chosen.emit("myocardium")
-    qtbot.waitUntil(lambda: not opened.maps.agreement.found)
+    qtbot.waitUntil(lambda: not opened.maps.agreement.agreements)
     assert "Nothing was drawn" in panel.hint.text()
     draw_all(opened, qtbot)
-    qtbot.waitUntil(lambda: len(opened.maps.agreement.found) == 1)
+    qtbot.waitUntil(lambda: len(opened.maps.agreement.agreements) == 1)
     wait(qtbot, opened)
-    assert 0 < opened.maps.agreement.found[0].n < both.sum() / 2
+    assert 0 < opened.maps.agreement.agreements[0].n < both.sum() / 2
     opened.maps.agreement.copy()
     rows = list(csv.DictReader(io.StringIO(QGuiApplication.clipboard().text())))
     panel.region_chosen.emit("segments")
-    qtbot.waitUntil(lambda: len(opened.maps.agreement.found) == 1 and opened.maps.agreement.found[0].n == 6)
-    assert opened.maps.agreement.found[0].means.shape == (6,)
+    qtbot.waitUntil(lambda: len(opened.maps.agreement.agreements) == 1 and opened.maps.agreement.agreements[0].n == 6)
+    assert opened.maps.agreement.agreements[0].means.shape == (6,)
     assert [(row["method"], row["region"]) for row in rows] == [("CG-SENSE", "myocardium")]
     assert float(rows[0]["lower_limit_ms"]) < float(rows[0]["bias_ms"]) < float(rows[0]["upper_limit_ms"])
 

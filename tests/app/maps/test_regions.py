@@ -95,15 +95,15 @@ def test_segments_bullseye_and_table_follow_the_drawing(opened, engine, qtbot): 
     draw_all(opened, qtbot)
     regions, panel = opened.maps.regions, opened.maps.regions_panel
     assert engine.asked_segments[-1] == ((5.0, 6.0), False, "mid"), "the insertion goes to the engine as (y, x)"
-    assert {row.segment for row in regions.found.rows} == {0, *range(7, 13)}
-    assert {row.method for row in regions.found.rows} == {"Images", "CG-SENSE"}
-    masks = regions.found.masks[0]
+    assert {row.segment for row in regions.measured.rows} == {0, *range(7, 13)}
+    assert {row.method for row in regions.measured.rows} == {"Images", "CG-SENSE"}
+    masks = regions.measured.masks[0]
     truth = values_of(opened.session.current.data.images)[0]
-    for row in (r for r in regions.found.rows if r.segment and r.method == "Images"):
+    for row in (r for r in regions.measured.rows if r.segment and r.method == "Images"):
         assert row.mean == pytest.approx(truth[masks[row.segment]].mean(), rel=1e-5)
         assert panel.bullseye.values[row.segment] == pytest.approx(row.mean)
-    row = next(r for r in regions.found.rows if r.segment == 8 and r.method == "CG-SENSE")
-    same = next(r for r in regions.found.rows if r.segment == 8 and r.method == "Images")
+    row = next(r for r in regions.measured.rows if r.segment == 8 and r.method == "CG-SENSE")
+    same = next(r for r in regions.measured.rows if r.segment == 8 and r.method == "Images")
     assert row.delta == pytest.approx(row.mean - same.mean)
     model = panel.model
     assert model.data(model.index(0, 0)) == "myocardium"
@@ -140,7 +140,7 @@ def test_contours_go_to_all_slices_and_to_another_series(opened, engine, qtbot):
     regions.copy_to_slices()
     assert opened.session.current.drawings[1].endo == opened.session.current.drawings[0].endo
     wait(qtbot, opened)
-    assert {row.slice_index for row in regions.found.rows} == {0, 1}
+    assert {row.slice_index for row in regions.measured.rows} == {0, 1}
     other = opened.session.new_case(molli(name="post"), "post")
     opened.session.insert(other)
     wait(qtbot, opened)
@@ -173,7 +173,7 @@ def test_numbers_as_csv_with_z_scores(opened, qtbot, tmp_path, monkeypatch):  # 
     assert panel._site.itemText(1) == "T1, 1.5 T, ours"
     panel.site_chosen.emit("T1, 1.5 T, ours")
     z = panel.model.data(panel.model.index(1, 5))
-    assert z == f"{(regions.found.means['reference'][7] - 900) / 50:+.1f}"
+    assert z == f"{(regions.measured.means['reference'][7] - 900) / 50:+.1f}"
     regions.copy()
     rows = list(csv.DictReader(io.StringIO(QGuiApplication.clipboard().text())))
     assert {row["quantity"] for row in rows} == {"T1"}

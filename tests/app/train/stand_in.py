@@ -71,7 +71,7 @@ def run_record(folder: str, step: int = 40, steps: int = 60, **more: Any) -> Run
 class FakeProcess(QObject):
     """A process that does what the test says."""
 
-    told = Signal(object)
+    event_read = Signal(object)
     ended = Signal(int)
 
     def __init__(self, arguments: Sequence[str], parent: QObject | None = None) -> None:
@@ -97,7 +97,7 @@ class FakeProcess(QObject):
         return found.get("error", ""), found.get("hint", "")
 
     def tell(self, event: str, **values: Json) -> None:
-        self.told.emit(from_table({"event": event, **values}))
+        self.event_read.emit(from_table({"event": event, **values}))
 
 
 class TrainStandIn:
@@ -106,7 +106,7 @@ class TrainStandIn:
     def __init__(self) -> None:
         super().__init__()
         self.run_records: list[RunInfo] = []
-        self.told: list[tuple[str, str]] = []
+        self.words_sent: list[tuple[str, str]] = []
 
     def train_config_schema(self) -> list[TrainSetting]:
         return SCHEMA
@@ -137,4 +137,4 @@ class TrainStandIn:
         return {"name": "again", "run": {"steps": 123}}
 
     def tell_run(self, folder: str | Path, word: str) -> None:
-        self.told.append((str(folder), word))
+        self.words_sent.append((str(folder), word))

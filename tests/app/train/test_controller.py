@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -211,13 +211,22 @@ def test_a_run_is_started_with_the_form_as_toml_and_watched(page, qtbot, window,
 
 def test_curves_are_drawn_five_times_a_second_at_most(page, qtbot):
     process = begin(page, qtbot)
-    before = page.panel.curves.drawn
+    curves = page.panel.curves
+    clock = curves.findChild(QTimer, "curves.clock")
+    assert clock.interval() == 200
+    clock.timeout.emit()  # whatever the start of the run left to be drawn
+    before = curves.drawn
     for step in range(1, 200):
         process.tell("step", step=step, steps=1000, loss=1.0, seconds=0.1 * step)
-        if step % 20 == 0:
-            qtbot.wait(50)
-    qtbot.wait(250)
-    assert 2 <= page.panel.curves.drawn - before <= 6
+    assert clock.isActive()
+    assert curves.drawn - before <= 1, "at once, and then not before the clock"
+    drawn = curves.drawn
+    clock.stop()
+    clock.timeout.emit()
+    assert curves.drawn == drawn + 1, "what came since, once"
+    clock.stop()
+    clock.timeout.emit()
+    assert curves.drawn == drawn + 1, "nothing new"
     assert len(page.train.run.loss) == 199
     process.ended.emit(0)
 
@@ -226,14 +235,14 @@ def test_pause_stop_and_discard_are_three_things(page, qtbot, engine):
     process = begin(page, qtbot)
     assert page.panel.pause.text() == PAUSE
     page.panel.pause.click()
-    assert engine.told == [(FOLDER, "pause")]
+    assert engine.words_sent == [(FOLDER, "pause")]
     assert page.panel.pause.text() == CONTINUE
     assert page.panel.state.text().startswith("Pausing after the step in progress")
     process.tell("paused", step=3)
     qtbot.waitUntil(lambda: page.panel.state.text().startswith("Paused"))
     page.panel.pause.click()
     page.panel.stop.click()
-    assert engine.told[1:] == [(FOLDER, "go"), (FOLDER, "stop")]
+    assert engine.words_sent[1:] == [(FOLDER, "go"), (FOLDER, "stop")]
     assert "Stopping" in page.panel.state.text()
     assert not page.panel.stop.isEnabled()
     process.ended.emit(0)
@@ -241,10 +250,10 @@ def test_pause_stop_and_discard_are_three_things(page, qtbot, engine):
     page.panel.discard.click()
     press("Go on training")
     assert page.train.running
-    assert engine.told[-1] == (FOLDER, "stop")
+    assert engine.words_sent[-1] == (FOLDER, "stop")
     page.panel.discard.click()
     press("Discard")
-    assert engine.told[-1] == (FOLDER, "discard")
+    assert engine.words_sent[-1] == (FOLDER, "discard")
     process.ended.emit(0)
     assert page.panel.state.text() == "The run was discarded."
     assert page.panel.crash.isHidden()
@@ -257,7 +266,7 @@ def test_a_run_that_has_not_begun_is_simply_ended(page, qtbot, engine, window):
     page.panel.stop.click()
     assert process.killed
     assert not page.train.running
-    assert engine.told == []
+    assert engine.words_sent == []
     assert not window.errors.log
 
 
@@ -339,7 +348,7 @@ def close_with(window, way):
 def test_closing_may_stop_and_keep_the_best_first(page, qtbot, window, engine):
     process = begin(page, qtbot)
     close_with(window, "stop")
-    assert engine.told == [(FOLDER, "stop")]
+    assert engine.words_sent == [(FOLDER, "stop")]
     assert window.isVisible()
     process.ended.emit(0)
     assert not window.isVisible()
