@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
@@ -25,6 +24,7 @@ from app.review.method_costs import MethodCostsController
 from app.review.methods_model import MethodRow, Suitability, from_catalogue
 from app.review.methods_panel import MethodsPanel
 from app.review.selection import Selection, select
+from engine.api.contract import EngineApi
 from engine.core.errors import InputError
 from engine.core.jobs import Progress, Reporter
 from engine.core.records.methods import MethodInfo
@@ -297,5 +297,5 @@ class ReconstructController(QObject):
             self._run.handle.cancel()
 
 
-def _work(api: Any, request: RunRequest, report: Reporter) -> None:
+def _work(api: EngineApi, request: RunRequest, report: Reporter) -> None:
     api.run(request, report, report.deliver)
