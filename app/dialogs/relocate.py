@@ -43,14 +43,15 @@ class RelocateDialog(FormDialog):
         self.form.addRow(grid)
         for row, case in enumerate(lost):
             was = "" if case.origin.data is None else case.origin.data.path
-            title = label(f"{case.title}\n{was}", f"relocate.{case.key}.title")
-            title.setToolTip(was)
+            title, place = label(case.title, f"relocate.{case.key}.title"), label(was, f"relocate.{case.key}.place", "dim")
+            place.setToolTip(was)
             state = self._states[case.key] = label("", f"relocate.{case.key}.state", "warning")
             state.setMinimumWidth(150)
             find = button("Find…", f"relocate.{case.key}.find", f"Choose where the data of {case.title} are now")
             find.clicked.connect(partial(self._ask, case.key, Path(was).name))
             for column, part in enumerate((title, state, find)):
-                grid.addWidget(part, row, column)
+                grid.addWidget(part, 2 * row, column)
+            grid.addWidget(place, 2 * row + 1, 0, 1, 3)
             there = found[case.key]
             if there.verdict is Verdict.CHANGED and there.path is not None:
                 self._show(case.key, there.path, False)
@@ -72,7 +73,8 @@ class RelocateDialog(FormDialog):
         self._places[key] = path
         state = self._states[key]
         state.setText("found" if same else "another content: used as it is")
-        state.setProperty("role", "dim" if same else "warning")
+        state.setProperty("warning", not same)
+        state.setProperty("good", same)
         state.style().unpolish(state)
         state.style().polish(state)
         state.setToolTip(str(path))

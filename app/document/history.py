@@ -55,6 +55,11 @@ class History:
         return len(self._done)
 
     @property
+    def steps(self) -> tuple[Step, ...]:
+        """All steps, done and undone, in the order in which they were made."""
+        return (*self._done, *reversed(self._undone))
+
+    @property
     def undo_step(self) -> Step | None:
         """What undo takes back next."""
         return self._done[-1] if self._done else None
