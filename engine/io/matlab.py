@@ -41,7 +41,7 @@ def contents(path: Path) -> tuple[Container, list[Variable], dict[str, Any]]:
     ]
     values: dict[str, Any] = {}
     for array in arrays:
-        if array.size <= hdf5_arrays.SMALL:
+        if array.size <= hdf5_arrays.SMALL and (array.dtype != matlab5.CHAR or array.length <= matlab5.TEXT_BYTES):
             values[array.name] = matlab5.text(array) if array.dtype == matlab5.CHAR else matlab5.load(array)
     return found, variables, values
 

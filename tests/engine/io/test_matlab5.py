@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -119,8 +120,26 @@ def test_impossible_sizes_are_refused_before_memory_is_taken(tmp_path):
     data[at : at + 8] = struct.pack("<2i", 2**30, 2**30)
     (tmp_path / "a.mat").write_bytes(data)
     (array,) = matlab5.arrays(tmp_path / "a.mat")
-    with pytest.raises(FormatError, match="claims the sizes"):
+    with pytest.raises(FormatError, match="claims 1152921504606846976 bytes"):
         matlab5.load(array)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_types_that_do_not_exist_never_reach_the_library(tmp_path, compressed):
+    """It looks them up past the end of its table, which ends the process."""
+    path = tmp_path / "a.mat"
+    data = bytearray(hand_made("<", 9, "f8", np.ones((2, 3)), imag=np.ones((2, 3))))
+    places = [i for i in range(128, len(data) - 8) if data[i : i + 8] == struct.pack("<II", 9, 48)]
+    assert len(places) == 2  # the real and the imaginary values
+    for at in places:
+        for kind in (0, 8, 10, 11, 20, 77, 2**16 - 1):
+            wrong = bytearray(data)
+            wrong[at : at + 4] = struct.pack("<I", kind)
+            body = bytes(wrong[128:])
+            packed = zlib.compress(body)
+            path.write_bytes(bytes(wrong[:128]) + (struct.pack("<II", 15, len(packed)) + packed if compressed else body))
+            with pytest.raises(FormatError, match="of the unknown type"):
+                matlab5.load(next(matlab5.arrays(path)))
 
 
 def test_random_damage_never_raises_anything_else(tmp_path, rng):
