@@ -11,8 +11,10 @@ from PySide6.QtWidgets import QLabel, QStatusBar
 from app import theme
 from app.document.case import SAMPLE_NOTE, Case
 from app.panels.parts import NORMAL
+from app.views.steady import show_text
 
 RESEARCH: Final = "Research use only"
+CURSOR_WIDTH: Final = 250
 _PASSING_MS: Final = 8000
 
 
@@ -29,7 +31,7 @@ class StatusBar(QStatusBar):
             widget.setObjectName(f"status.{name}")
             widget.setFont(theme.numbers(widget.font()))
             widget.setContentsMargins(NORMAL, 0, NORMAL, 0)
-        self.cursor_label.setMinimumWidth(250)
+        show_text(self.cursor_label, "", CURSOR_WIDTH)
         self.addWidget(self.cursor_label)
         self.addPermanentWidget(self.notes_label)
         self.addPermanentWidget(self.research_label)
@@ -54,7 +56,8 @@ class StatusBar(QStatusBar):
         if text:
             # A passing sentence must not hide the value under the mouse.
             self.clearMessage()
-        self.cursor_label.setText(text)
+        if show_text(self.cursor_label, text, CURSOR_WIDTH):
+            self._show_notes()
 
     def show_case(self, case: Case | None) -> None:
         """Show what travels with the data, and what they do not tell."""

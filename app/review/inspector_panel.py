@@ -89,6 +89,8 @@ class InspectorPanel(QWidget):
 
     def set_region(self, name: str, percentile: float) -> None:
         """Show which region is chosen, without telling."""
+        if (name, percentile) == (self._region.currentData(), self._percentile.value()):
+            return  # even the same value makes the boxes draw themselves again, with each frame of a cine
         with QSignalBlocker(self._region), QSignalBlocker(self._percentile):
             self._region.setCurrentIndex(max(0, self._region.findData(name)))
             self._percentile.setValue(percentile)

@@ -11,6 +11,7 @@ from PySide6.QtCore import QSignalBlocker, QSize, Qt, QTimer, Signal
 from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QGridLayout, QHBoxLayout, QLabel, QSlider, QToolButton, QWidget
 
 from app import theme
+from app.views.steady import hold_room
 
 ACQUIRED: Final = "acquired"
 EVERY: Final = "every"
@@ -59,6 +60,8 @@ class Player(QWidget):
                 slider.setRange(0, count - 1)
                 slider.setPageStep(max(1, count // 8))
             slider.setEnabled(count > 1)
+        for text, word, count in ((self._frame_text, "frame", self._frames), (self._slice_text, "slice", self._slices)):
+            hold_room(text, f"{word} {count}/{count}")
         for part in (self._slice_text, self._slice):
             part.setVisible(self._slices > 1)
         for button in (self._to_first, self._previous, self._play, self._next, self._to_last, self._loop):
@@ -234,7 +237,7 @@ class Player(QWidget):
         grid.addWidget(self._slice, 1, 2)
         grid.setColumnStretch(2, 1)
         # The text of the rate comes and goes: it must not move the sliders.
-        self._fps_text.setMinimumWidth(self._fps_text.fontMetrics().horizontalAdvance("\u2007100 of 100 fps"))
+        hold_room(self._fps_text, "\u2007100 of 100 fps")
 
     def set_corner(self, widget: QWidget) -> None:
         """Put a widget below the buttons, beside the slices."""
