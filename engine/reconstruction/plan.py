@@ -24,6 +24,7 @@ from engine.core.requests import MethodFailed, MethodRequest, ReconRequest, RunR
 from engine.core.types import Complex, Reconstruction, SamplingMask, Score
 from engine.evaluation.score import over_slices, score_slice
 from engine.reconstruction.build import Built, build, check_serves
+from engine.reconstruction.judgement import reasons, worse_than_zero_filling
 from engine.reconstruction.memory import check_fits
 from engine.reconstruction.reconstruct import effective_mask, indices_of, reference_image, select_frames
 from engine.reconstruction.record import Spent, finished, series_notes
@@ -206,10 +207,19 @@ class _Going:
         line.images[place] = made.image
         if line.references is not None:
             line.references[place] = self._reference(measured.index, report)
+        notes = (*made.notes, *self._warnings(line, made.image, measured, place))
         self._score(line, measured.index, made.image, report)
         line.slices.append(measured.index)
-        line.spent.append(Spent(measured.index, made.scale, made.seconds, measured.seconds, peak.mib, made.sets, made.notes))
+        line.spent.append(Spent(measured.index, made.scale, made.seconds, measured.seconds, peak.mib, made.sets, notes))
         self._tell(SliceDone(line.index, measured.index, self._result(line, False), self._scores(line)))
+
+    def _warnings(self, line: _Line, image: Complex, measured: Measured, place: int) -> list[str]:
+        """Return what is to be said when zero filling would have been nearer to the fully sampled image."""
+        if line.references is None or line.built.spec.name == "zero_filled" or self._shown_mask.lines.all():
+            return []
+        why = reasons(self._shown_mask, measured.kspace.shape[COIL])
+        title = line.built.spec.title
+        return worse_than_zero_filling(title, image, measured.kspace, measured.maps, line.references[place], why)
 
     def _score(self, line: _Line, slice_index: int, image: Complex, report: Reporter) -> None:
         if self._scored:

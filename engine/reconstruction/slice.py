@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.core.axes import COIL
 from engine.core.jobs import Reporter
 from engine.core.requests import ReferenceSequence
 from engine.core.types import Complex, KSpaceSeries, SamplingMask
@@ -18,7 +19,7 @@ from engine.models import ReconInput
 from engine.physics.scaling import find_scale
 from engine.physics.soft_sense import sense_operator
 from engine.reconstruction.build import Built, check_finite
-from engine.reconstruction.judgement import notes_of_maps
+from engine.reconstruction.judgement import notes_of_maps, reasons, unexplained
 from engine.reconstruction.precision import autocast
 from engine.reconstruction.reconstruct import acs_lines, coil_maps, fully_sampled, select_frames
 from engine.reconstruction.reference_sequence import reference_sequence
@@ -107,11 +108,16 @@ def reconstruct_slice(
     # TensorFloat-32 would cost three digits in convolutions on CUDA.
     exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
     with torch.inference_mode(), exact, autocast(built.precision, target):
-        image = data.operator.merge(built.method(data))[0]
+        found = built.method(data)
+        image = data.operator.merge(found)[0]
     result: Complex = scale.restore(image).to("cpu", torch.complex64).numpy()
     check_finite(built, result, index)
     recorder.finish_slice(scale.factor)
     if target.type == "cuda":
         torch.cuda.synchronize(target)
     notes = notes_of_maps(built.spec.title, len(measured.maps), sets)
+    if not measured.mask.lines.all() and built.spec.name != "zero_filled" and len(found) == sets:
+        why = reasons(measured.mask, measured.kspace.shape[COIL])
+        with torch.inference_mode():
+            notes += tuple(unexplained(built.spec.title, found, data.operator, data.kspace, why))
     return Outcome(result, scale.factor, time.perf_counter() - began, sets, notes)

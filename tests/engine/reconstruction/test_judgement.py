@@ -6,9 +6,11 @@ import torch
 from engine.core.jobs import silent
 from engine.core.requests import MaskRequest, ReconRequest
 from engine.core.types import ArrayReader, KSpaceSeries
+from engine.physics.coil_maps import estimate_sets as sets_of
 from engine.physics.coils import rss
 from engine.physics.fourier import ifft2c
-from engine.reconstruction.judgement import TWO_SETS, gathered, notes_of_maps
+from engine.physics.soft_sense import sense_operator
+from engine.reconstruction.judgement import TWO_SETS, gathered, notes_of_maps, unexplained
 from engine.reconstruction.plan import reconstruct
 from engine.sampling import make_mask
 from tests.engine.physics.test_soft_sense import folded_scan
@@ -64,3 +66,36 @@ def test_images_of_coils_fold_as_the_scan_does():
     by_hand[:, :, -12:] += b[:, :, :12]
     by_hand[:, :, :12] += b[:, :, -12:]
     torch.testing.assert_close(a, by_hand, rtol=0, atol=1e-5)
+
+
+def small_scan(coils, frames=1):
+    """Return an aggressive case: 33 x 37, few coils."""
+    kspace = folded_scan(coils=max(coils, 2))[1][:, :coils]
+    return series_of(kspace[..., 32:65, 22:59].contiguous())
+
+
+def test_a_method_below_zero_filling_says_so_with_the_reason():
+    series = small_scan(1)
+    mask = make_mask(MaskRequest("equispaced", 4, 8), 2, 33, 37)
+    made = reconstruct(ReconRequest(series, "grappa", mask), silent())
+    plain = reconstruct(ReconRequest(series, "zero_filled", mask), silent())
+    far = [np.linalg.norm(np.abs(one.image) - np.abs(one.reference)) for one in (made, plain)]
+    said = [note for note in made.notes if "than zero filling" in note]
+    assert bool(said) == (far[0] > far[1])
+    assert far[0] > far[1]
+    assert "1 coil can separate" in said[0]
+    assert "8 ACS lines are few" in said[0]
+    assert not [note for note in plain.notes if note.startswith("warning")]
+
+
+def test_an_image_that_does_not_explain_the_data_is_told():
+    kspace = folded_scan()[1]
+    mask = torch.ones(1, 1, 1, kspace.shape[-2], 1, dtype=torch.bool)
+    mask[..., 1::2, :] = False
+    maps = sets_of(kspace)
+    operator = sense_operator(mask, maps)
+    measured = (kspace * mask[0])[None]
+    image = operator.solve(operator.adjoint(measured), 1e-3)
+    assert unexplained("SENSE", image, operator, measured, ()) == []
+    (warning,) = unexplained("a network", 0.3 * image, operator, measured, ())
+    assert "leaves 49 % of the measured data unexplained" in warning
