@@ -166,6 +166,7 @@ class CMRxRecon(Format):
     description = "k-space of CMRxRecon 2023, 2024 and 2025; masks, T1map.csv, T2map.csv and *_info.csv beside it are used."
     # A whole tree of folders: written only when asked for by name.
     writes: ClassVar[Mapping[Content, tuple[str, ...]]] = {Content.KSPACE: ()}
+    loses = frozenset({"orientation"})
 
     def sniff(self, path: Path) -> float:
         """Return 0.9 for a MATLAB file with a variable of a known name, 0.6 with one complex array that must be k-space, else 0.

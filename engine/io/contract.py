@@ -45,6 +45,8 @@ class Format(ABC):
     writes
         Content -> endings of the outputs (".h5"; :data:`FOLDER` for a folder), the usual one first. Without an ending, the
         format writes it into a folder only when it is asked for by name.
+    loses
+        What its layout has no place for, of ``orientation``, ``voxel size``, ``phase encoding``, ``kind``, ``sampling``.
     """
 
     name: ClassVar[str]
@@ -53,6 +55,7 @@ class Format(ABC):
     precedence: ClassVar[int]
     description: ClassVar[str] = ""
     writes: ClassVar[Mapping[Content, tuple[str, ...]]] = {}
+    loses: ClassVar[frozenset[str]] = frozenset()
 
     @property
     def info(self) -> FormatInfo:

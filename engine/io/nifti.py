@@ -261,6 +261,7 @@ class Nifti(Format):
     precedence = 60
     description = "Series of images (x, y, z, time), with times from the BIDS sidecar or --times; maps are written in seconds."
     writes: ClassVar[Mapping[Content, tuple[str, ...]]] = {Content.MAPS: (".nii.gz", ".nii", FOLDER)}
+    loses = frozenset({"phase encoding", "kind"})
 
     def sniff(self, path: Path) -> float:
         """Return 1 for a NIfTI header, 0.1 for another file of that name, else 0."""

@@ -14,7 +14,7 @@ import pytest
 from engine import api
 from engine.core.errors import EngineError, FormatError
 from engine.core.records.entries import Content, Entry
-from engine.core.types import ImageSeries, KSpaceSeries
+from engine.core.types import KSpaceSeries
 from engine.io import FORMATS, OpenOptions, open_series
 from engine.io.contract import FOLDER
 from engine.io.opening import entries, read
@@ -250,7 +250,8 @@ def hostile(path: Path) -> Path | None:
 @pytest.mark.parametrize("name", NAMES)
 def test_terabytes_that_are_claimed_are_refused_before_memory_is_taken(name, tmp_path):
     path, _ = example(name, tmp_path)
-    assert hostile(path) is not None, f"what a header of {name} can claim is not known here"
+    if hostile(path) is None:
+        pytest.skip(f"what the header of a {name} file can claim is not known here: test it beside the format")
     options = OpenOptions(axes="syx") if name in ("npz", "npy", "mat") else None
     if name == "npy":
         options = OpenOptions(axes="yx")
@@ -331,16 +332,17 @@ def test_links_in_circles_and_groups_in_themselves(name, tmp_path):
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
-def check_geometry(name, found, expected):
-    np.testing.assert_allclose(found.voxel_mm, expected.voxel_mm, rtol=1e-6)
-    if name == "cmrxrecon":  # its layout has no place for more than the voxel size
-        assert not found.known
-        return
-    assert expected.known
-    np.testing.assert_allclose(found.planes, expected.planes, atol=1e-4)
-    assert found.frame_of_reference == expected.frame_of_reference
-    assert found.orientation == expected.orientation
-    if name != "nifti":  # it is in the sidecar of images, not of maps
+def check_geometry(found, expected, loses):
+    """All that the layout has a place for is there, and nothing is made up for the rest."""
+    if "voxel size" in loses:
+        assert found.voxel_mm is None
+    else:
+        np.testing.assert_allclose(found.voxel_mm, expected.voxel_mm, rtol=1e-6)
+    assert found.known == ("orientation" not in loses)
+    if found.known:
+        np.testing.assert_allclose(found.planes, expected.planes, atol=1e-4)
+        assert found.frame_of_reference == expected.frame_of_reference
+    if "phase encoding" not in loses:
         assert found.phase_encode == expected.phase_encode
 
 
@@ -351,9 +353,10 @@ def test_what_is_written_comes_back(name, content, ending, tmp_path):
     path = write(FORMATS.get(name), content, tmp_path, ending)
     series = open_series(path)
     assert series.format == name
-    check_geometry(name, series.geometry, made.geometry)
+    loses = FORMATS.get(name).loses
+    check_geometry(series.geometry, made.geometry, loses)
     if isinstance(series, KSpaceSeries):
-        assert series.acquisition.certain
+        assert series.acquisition.certain == ("sampling" not in loses)
     if content is Content.RECONSTRUCTION:
         np.testing.assert_array_equal(series.images, made.image)
     elif content is Content.KSPACE:
@@ -364,7 +367,7 @@ def test_what_is_written_comes_back(name, content, ending, tmp_path):
         np.testing.assert_array_equal(api.open_maps(path).main.values, made.main.values)
     else:
         np.testing.assert_allclose(series.images[:, 0] * 1000, made.main.values, rtol=1e-5)
-    if not isinstance(series, ImageSeries) or content is Content.RECONSTRUCTION:
+    if "kind" not in loses:
         assert series.kind == made.kind
 
 
