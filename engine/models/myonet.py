@@ -183,7 +183,7 @@ class Denoiser(nn.Module):
         return torch.view_as_complex(correction.permute(0, 1, 3, 4, 2).contiguous()), features
 
 
-class DataTerm:
+class ExactStep:
     """The exact step of the data term, with its weights (mean, rest), a tensor of two."""
 
     def __init__(self, data: ReconInput, weights: Tensor, two_weights: bool) -> None:
@@ -234,7 +234,7 @@ class Myonet(nn.Module):
         """Return the image, complex64 (batch, frame, y, x)."""
         total = len(self.denoisers) + 1
         data.report.step(0, total, "start")
-        step = DataTerm(data, self.log_weights.exp(), self.config.two_weights)
+        step = ExactStep(data, self.log_weights.exp(), self.config.two_weights)
         plainest = step.least_squares()
         x = wavelets(data, data.report.part(0.0, 1 / total)) if self.config.start == "wavelet" else plainest
         known = _parts(plainest - x).flatten(0, 1)
