@@ -7,8 +7,6 @@ They are kept as JSON, a list of objects with the fields of :class:`engine.core.
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -16,10 +14,10 @@ from typing import Any
 
 from engine.core.errors import FormatError, InputError
 from engine.core.files import replacing
+from engine.core.places import config_folder
 from engine.core.records.plain import plain
 from engine.core.records.relaxometry import SiteReference
 
-ENVIRONMENT = "MYOSCOPE_CONFIG_DIR"
 FILE = "site-references.json"
 
 
@@ -30,16 +28,7 @@ def z_score(value: float, site: SiteReference) -> float:
 
 def default_path() -> Path:
     """Return the file of the user's table."""
-    chosen = os.environ.get(ENVIRONMENT)
-    if chosen:
-        return Path(chosen).expanduser() / FILE
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Preferences"
-    else:
-        base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    return base / "myoscope" / FILE
+    return config_folder() / FILE
 
 
 def read_references(path: str | Path | None = None) -> list[SiteReference]:

@@ -17,6 +17,7 @@ from typing import Any
 from engine.core import device as devices
 from engine.core.errors import DeviceMemoryError, FormatError, InputError
 from engine.core.files import replacing, translate
+from engine.core.places import weights_folder
 from engine.core.records.events import Event, Registered, Sink, Started
 from engine.core.records.training import RunInfo
 from engine.core.records.weights import ModelCard
@@ -37,7 +38,7 @@ _MMAP_MAX, _TRIM_THRESHOLD = -4, -1  # of glibc's mallopt
 
 def runs_folder() -> Path:
     """Return where runs are kept: beside the user's weights."""
-    return library.user_folder().parent / "runs"
+    return weights_folder().parent / "runs"
 
 
 def new_folder(name: str) -> Path:

@@ -9,10 +9,8 @@ from __future__ import annotations
 import contextlib
 import difflib
 import json
-import os
 import re
 import shutil
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -27,11 +25,11 @@ from safetensors.numpy import save_file
 import engine
 from engine.core.errors import FormatError, InputError, OutputError, UnknownNameError
 from engine.core.files import replacing, translate
+from engine.core.places import weights_folder
 from engine.core.provenance import sha256, software
 from engine.core.records.weights import ModelCard, WeightsInfo, check_id
 from engine.weights.card import from_json, to_json
 
-ENVIRONMENT = "MYOSCOPE_WEIGHTS"
 ENDING = ".safetensors"
 # One metadata entry only: the format keeps several in no fixed order, and the same weights must have the same hash.
 METADATA = "myoscope"
@@ -59,22 +57,8 @@ def bundled_folder() -> Path:
     return Path(engine.__file__).resolve().parent.parent / "resources" / "weights"
 
 
-def user_folder() -> Path:
-    """Return the folder of the user's weights: ``MYOSCOPE_WEIGHTS``, or the platform's place for application data."""
-    chosen = os.environ.get(ENVIRONMENT)
-    if chosen:
-        return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return base / "myoscope" / "weights"
-
-
 def _cards() -> list[tuple[Path, bool]]:
-    return [(path, bundled) for folder, bundled in ((bundled_folder(), True), (user_folder(), False)) for path in _json(folder)]
+    return [(path, bundled) for folder, bundled in ((bundled_folder(), True), (weights_folder(), False)) for path in _json(folder)]
 
 
 def _json(folder: Path) -> list[Path]:
@@ -205,7 +189,7 @@ def add(tensors: Mapping[str, NDArray[Any]], draft: ModelCard) -> Installed:
 @contextlib.contextmanager
 def _folder_for_writing() -> Iterator[Path]:
     """Make the user's folder; on any error those folders that had to be made are taken away again."""
-    folder = user_folder()
+    folder = weights_folder()
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -291,7 +275,7 @@ def restore(identifier: str) -> None:
     if any(entry.card.id == identifier for entry in installed()):
         raise InputError(f"there are other weights called {identifier} by now", "Remove or export those first.")
     card_file = aside / f"{identifier}.json"
-    target = user_folder()
+    target = weights_folder()
     try:
         if _beside(card_file).is_file():
             _beside(card_file).replace(target / _beside(card_file).name)
@@ -301,7 +285,7 @@ def restore(identifier: str) -> None:
 
 
 def _removed_folder() -> Path:
-    return user_folder() / "removed"
+    return weights_folder() / "removed"
 
 
 def annotate(identifier: str, notes: str) -> None:

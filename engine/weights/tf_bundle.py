@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.errors import FormatError
-from engine.weights.crc32c import crc32c, masked
+from engine.core.errors import DependencyError, FormatError
 
 TABLE_MAGIC = 0xDB4775248B80FB57
 FOOTER = 48
+MASK_DELTA = 0xA282EAD8
 BLOCK_TRAILER = 5  # compression type, masked checksum
 DTYPES = {1: "<f4", 2: "<f8", 3: "<i4", 4: "u1", 6: "i1", 8: "<c8", 9: "<i8", 10: "?", 18: "<c16", 19: "<f2"}
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
@@ -127,9 +127,21 @@ class Bundle:
                 f"{shard.name} is cut off or damaged at {name} (expected {expected} bytes / found {len(raw)})",
                 "Download the file again.",
             )
-        if masked(crc32c(raw)) != entry.checksum:
+        if masked_checksum(raw) != entry.checksum:
             raise FormatError(f"{shard.name} is damaged: wrong checksum of {name}", "Download the file again.")
         return np.frombuffer(raw, dtype).reshape(entry.shape)
+
+
+def masked_checksum(data: bytes) -> int:
+    """Return the CRC-32C of ``data`` as LevelDB stores it: turned and shifted, so that a sum of sums keeps a meaning."""
+    try:
+        import google_crc32c
+    except ImportError as error:
+        raise DependencyError(
+            "TensorFlow checkpoints need google-crc32c, which is not installed", "Install it: pip install google-crc32c."
+        ) from error
+    crc: int = google_crc32c.value(data)
+    return (((crc >> 15) | (crc << 17)) + MASK_DELTA) & 0xFFFFFFFF
 
 
 def _table_records(table: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -154,7 +166,7 @@ def _block_records(table: bytes, offset: int, size: int) -> Iterator[tuple[bytes
     if len(block) != size or len(trailer) != BLOCK_TRAILER:
         raise ValueError("a file cut off")
     compression, checksum = struct.unpack("<BI", trailer)
-    if masked(crc32c(block + trailer[:1])) != checksum:
+    if masked_checksum(block + trailer[:1]) != checksum:
         raise ValueError("a wrong checksum")
     if compression != 0:
         raise ValueError("a compressed table")

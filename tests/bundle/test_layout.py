@@ -73,6 +73,7 @@ def test_samples_stay_small():
     assert 0 < total <= 12 * 2**20
 
 
+@pytest.mark.slow
 def test_the_engine_is_tested_with_qt_blocked():
     """pytest's own Qt plugin would import Qt before the first test; the block takes it out."""
     environment = {**os.environ, "MYOSCOPE_BLOCK_QT": "1"}

@@ -17,6 +17,8 @@ import pytest
 
 from engine.cli import main
 
+pytestmark = pytest.mark.slow  # whole commands, file to file
+
 
 @pytest.fixture(scope="module")
 def phantom(tmp_path_factory):
@@ -40,7 +42,6 @@ def psnr(capsys, estimate, reference, region="whole"):
     return next(s["value"] for s in json.loads(out) if s["metric"] == "psnr" and s["slice"] == "all")
 
 
-@pytest.mark.slow
 def test_the_documented_way_works_as_typed(tmp_path):
     """The issue's own three commands, at their own size, in a fresh process each."""
 

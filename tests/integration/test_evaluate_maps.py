@@ -13,6 +13,8 @@ from engine import api
 from engine.cli import main
 from engine.core.maps import FitRequest
 
+pytestmark = pytest.mark.slow  # whole commands, file to file
+
 TIMES = np.array([120.0, 1020.0, 1920.0, 2820.0, 200.0, 1100.0])
 
 

@@ -11,6 +11,8 @@ import pytest
 from engine import api
 from engine.cli import main
 
+pytestmark = pytest.mark.slow  # whole commands, file to file
+
 WORDS = ["--matrix", "64x48", "--coils", "4", "--snr", "60"]
 
 

@@ -14,6 +14,8 @@ from engine.cli import main
 from engine.models import MODELS
 from engine.models.ima import Ima
 
+pytestmark = pytest.mark.slow  # whole commands, file to file
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):

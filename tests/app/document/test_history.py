@@ -262,6 +262,7 @@ def test_an_edit_that_is_larger_than_the_budget_says_that_it_is_final(session, k
     assert session.history.undo_step is None
 
 
+@pytest.mark.slow
 def test_cycles_of_open_make_undo_remove_and_close_hold_no_more_and_no_more(session):
     """What a long day does: memory stays where the budget put it, and closed series are gone."""
     size = arrays_of(kspace())

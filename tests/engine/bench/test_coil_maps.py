@@ -11,6 +11,7 @@ def error_of(text):
     return float(text.removeprefix("angle error "))
 
 
+@pytest.mark.slow
 def test_truth_scores_zero_and_another_vector_its_sine():
     case = coil_maps.make_case(4, 40, 64)
     assert coil_maps.angle_error(case.truth * 3j, case) < 1e-6
@@ -20,6 +21,7 @@ def test_truth_scores_zero_and_another_vector_its_sine():
     torch.testing.assert_close(case.truth.abs().square().sum(0), torch.ones(40, 64))
 
 
+@pytest.mark.slow
 def test_every_line_says_the_quality_of_both_sides():
     results = list(coil_maps.run(True, silent()))
     assert results[0].other == "plain full-size ESPIRiT"

@@ -113,6 +113,7 @@ def test_released_weights_lift_the_porcine_cine(shared):
     assert 4.0 < psnr(image, truth) - zero_filled < 6.5
 
 
+@pytest.mark.slow
 def test_parameters_and_multiplications():
     spec = MODELS.get("crnn_mri")
     assert next(iter(spec.presets)) == "paper"

@@ -128,6 +128,7 @@ def test_two_dimensional_masks_and_maps_that_vary_with_the_frame():
         compare(net(data), written_out(net, data))
 
 
+@pytest.mark.slow
 def test_sizes_are_those_of_table_2():
     spec = MODELS.get("ima")
     plain = Ima(ImaConfig(csca=False))

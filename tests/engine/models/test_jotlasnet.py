@@ -183,6 +183,7 @@ def test_a_gradient_step_lowers_the_loss():
     assert losses == sorted(losses, reverse=True)
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_released_radial_16_gives_the_recorded_output(shared):
     folder = shared / RELEASED / "jotlasnet-radial-16"

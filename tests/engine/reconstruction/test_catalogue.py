@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from engine import api
+from engine.core import places
 from engine.core.errors import InputError, UnknownNameError
 from engine.core.records.plain import plain
 from engine.core.records.weights import ModelCard
@@ -21,7 +22,7 @@ from engine.weights.published import PUBLISHED
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    monkeypatch.setenv(library.ENVIRONMENT, str(tmp_path / "library"))
+    monkeypatch.setenv(places.WEIGHTS_VARIABLE, str(tmp_path / "library"))
     monkeypatch.setattr(library, "bundled_folder", lambda: tmp_path / "bundled")
 
 
@@ -78,6 +79,7 @@ def install(preset):
     return library.add(state, ModelCard(id=preset, network="jotlasnet", config=config, parameters=0, sha256="")).card.id
 
 
+@pytest.mark.slow
 def test_memory_follows_the_weights_the_mask_and_the_settings():
     shape = (3, 8, 4, 96, 128)
     small, paper = (api.memory_estimate("jotlasnet", shape, weights=install(preset)) for preset in ("small", "paper"))
@@ -90,6 +92,7 @@ def test_memory_follows_the_weights_the_mask_and_the_settings():
         api.memory_estimate("cg_sense", shape, settings={"x": 1})
 
 
+@pytest.mark.slow
 def test_memory_of_frames_that_a_network_does_not_serve_is_not_told():
     assert api.memory_estimate("rvn", (1, 4, 2, 32, 32)) is None
     assert api.memory_estimate("rvn", (1, 9, 2, 32, 32)) > 0

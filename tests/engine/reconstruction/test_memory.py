@@ -116,6 +116,7 @@ def test_methods_that_ask_for_values_are_still_foreseen():
         assert estimate(spec, next(iter(spec.presets.values())), (3, 4, 64, 64)) > memory.LIBRARIES_MIB
 
 
+@pytest.mark.slow
 def test_the_plain_form_of_a_network_is_told_apart():
     spec = MODELS.get("crnn_mri")
     arguments = (spec, spec.presets["small"], (8, 8, 96, 96))
@@ -142,6 +143,7 @@ def test_live_bytes_follow_views_and_deaths():
     assert live.live == 0
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_refused_before_it_starts(monkeypatch, weights):
     monkeypatch.setattr(devices, "memory", lambda _: devices.Memory(40.0, 100.0))
     series = KSpaceSeries(reader=ArrayReader(np.ones((1, 6, 4, 96, 128), dtype=np.complex64)))

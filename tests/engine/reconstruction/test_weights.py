@@ -11,6 +11,7 @@ import torch
 from safetensors.numpy import load_file
 from safetensors.torch import save_file
 
+from engine.core import places
 from engine.core.errors import CheckpointMismatch, FormatError, InputError, UnknownNameError
 from engine.core.records.weights import ModelCard
 from engine.models import MODELS, ReconInput
@@ -24,7 +25,7 @@ from tests.engine.weights.published.test_jotlasnet_tf import checkpoint
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    monkeypatch.setenv(library.ENVIRONMENT, str(tmp_path / "library"))
+    monkeypatch.setenv(places.WEIGHTS_VARIABLE, str(tmp_path / "library"))
     monkeypatch.setattr(library, "bundled_folder", lambda: tmp_path / "bundled")
     return tmp_path / "library"
 
@@ -172,6 +173,7 @@ def test_classical_methods_take_no_weights():
         load("zero_filled", "any")
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_the_released_checkpoint_gives_the_recorded_output(shared):
     folder = shared / "golden" / "released" / "jotlasnet-radial-16"

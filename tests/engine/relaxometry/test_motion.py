@@ -184,6 +184,7 @@ def test_what_cannot_be_used(moving):
         register_series(moving.images, np.full(8, 100.0), "molli3", "rigid")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["rigid", "deformable"])
 @pytest.mark.parametrize("name", ["phantom_molli", "phantom_at_rest"])
 def test_what_stood_still_is_not_moved(how, name):

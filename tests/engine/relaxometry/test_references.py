@@ -32,16 +32,6 @@ def test_what_is_written_is_read(tmp_path, monkeypatch):
     assert read_references() == [other]
 
 
-def test_the_place_follows_the_platform(monkeypatch, tmp_path):
-    monkeypatch.delenv("MYOSCOPE_CONFIG_DIR", raising=False)
-    monkeypatch.setattr("sys.platform", "linux")
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    assert default_path() == tmp_path / "myoscope" / "site-references.json"
-    monkeypatch.setattr("sys.platform", "win32")
-    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
-    assert default_path() == tmp_path / "local" / "myoscope" / "site-references.json"
-
-
 def test_z_score():
     assert z_score(1222.0, SITE) == 1.0
     assert z_score(1108.0, SITE) == -2.0

@@ -148,6 +148,7 @@ def test_frozen_parameters_stay_and_the_average_follows(config, tmp_path, librar
     assert torch.equal(dict(state.module.named_parameters())[name], after[name])
 
 
+@pytest.mark.slow
 def test_estimate_is_near_what_a_step_holds(library):
     """The walk without values against the same step with them, whose tensors are followed."""
     step = Step("myonet", (4, 2, 64, 24))
@@ -159,6 +160,7 @@ def test_estimate_is_near_what_a_step_holds(library):
     assert told == pytest.approx(found + 4 * weights + 12 + min(0.25 * (found + 4 * weights), 40), rel=0.15)
 
 
+@pytest.mark.slow
 def test_estimate_speaks_of_the_largest_example(library):
     values = {
         "data": {"acquisition": {"matrix": [24, 32], "frames": [2, 4], "coils": [1, 2]}, "columns": 16},

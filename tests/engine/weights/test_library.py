@@ -11,6 +11,7 @@ import pytest
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from engine.core import places
 from engine.core.errors import FormatError, InputError, OutputError, UnknownNameError
 from engine.core.provenance import sha256
 from engine.core.records.plain import plain
@@ -22,7 +23,7 @@ TENSORS = {"a.weight": np.arange(6, dtype=np.float32).reshape(2, 3).T, "scalar":
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    monkeypatch.setenv(library.ENVIRONMENT, str(tmp_path / "mine"))
+    monkeypatch.setenv(places.WEIGHTS_VARIABLE, str(tmp_path / "mine"))
     monkeypatch.setattr(library, "bundled_folder", lambda: tmp_path / "bundled")
     return tmp_path / "mine"
 
@@ -129,28 +130,9 @@ def test_removed_weights_are_gone_and_bundled_ones_stay(folder, monkeypatch):
 
 def test_a_folder_that_cannot_be_made_is_an_output_error(tmp_path, folder, monkeypatch):
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv(library.ENVIRONMENT, str(tmp_path / "file" / "sub"))
+    monkeypatch.setenv(places.WEIGHTS_VARIABLE, str(tmp_path / "file" / "sub"))
     with pytest.raises(OutputError, match="cannot write"):
         library.add(TENSORS, draft())
-
-
-@pytest.mark.parametrize(
-    ("platform", "variable", "value", "expected"),
-    [
-        ("linux", "XDG_DATA_HOME", "/data", "/data/myoscope/weights"),
-        ("linux", None, None, "/home/me/.local/share/myoscope/weights"),
-        ("darwin", None, None, "/home/me/Library/Application Support/myoscope/weights"),
-        ("win32", None, None, "/home/me/AppData/Local/myoscope/weights"),
-    ],
-)
-def test_the_users_folder_is_the_platforms(monkeypatch, platform, variable, value, expected):
-    for name in (library.ENVIRONMENT, "XDG_DATA_HOME", "LOCALAPPDATA"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(library.sys, "platform", platform)
-    monkeypatch.setattr(Path, "home", lambda: Path("/home/me"))
-    if variable:
-        monkeypatch.setenv(variable, value)
-    assert library.user_folder() == Path(expected)
 
 
 def test_bundled_weights_lie_in_the_resources():
@@ -253,6 +235,6 @@ def test_a_damaged_export_is_not_taken(folder, tmp_path):
 def test_cards_of_bundled_weights_stay_as_they_are(folder, tmp_path, monkeypatch):
     library.add(TENSORS, draft())
     monkeypatch.setattr(library, "bundled_folder", lambda: folder)
-    monkeypatch.setenv(library.ENVIRONMENT, str(tmp_path / "other"))
+    monkeypatch.setenv(places.WEIGHTS_VARIABLE, str(tmp_path / "other"))
     with pytest.raises(InputError, match="came with the program, its card stays as it is"):
         library.annotate("net-a", "mine")

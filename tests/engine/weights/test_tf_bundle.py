@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import sys
 
 import numpy as np
 import pytest
 
-from engine.core.errors import FormatError
-from engine.weights.tf_bundle import Bundle
-from tests.engine.weights.bundle import write_bundle
+from engine.core.errors import DependencyError, FormatError
+from engine.weights.tf_bundle import Bundle, masked_checksum
+from tests.engine.weights.bundle import slow_masked, write_bundle
 
 
 @pytest.fixture
@@ -100,3 +101,28 @@ def test_damaged_data_is_refused(prefix):
 
 def test_a_tensor_that_is_no_numbers_is_refused(prefix):
     refused("has TensorFlow type 7", lambda: Bundle(prefix).read("_CHECKPOINTABLE_OBJECT_GRAPH"))
+
+
+# RFC 3720, appendix B.4, and the usual check value.
+@pytest.mark.parametrize(
+    ("data", "crc"),
+    [
+        (b"", 0),
+        (b"123456789", 0xE3069283),
+        (bytes(32), 0x8A9136AA),
+        (b"\xff" * 32, 0x62A8AB43),
+        (bytes(range(32)), 0x46DD794E),
+    ],
+)
+def test_the_checksum_is_that_of_the_standard_in_leveldbs_mask(data, crc):
+    masked = masked_checksum(data)
+    assert masked == slow_masked(data)
+    turned = (masked - 0xA282EAD8) & 0xFFFFFFFF
+    assert ((turned >> 17) | (turned << 15)) & 0xFFFFFFFF == crc
+
+
+def test_a_missing_library_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "google_crc32c", None)
+    with pytest.raises(DependencyError, match="TensorFlow checkpoints need google-crc32c") as caught:
+        masked_checksum(b"x")
+    assert "pip install google-crc32c" in caught.value.hint

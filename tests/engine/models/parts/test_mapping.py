@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from engine.core import places
 from engine.core.errors import InputError, ShapeError
 from engine.models.parts.mapping import MAPPING, PRESETS, MappingConfig, MappingNetwork
 from engine.reconstruction import weights
@@ -124,7 +125,7 @@ def test_settings_out_of_range_are_refused():
 
 
 def test_its_weights_are_imported_kept_and_loaded_like_those_of_methods(tmp_path, monkeypatch):
-    monkeypatch.setenv(library.ENVIRONMENT, str(tmp_path / "library"))
+    monkeypatch.setenv(places.WEIGHTS_VARIABLE, str(tmp_path / "library"))
     monkeypatch.setattr(library, "bundled_folder", lambda: tmp_path / "bundled")
     g = torch.Generator().manual_seed(0)
     theirs = {name: torch.randn(shape, generator=g) for _, name, shape in unet_names("", "", 18, 3, 4, 1)}

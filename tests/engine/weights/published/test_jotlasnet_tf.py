@@ -111,6 +111,7 @@ def test_it_is_registered_with_its_licence():
     assert importer.read is read
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_the_released_checkpoint_is_read_exactly(shared):
     from tests.engine.models.published import our_name
