@@ -11,7 +11,6 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -67,7 +66,8 @@ def reconstruct(request: ReconRequest, report: Reporter) -> Reconstruction:
         report,
         keep,
     )
-    return made[0]
+    (whole,) = made
+    return whole if request.slices is None else in_order(whole, request.slices)
 
 
 def run(request: RunRequest, report: Reporter, tell: Tell) -> None:
@@ -261,7 +261,9 @@ class _Going:
     def _end(self, line: _Line) -> None:
         if line.spent:
             last = line.spent[-1].slice_index
-            self._tell(SliceDone(line.index, last, ascending(self._result(line, True)), self._scores(line), finished=True))
+            made = self._result(line, True)
+            made = in_order(made, sorted(made.slices))
+            self._tell(SliceDone(line.index, last, made, self._scores(line), finished=True))
 
     def finish(self) -> None:
         """Tell what every method has made, its slices ascending."""
@@ -269,17 +271,17 @@ class _Going:
             self._end(line)
 
 
-def ascending(made: Reconstruction) -> Reconstruction:
-    """Return the result with its slices in ascending order; itself when they are."""
-    order = np.argsort(made.slices)
-    if np.all(np.diff(order) > 0):
+def in_order(made: Reconstruction, slices: Sequence[int]) -> Reconstruction:
+    """Return the result with its slices in this order; itself when they are."""
+    if tuple(slices) == made.slices:
         return made
-    pick: Any = list(order)
+    pick = [made.slices.index(one) for one in slices]
     return replace(
         made,
         image=made.image[pick],
-        slices=tuple(made.slices[k] for k in order),
+        slices=tuple(slices),
         reference=None if made.reference is None else made.reference[pick],
         times_ms=None if made.times_ms is None else made.times_ms[pick],
+        geometry=made.geometry.select(pick),
         stages={name: values[:, pick] for name, values in made.stages.items()},
     )

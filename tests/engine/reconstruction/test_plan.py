@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from engine.core.errors import Cancelled, InputError, UnknownNameError
+from engine.core.geometry import Geometry
 from engine.core.jobs import CancelToken, Reporter, silent
 from engine.core.requests import MaskRequest, MethodFailed, MethodRequest, ReconRequest, RunRequest, SliceDone
 from engine.core.types import ArrayReader, KSpaceSeries
@@ -68,6 +71,20 @@ def test_every_number_is_that_of_a_single_call(series, mask):
             alone = reconstruct(ReconRequest(series, METHODS[index].method, mask, slices=(s,)), silent())
             assert np.array_equal(event.result.image[s], alone.image[0])
             assert np.array_equal(event.result.reference[s], alone.reference[0])
+
+
+def test_slices_of_a_single_call_come_in_the_order_asked_for_with_their_place(series, mask):
+    planes = np.stack([np.eye(4)] * SLICES)
+    planes[:, 2, 3] = 8.0 * np.arange(SLICES)
+    placed = replace(series, geometry=Geometry(planes=planes))
+    made = reconstruct(ReconRequest(placed, "cg_sense", mask, slices=(3, 0)), silent())
+    assert made.slices == (3, 0)
+    assert made.geometry.planes[:, 2, 3].tolist() == [24.0, 0.0]
+    whole = reconstruct(ReconRequest(placed, "cg_sense", mask), silent())
+    assert np.array_equal(made.image, whole.image[[3, 0]])
+    for event in ends(told(RunRequest(placed, METHODS, mask, slices=(3, 0)))).values():
+        assert event.result.slices == (0, 3)
+        assert event.result.geometry.planes[:, 2, 3].tolist() == [0.0, 24.0]
 
 
 def test_slices_come_one_by_one_all_methods_of_each(series, mask):
