@@ -46,6 +46,14 @@ def combine(coil_images: Tensor, maps: Tensor) -> Tensor:
     return (coil_images * maps.conj()).sum(COIL)
 
 
+def sum_over_coils(coils: Tensor, conjugate: Tensor) -> Tensor:
+    """Return ``sum_c conjugate_c coils_c`` without the array of products."""
+    result = coils.select(COIL, 0) * conjugate.select(COIL, 0)
+    for coil in range(1, coils.shape[COIL]):
+        result.addcmul_(coils.select(COIL, coil), conjugate.select(COIL, coil))
+    return result
+
+
 def rss(coil_images: Tensor) -> Tensor:
     """Return the root sum of squares over coils, real (..., y, x) from complex (..., coil, y, x)."""
     if coil_images.requires_grad:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from engine.core.axes import COIL, KSPACE_FRAME, KSPACE_SLICE, KX, KY, X, Y
 from engine.core.errors import InputError, ShapeError
+from engine.physics.coils import sum_over_coils
 from engine.physics.fourier import centring_ramps, fft1c, ifft1c
 from engine.physics.gram import GramOperator, gram_matrices, group_frames, worth_a_gram
 from engine.physics.solvers import conjugate_gradient, linear, number, proximal
@@ -103,10 +104,21 @@ class SenseOperator:
         batch, frames = image.shape[:2]
         kspace = image.new_empty((batch, frames, *self.maps.shape[COIL:]))
         for b, part in self._chunks(batch, frames, image.device):
-            coils = image[b, part].unsqueeze(COIL) * pick(self._sensitivities, b, part)
-            spectrum = torch.fft.fft2(coils, norm="ortho")
-            torch.mul(spectrum, pick(self._sampling, b, part), out=kspace[b, part])
+            torch.mul(self._spectrum(image, b, part), pick(self._sampling, b, part), out=kspace[b, part])
         return kspace
+
+    def _spectrum(self, image: Tensor, b: int | slice, part: slice) -> Tensor:
+        """Return the coils' spectra (frame, coil, ky, kx) of some frames, neither sampled nor centred."""
+        spectrum: Tensor = torch.fft.fft2(image[b, part].unsqueeze(COIL) * pick(self._sensitivities, b, part), norm="ortho")
+        return spectrum
+
+    def misfit(self, image: Tensor, kspace: Tensor) -> float:
+        """Return ``||A image - kspace||^2``, a few frames at a time; k-space is zero where nothing was measured."""
+        total = 0.0
+        for b, part in self._chunks(kspace.shape[0], kspace.shape[1], image.device):
+            samples = self._spectrum(image, b, part).mul_(pick(self._sampling, b, part)).sub_(kspace[b, part])
+            total += float(torch.linalg.vector_norm(samples)) ** 2
+        return total
 
     def _adjoint(self, kspace: Tensor) -> Tensor:
         batch, frames = kspace.shape[:2]
@@ -362,14 +374,6 @@ def pick(array: Tensor, b: int | slice, frames: slice) -> Tensor:
         return array
     chosen = array[b if array.shape[KSPACE_SLICE] > 1 else 0]
     return chosen[frames] if chosen.shape[0] > 1 else chosen
-
-
-def sum_over_coils(coils: Tensor, conjugate: Tensor) -> Tensor:
-    """Return ``sum_c conjugate_c coils_c`` without the array of products."""
-    result = coils.select(COIL, 0) * conjugate.select(COIL, 0)
-    for coil in range(1, coils.shape[COIL]):
-        result.addcmul_(coils.select(COIL, coil), conjugate.select(COIL, coil))
-    return result
 
 
 def _check_shapes(mask: Tensor, maps: Tensor) -> None:

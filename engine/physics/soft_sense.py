@@ -18,9 +18,9 @@ from torch import Tensor
 
 from engine.core.axes import COIL, KSPACE_FRAME, KSPACE_SLICE, KY, SLICE, X, Y
 from engine.core.errors import ShapeError
-from engine.physics.coils import combine
+from engine.physics.coils import combine, sum_over_coils
 from engine.physics.gram import GramOperator, gram_matrices, worth_a_gram
-from engine.physics.operator import GRAM_LIMIT_MIB, SenseOperator, pick, sum_over_coils
+from engine.physics.operator import GRAM_LIMIT_MIB, SenseOperator, pick
 
 _ROWS = -2  # of columns (set, x, y, frame)
 
@@ -64,9 +64,13 @@ class SoftSenseOperator(SenseOperator):
         frames = image.shape[1]
         kspace = image.new_empty((1, frames, *self.maps.shape[COIL:]))
         for part in self._parts(frames, image.device):
-            spectrum = torch.fft.fft2(_sum_of_sets(image[:, part].unsqueeze(COIL), self._sensitivities), norm="ortho")
-            torch.mul(spectrum, pick(self._sampling, 0, part), out=kspace[0, part])
+            torch.mul(self._spectrum(image, 0, part), pick(self._sampling, 0, part), out=kspace[0, part])
         return kspace
+
+    def _spectrum(self, image: Tensor, b: int | slice, part: slice) -> Tensor:
+        del b
+        spectrum: Tensor = torch.fft.fft2(_sum_of_sets(image[:, part].unsqueeze(COIL), self._sensitivities), norm="ortho")
+        return spectrum
 
     def _adjoint(self, kspace: Tensor) -> Tensor:
         image = kspace.new_empty((len(self.maps), kspace.shape[1], *self.maps.shape[KY:]))

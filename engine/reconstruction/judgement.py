@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from engine.core.axes import COIL
@@ -65,7 +66,8 @@ def worse_than_zero_filling(
     why
         Of :func:`reasons`.
     """
-    plain = merge_sets(combine_sets(ifft2c(kspace), maps), maps)[0].numpy()
+    # Frame by frame: the coil images of a long series need not fit into memory together.
+    plain = merge_sets(torch.cat([combine_sets(ifft2c(frame[None]), maps) for frame in kspace], dim=1), maps)[0].numpy()
     wanted = np.abs(truth)
     own, other = (float(np.linalg.norm(np.abs(one) - wanted)) for one in (image, plain))
     if own <= other:
@@ -80,8 +82,8 @@ def unexplained(title: str, image: Tensor, operator: SenseOperator, kspace: Tens
 
     ``image`` is complex (batch or set, frame, y, x), ``kspace`` (1, frame, coil, ky, kx), zero where nothing was measured.
     """
-    energy = float(kspace.abs().square().sum())
-    left = float((operator.forward(image.to(kspace.dtype)) - kspace * (operator.mask != 0)).abs().square().sum())
+    energy = float(torch.linalg.vector_norm(kspace)) ** 2
+    left = operator.misfit(image.to(kspace.dtype), kspace)
     samples = float((operator.mask != 0).expand(1, kspace.shape[1], 1, *kspace.shape[-2:]).sum()) * kspace.shape[COIL]
     noise = samples * noise_level(kspace[0], operator.mask[0]) ** 2
     if left <= max(RESIDUAL * energy, NOISE_FACTOR * noise):

@@ -32,6 +32,8 @@ def test_adjoint_identity_and_normal_operator(kind):
     torch.testing.assert_close(dot(kspace, forward), dot(operator.adjoint(kspace), image), rtol=0, atol=1e-12)
     torch.testing.assert_close(operator.normal_by_fft(image), operator.adjoint(forward), rtol=0, atol=1e-12)
     torch.testing.assert_close(operator.normal(image), operator.adjoint(forward), rtol=0, atol=1e-12)
+    measured = kspace * operator.mask
+    assert operator.misfit(image, measured) == pytest.approx(float((forward - measured).abs().square().sum()), rel=1e-12)
 
 
 def test_forward_is_the_sum_of_the_sets():
