@@ -13,7 +13,8 @@ from engine.models.parts.forms import plain_forms
 from engine.weights.published.torch_file import read_state
 from engine.weights.published.unet_names import unet_names
 from tests.engine.models.unet_golden import recorded, run, turned
-from tests.engine.models.varnet_problem import CancelAt, Stages, moved, problem, relative
+from tests.engine.models.varnet_problem import CancelAt, Stages, moved, problem
+from tests.engine.tensors import relative
 
 
 def tiny(**settings):

@@ -14,7 +14,8 @@ from engine.models.parts.forms import plain_forms
 from engine.physics.coils import combine, expand
 from engine.physics.fourier import fft2c, ifft2c
 from tests.engine.models.unet_golden import imported, recorded, run, turned
-from tests.engine.models.varnet_problem import CancelAt, Stages, moved, problem, relative
+from tests.engine.models.varnet_problem import CancelAt, Stages, moved, problem
+from tests.engine.tensors import relative
 
 
 def tiny(**settings):

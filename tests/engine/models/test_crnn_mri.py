@@ -15,6 +15,7 @@ from engine.physics.fourier import fft2c
 from engine.physics.operator import SenseOperator
 from engine.weights.published.crnn_mri import read
 from tests.engine.models.varnet_problem import both_forms
+from tests.engine.tensors import psnr, relative
 
 
 def published(folder, **settings):
@@ -34,15 +35,6 @@ def single_coil(image_kspace, mask):
 def unshifted(stored):
     """Return the fixture's k-space in centred order: the same images through a centred transform."""
     return fft2c(torch.fft.ifft2(torch.from_numpy(stored["kspace_masked"]), norm="ortho"))
-
-
-def relative(found, expected):
-    expected = torch.as_tensor(expected)
-    return float((found - expected).abs().max() / expected.abs().max())
-
-
-def psnr(image, truth):
-    return float(10 * torch.log10(truth.abs().max() ** 2 / (image - truth).abs().square().mean()))
 
 
 @pytest.mark.shared

@@ -15,6 +15,7 @@ from engine.models.parts.forms import plain_forms
 from engine.physics.fourier import fft2c
 from engine.physics.operator import SenseOperator
 from engine.weights.published.crunet_mr import read
+from tests.engine.tensors import relative
 
 SMALL = CRUNetConfig(cascades=2, channels=6)
 
@@ -31,11 +32,6 @@ def from_golden(folder):
     mask = torch.fft.fftshift(torch.from_numpy(stored["mask"]) > 0)[None, None, None, :, None]
     maps = torch.from_numpy(stored["sensitivity_maps"]).mT[None, None].contiguous()
     return network, ReconInput(kspace, SenseOperator(mask, maps)), stored
-
-
-def relative(found, expected):
-    expected = torch.as_tensor(expected)
-    return float((found - expected).abs().max() / expected.abs().max())
 
 
 @pytest.mark.shared

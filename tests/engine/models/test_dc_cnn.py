@@ -22,12 +22,12 @@ from tests.engine.models.unrolled import (
     porcine,
     problem,
     psnr,
-    relative,
     released_input,
     released_network,
     released_output,
     with_stages,
 )
+from tests.engine.tensors import relative
 
 GOLDEN = {
     "dncn2d": DcCnnConfig(cells=3, layers=4, channels=8, dimensions=2, bias=True, slope=0.01),

@@ -15,7 +15,8 @@ from engine.models.dudornet import DRDN, DuDoRNet, DuDoRNetConfig
 from engine.models.parts import frames
 from engine.models.parts.forms import plain_forms
 from engine.physics.operator import SenseOperator
-from tests.engine.models.unrolled import perturbed, problem, relative, with_stages
+from tests.engine.models.unrolled import perturbed, problem, with_stages
+from tests.engine.tensors import relative
 
 NAMES = (
     (r"SFENet([12])\.", lambda m: f"shallow.{int(m[1]) - 1}."),

@@ -15,7 +15,8 @@ from engine.physics.coils import combine, expand, rss
 from engine.physics.fourier import fft2c, ifft2c
 from engine.physics.operator import SenseOperator
 from tests.engine.models.unet_golden import imported, recorded, run, turned
-from tests.engine.models.varnet_problem import CancelAt, Stages, moved, problem, relative
+from tests.engine.models.varnet_problem import CancelAt, Stages, moved, problem
+from tests.engine.tensors import relative
 
 TINY = E2EVarNetConfig(cascades=3, filters=3, pools=1, maps_filters=2, maps_pools=1)
 FORMS = [("fastmri", "network"), ("fastmri", "given"), ("direct", "network"), ("direct", "given")]

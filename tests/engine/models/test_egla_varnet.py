@@ -11,7 +11,8 @@ from engine.models import MODELS, ReconInput
 from engine.models.egla_varnet import CASI, EGLAVarNet, EGLAVarNetConfig
 from engine.models.gla_varnet import GLAVarNet, GLAVarNetConfig
 from engine.models.parts.forms import plain_forms
-from tests.engine.models.varnet_problem import Stages, convolution_macs, moved, problem, relative
+from tests.engine.models.varnet_problem import Stages, convolution_macs, moved, problem
+from tests.engine.tensors import relative
 
 TINY = EGLAVarNetConfig(steps=2, channels=6, bases=3, rank=2)
 

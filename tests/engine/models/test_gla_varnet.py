@@ -14,7 +14,8 @@ from engine.models.parts.forms import plain_forms
 from engine.physics.coils import combine, expand
 from engine.physics.fourier import fft2c, ifft2c
 from tests.engine.models.gla_equations import equations
-from tests.engine.models.varnet_problem import CancelAt, Stages, convolution_macs, moved, problem, relative
+from tests.engine.models.varnet_problem import CancelAt, Stages, convolution_macs, moved, problem
+from tests.engine.tensors import relative
 
 TINY = GLAVarNetConfig(steps=3, channels=5)
 

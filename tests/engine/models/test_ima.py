@@ -18,7 +18,8 @@ from engine.models.parts.forms import plain_forms
 from engine.physics.coils import combine, expand
 from engine.physics.fourier import fft2c, ifft2c
 from engine.physics.operator import SenseOperator
-from tests.engine.models.test_mc_varnet import random_input, relative
+from tests.engine.models.test_mc_varnet import random_input
+from tests.engine.tensors import relative
 
 TINY = ImaConfig(stages=5, channels=4, heads=2)
 

@@ -18,11 +18,11 @@ from tests.engine.models.unrolled import (
     porcine,
     problem,
     psnr,
-    relative,
     released_image,
     released_network,
     with_stages,
 )
+from tests.engine.tensors import relative
 
 
 def transcription(state, cells, kspace, mask, maps):

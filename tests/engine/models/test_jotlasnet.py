@@ -15,16 +15,9 @@ from engine.physics.operator import SenseOperator
 from engine.sampling import make_mask
 from tests.engine.models.published import as_checkpoint, imported_network
 from tests.engine.models.varnet_problem import CancelAt
+from tests.engine.tensors import psnr, relative
 
 RELEASED = "golden/released"
-
-
-def relative(found, expected):
-    return float((found - expected).abs().max() / expected.abs().max())
-
-
-def psnr(found, truth):
-    return float(10 * torch.log10(truth.abs().max() ** 2 / (found - truth).abs().square().mean()))
 
 
 def transform(x, inverse=False):

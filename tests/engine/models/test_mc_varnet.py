@@ -18,6 +18,7 @@ from engine.models.mc_varnet import STEPS, McVarNet, McVarNetConfig
 from engine.models.parts.forms import plain_forms
 from engine.physics.fourier import fft2c
 from engine.physics.operator import SenseOperator
+from tests.engine.tensors import relative
 
 UNET_PARTS = {
     r"Encoding_block(\d)\.conv4": lambda m: f"downs.{int(m[1]) - 1}",
@@ -69,10 +70,6 @@ def golden(folder, **others):
     mask = stored["mask"][None] > 0
     kspace = fft2c(stored["target_truth"].to(torch.complex64)) * mask
     return stored, single_coil(kspace, mask, stored["reference_contrast_image"].to(torch.complex64), **others)
-
-
-def relative(found, expected):
-    return float((found - expected).abs().max() / expected.abs().max())
 
 
 def random_input(frames=2, coils=3, ky=20, kx=17, dtype=torch.complex128, per_frame=False, seed=0, **others):

@@ -16,7 +16,8 @@ from engine.models.parts import checkpointing, frames
 from engine.models.parts.forms import plain_forms
 from engine.physics.fourier import fft2c
 from engine.physics.operator import SenseOperator
-from tests.engine.models.unrolled import problem, relative, with_stages
+from tests.engine.models.unrolled import problem, with_stages
+from tests.engine.tensors import relative
 
 NAMES = (
     (r"^layer\.(\d+)\.", r"blocks.\1."),

@@ -14,7 +14,8 @@ from engine.models.l1_wavelet import L1Wavelet, L1WaveletConfig
 from engine.models.myonet import Myonet, MyonetConfig
 from engine.models.parts.forms import plain_forms
 from engine.physics.operator import SenseOperator
-from tests.engine.models.varnet_problem import CancelAt, Stages, both_forms, moved, problem, relative
+from tests.engine.models.varnet_problem import CancelAt, Stages, both_forms, moved, problem
+from tests.engine.tensors import relative
 
 TINY = MyonetConfig(cascades=2, channels=4, blocks=2)
 

@@ -20,16 +20,12 @@ from engine.physics.fourier import ifft2c
 from engine.physics.operator import SenseOperator
 from engine.weights.published.promptmr import read
 from tests.engine.models.varnet_problem import both_forms
+from tests.engine.tensors import relative
 
 TINY = PromptMRConfig(
     cascades=2, adjacent=3, features=8, dims=(8, 12, 12), prompt_dims=(4, 4, 4), prompts=(2, 3, 2), prompt_sizes=(6, 4, 3),
     encoder=(1, 1, 1), decoder=(1, 1, 1), bottleneck=1, maps_features=8, maps_dims=(8, 8, 8), maps_prompt_dims=(2, 2, 2),
 )  # fmt: skip
-
-
-def relative(found, expected):
-    expected = torch.as_tensor(expected)
-    return float((found - expected).abs().max() / expected.abs().max())
 
 
 def from_golden(folder, learnable=False):

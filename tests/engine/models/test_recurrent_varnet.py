@@ -15,7 +15,8 @@ from engine.physics.coils import combine, expand
 from engine.physics.fourier import fft2c, ifft2c
 from engine.physics.operator import SenseOperator
 from engine.weights.published.direct import read
-from tests.engine.models.varnet_problem import CancelAt, Stages, convolution_macs, moved, problem, relative
+from tests.engine.models.varnet_problem import CancelAt, Stages, convolution_macs, moved, problem
+from tests.engine.tensors import relative
 
 TINY = RecurrentVarNetConfig(steps=3, hidden=6, layers=3, initialiser=(4, 4, 5, 5), multiscale=2)
 

@@ -12,7 +12,8 @@ from engine.models.parts.forms import plain_forms
 from engine.models.rvn import RVN, RVNConfig
 from engine.physics.operator import SenseOperator
 from engine.weights.published.relax_qmri import read
-from tests.engine.models.varnet_problem import Stages, moved, problem, relative
+from tests.engine.models.varnet_problem import Stages, moved, problem
+from tests.engine.tensors import relative
 
 TINY = RVNConfig(steps=2, hidden=6, layers=2, initialiser=(4, 4, 5, 5), frames=3)
 

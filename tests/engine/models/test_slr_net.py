@@ -18,12 +18,12 @@ from tests.engine.models.unrolled import (
     porcine,
     problem,
     psnr,
-    relative,
     released_input,
     released_network,
     released_output,
     with_stages,
 )
+from tests.engine.tensors import relative
 
 
 def transcription(state, cells, kspace, mask, maps):

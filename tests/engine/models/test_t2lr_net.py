@@ -10,16 +10,8 @@ from engine.models import MODELS, ReconInput
 from engine.models.parts.forms import plain_forms
 from engine.models.t2lr_net import T2lrNetConfig
 from engine.physics.operator import SenseOperator
-from tests.engine.models.unrolled import (
-    Textbook,
-    cell_of,
-    perturbed,
-    problem,
-    relative,
-    released_image,
-    released_psnr,
-    with_stages,
-)
+from tests.engine.models.unrolled import Textbook, cell_of, perturbed, problem, released_image, released_psnr, with_stages
+from tests.engine.tensors import relative
 
 
 def transcription(state, cells, kspace, mask, maps):

@@ -9,7 +9,8 @@ from engine.core.errors import InputError
 from engine.models import MODELS, ReconInput
 from engine.models.unet import PlainUNet, UNetConfig
 from engine.physics.operator import SenseOperator
-from tests.engine.models.varnet_problem import Stages, moved, problem, relative
+from tests.engine.models.varnet_problem import Stages, moved, problem
+from tests.engine.tensors import relative
 
 
 def tiny():

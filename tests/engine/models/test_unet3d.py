@@ -12,6 +12,7 @@ from engine.models.parts.forms import plain_forms
 from engine.models.parts.recurrent import to_frames
 from engine.models.unet3d import UNet3dConfig, UNet3dMR
 from engine.physics.operator import SenseOperator
+from tests.engine.tensors import relative
 
 SMALL = UNet3dConfig(cascades=2, channels=6)
 
@@ -23,10 +24,6 @@ def problem(batch=2, frames=4, coils=3, ky=21, kx=18):
     mask = torch.rand(batch, 1, 1, ky, 1, generator=g) < 0.5
     operator = SenseOperator(mask, maps)
     return ReconInput(operator.forward(torch.randn(batch, frames, ky, kx, dtype=torch.complex128, generator=g)), operator)
-
-
-def relative(found, expected):
-    return float((found - expected).abs().max() / expected.abs().max())
 
 
 def test_parameters():

@@ -13,7 +13,8 @@ from engine.physics.coils import combine, expand, rss
 from engine.physics.fourier import fft2c, ifft2c
 from engine.physics.operator import SenseOperator
 from tests.engine.models.unet_golden import imported, recorded, run
-from tests.engine.models.varnet_problem import CancelAt, Stages, moved, problem, relative
+from tests.engine.models.varnet_problem import CancelAt, Stages, moved, problem
+from tests.engine.tensors import relative
 
 FRAMES = 3
 

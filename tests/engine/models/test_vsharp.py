@@ -17,7 +17,8 @@ from engine.physics.coils import combine, expand
 from engine.physics.fourier import fft2c, ifft2c
 from engine.physics.operator import SenseOperator
 from tests.engine.models.unet_golden import imported, recorded, run, turned
-from tests.engine.models.varnet_problem import CancelAt, Stages, moved, problem, relative
+from tests.engine.models.varnet_problem import CancelAt, Stages, moved, problem
+from tests.engine.tensors import relative
 
 TINY = VSharpConfig(steps=3, dc_steps=2, filters=2, pools=1, initialiser=(2, 3), dilations=(1, 2))
 

@@ -20,12 +20,6 @@ from tests.engine.models.classical import maps_of
 RELEASED = "golden/released"
 
 
-def relative(found, expected):
-    """Return the largest difference over the largest magnitude."""
-    expected = torch.as_tensor(expected)
-    return float((found - expected).abs().max() / expected.abs().max())
-
-
 def psnr(found, truth):
     """Return dB of magnitudes, peak = the truth's maximum."""
     found, truth = found.abs(), truth.abs()

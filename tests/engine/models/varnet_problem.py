@@ -53,11 +53,6 @@ def convolution_macs(network, run):
     return total
 
 
-def relative(found, expected):
-    """Return the largest difference over the largest magnitude."""
-    return ((found - expected).abs().max() / expected.abs().max()).item()
-
-
 class CancelAt(Reporter):
     """Counts its checks and cancels itself at one of them."""
 

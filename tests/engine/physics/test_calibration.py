@@ -4,10 +4,7 @@ import pytest
 import torch
 
 from engine.physics.calibration import calibration_block
-
-
-def random(*shape, seed=0):
-    return torch.randn(*shape, dtype=torch.complex128, generator=torch.Generator().manual_seed(seed))
+from tests.engine.tensors import random
 
 
 def test_the_asked_lines_are_used_and_limited_to_the_size():

@@ -5,12 +5,9 @@ import torch
 
 from engine.physics.espirit import calibration_matrix, dominant, evaluate, polynomial, signal_projector, smooth_phase, unit
 from engine.physics.fourier import ifft2c
+from tests.engine.tensors import random
 
 COILS, KERNEL = 3, (4, 3)
-
-
-def random(*shape, seed=0):
-    return torch.randn(*shape, dtype=torch.complex128, generator=torch.Generator().manual_seed(seed))
 
 
 @pytest.fixture

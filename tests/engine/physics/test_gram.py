@@ -6,10 +6,7 @@ import torch
 from engine.core.errors import InputError, ShapeError
 from engine.physics.fourier import fft1c
 from engine.physics.gram import GramOperator, column_chunks, gram_matrices, point_spread_matrix
-
-
-def random(*shape, seed=0):
-    return torch.randn(*shape, dtype=torch.complex128, generator=torch.Generator().manual_seed(seed))
+from tests.engine.tensors import random
 
 
 @pytest.fixture

@@ -9,13 +9,10 @@ from engine.core.errors import Cancelled, InputError, ShapeError
 from engine.physics.coils import combine, expand
 from engine.physics.fourier import fft2c, ifft2c
 from engine.physics.operator import SenseOperator, crop_readout
+from tests.engine.tensors import random
 
 SHAPES = [(1, 3, 2, 9, 7), (2, 4, 3, 8, 11), (1, 1, 1, 6, 5)]
 MASKS = ["static lines", "lines per frame", "lines per batch and frame", "lines given as plane", "static plane", "plane per frame"]
-
-
-def random(*shape, seed=0, dtype=torch.complex128):
-    return torch.randn(*shape, dtype=dtype, generator=torch.Generator().manual_seed(seed))
 
 
 def make_mask(kind, batch, frames, height, width):

@@ -7,13 +7,10 @@ import torch
 
 from engine.core.errors import Cancelled, InputError
 from engine.physics.svt import SINGLE_FROM, casorati_threshold, relative_threshold, singular_value_threshold
+from tests.engine.tensors import random
 
 SHAPES = [(5, 5), (4, 7), (7, 4), (1, 6), (6, 1), (3, 2, 5, 4)]
 DTYPES = [torch.float64, torch.complex128]
-
-
-def random(*shape, dtype=torch.complex128, seed=0):
-    return torch.randn(*shape, dtype=dtype, generator=torch.Generator().manual_seed(seed))
 
 
 def by_svd(x, threshold):

@@ -18,6 +18,7 @@ from engine.physics.fourier import fft2c, ifft2c
 from engine.reconstruction.plan import reconstruct
 from engine.reconstruction.reconstruct import reference_image
 from engine.sampling import make_mask
+from tests.engine.tensors import relative
 
 SHAPE = (2, 3, 4, 40, 36)
 
@@ -66,10 +67,6 @@ def spy(monkeypatch):
 
 def run(series, method, mask, choice=None, **others):
     return reconstruct(ReconRequest(series, method, mask, reference_sequence=choice, **others), silent())
-
-
-def relative(found, expected):
-    return np.abs(found - expected).max() / np.abs(expected).max()
 
 
 def test_the_temporal_mean_stands_in_and_the_result_says_so(series, mask, spy):

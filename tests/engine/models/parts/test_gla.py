@@ -9,7 +9,8 @@ from engine.models.parts import stripes
 from engine.models.parts.forms import plain_forms
 from engine.models.parts.gla import GLAUnit, describe
 from tests.engine.models.gla_equations import equations
-from tests.engine.models.varnet_problem import moved, relative
+from tests.engine.models.varnet_problem import moved
+from tests.engine.tensors import relative
 
 
 def nothing():

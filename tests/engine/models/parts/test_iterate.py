@@ -11,12 +11,9 @@ from engine.models.parts.iterate import CombinedIterate, ExplicitIterate, KSpace
 from engine.physics.coils import combine, expand
 from engine.physics.fourier import fft2c, ifft2c
 from engine.physics.operator import SenseOperator
+from tests.engine.tensors import random
 
 MASKS = ["lines", "lines per frame", "plane per frame"]
-
-
-def random(*shape, seed=0, dtype=torch.complex128):
-    return torch.randn(*shape, dtype=dtype, generator=torch.Generator().manual_seed(seed))
 
 
 def problem(kind="lines", coils=3, batch=2, frames=3, height=9, width=7):

@@ -14,10 +14,7 @@ from engine.weights import library
 from engine.weights.published.relax_qmri import read, read_mapping
 from engine.weights.published.unet_names import unet_names
 from tests.engine.models.unet_golden import recorded, turned
-
-
-def relative(found, expected):
-    return float((found - expected).abs().max() / expected.abs().max())
+from tests.engine.tensors import relative
 
 
 @pytest.mark.parametrize(("preset", "parameters"), [("paper", 6_464_771), ("t2", 6_436_866)])

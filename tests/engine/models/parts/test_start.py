@@ -15,7 +15,8 @@ from engine.models.l1_wavelet import L1Wavelet, L1WaveletConfig
 from engine.models.parts import frames, start
 from engine.models.parts.consistency import DataTerm
 from engine.physics.operator import SenseOperator
-from tests.engine.models.varnet_problem import Stages, relative
+from tests.engine.models.varnet_problem import Stages
+from tests.engine.tensors import relative
 
 NETWORKS = ("crunet_mr", "egla_varnet", "gla_varnet", "ima", "jotlasnet", "recurrent_varnet", "rvn", "vn_unet", "vn_unet_relax")
 SIZES = {

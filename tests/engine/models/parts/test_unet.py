@@ -10,6 +10,7 @@ from engine.core.errors import InputError, ShapeError
 from engine.models.parts import unet as parts
 from engine.models.parts.forms import plain_forms
 from engine.models.parts.unet import NormUNet, UNet2d, UNet3d, kept_bytes, norm_leaky, standardise, start_kaiming
+from tests.engine.tensors import relative
 
 SHAPES = [(2, 3, 6, 5), (1, 4, 1, 7), (2, 2, 3, 4, 5)]
 
@@ -44,10 +45,6 @@ def reference(state, x, pools, odd="reflect"):
         x = functional.pad(x, amount, mode="reflect" if odd == "reflect" else "constant")
         x = block(torch.cat((x, skip), 1), f"decoder.{level}.block")
     return conv(x, state["output.weight"], state["output.bias"])
-
-
-def relative(found, expected):
-    return float((found - expected).detach().abs().max() / expected.detach().abs().max())
 
 
 @pytest.mark.parametrize("odd", ["reflect", "zero"])
