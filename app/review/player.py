@@ -40,6 +40,7 @@ class Player(QWidget):
         self._rate_written = 0.0  # when the rate was last written: twice a second can be read
         self._shown: deque[float] = deque(maxlen=240)
         self._timer = QTimer(self)
+        self._timer.setObjectName("player.clock")
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self._tick)
         self._make()

@@ -56,12 +56,12 @@ class TrainController(QObject):
 
     def __init__(self, context: Context, panel: TrainPanel, log: TrainLogPanel, make: Callable[..., Any] = TrainingProcess) -> None:
         super().__init__(context.window)
-        self._c, self._panel, self._log, self._make = context, panel, log, make
+        self._c, self._panel, self._log, self.make_process = context, panel, log, make
         self.run: RunRecord | None = None
         #: What is on screen: the run that is on, or one of the list.
         self.shown: tuple[RunRecord, ...] = ()
         self.paused = self._held = False
-        self._process: Any = None
+        self.process: Any = None
         self._minutes = 0.0
         self._wish = ""
         self._after: Callable[[], Any] | None = None
@@ -73,6 +73,7 @@ class TrainController(QObject):
         self._state_timer.setInterval(STATE_MS)
         self._state_timer.timeout.connect(self._show_state)
         self._patience = QTimer(self)
+        self._patience.setObjectName("train.patience")
         self._patience.setSingleShot(True)
         self._patience.setInterval(GIVE_UP_MS)
         self._patience.timeout.connect(self._give_up)
@@ -86,7 +87,7 @@ class TrainController(QObject):
     @property
     def running(self) -> bool:
         """Whether a run is on."""
-        return self._process is not None
+        return self.process is not None
 
     # --- begin ---------------------------------------------------------------------------------------------------------
 
@@ -124,7 +125,7 @@ class TrainController(QObject):
         self._log.clear()
         self._write(f"{run.title} {'goes on' if run.folder else 'begins'}")
         self.paused = self._held = False
-        process = self._process = self._make([*arguments, "--events", "-"], self)
+        process = self.process = self.make_process([*arguments, "--events", "-"], self)
         process.event_read.connect(self._on_event)
         process.ended.connect(self._on_ended)
         self.show_runs((run,))
@@ -201,9 +202,9 @@ class TrainController(QObject):
     # --- end -----------------------------------------------------------------------------------------------------------
 
     def _on_ended(self, code: int) -> None:
-        process, run = self._process, self.run
+        process, run = self.process, self.run
         assert run is not None
-        self._process = None
+        self.process = None
         self._patience.stop()
         self._state_timer.stop()
         if self._asking is not None:
@@ -310,7 +311,7 @@ class TrainController(QObject):
             self._tell(word)
         elif word in ("stop", "discard"):
             # It has made nothing yet that could be kept.
-            self._process.kill()
+            self.process.kill()
 
     def _tell(self, word: str) -> None:
         assert self.run is not None
@@ -324,7 +325,7 @@ class TrainController(QObject):
     def _give_up(self) -> None:
         if self.running:
             self._write("the process did not answer and was ended")
-            self._process.kill()
+            self.process.kill()
 
     # --- closing the window --------------------------------------------------------------------------------------------
 
@@ -348,7 +349,7 @@ class TrainController(QObject):
             self.stop_run()
         else:
             self._wish = "leave"
-            self._process.kill()
+            self.process.kill()
 
     def _box(self, name: str, text: str, more: str) -> QMessageBox:
         box = QMessageBox(self._c.window)
@@ -370,7 +371,7 @@ class TrainController(QObject):
         self._state_timer.stop()
         self._patience.stop()
         self._panel.curves.stop()
-        process, self._process = self._process, None
+        process, self.process = self.process, None
         if process is not None:
             process.ended.disconnect(self._on_ended)
             process.kill()

@@ -252,6 +252,11 @@ class TrainFormController(QObject):
         else:
             self._c.errors.report("Check configuration", error, details)
 
+    @property
+    def settled(self) -> bool:
+        """Whether the problems on screen are those of the values on screen."""
+        return self._checked is not None and not self._check_timer.isActive()
+
     def _on_checked(self, values: ConfigValues, problems: Sequence[Problem]) -> None:
         self._panel.set_problems([*self._panel.complaints_of_typing(), *problems])
         self._checked = values

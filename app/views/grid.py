@@ -75,7 +75,7 @@ class PaneGrid(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setMinimumSize(320, 240)
         self._link = Link()
-        self._mouse = Mouse(self)
+        self.mouse = Mouse(self)
         self._panes: dict[tuple[str, str], Pane] = {}
         self._legend = Legend(self)
         self._empty = EmptyState(self)
@@ -110,7 +110,7 @@ class PaneGrid(QWidget):
         if pane is None:
             return None
         divider = first(pane.layers, DividerLayer)
-        if divider is not None and pane.mapFromGlobal(self._mouse.place).x() < divider_x(divider, pane.picture_area()):
+        if divider is not None and pane.mapFromGlobal(self.mouse.place).x() < divider_x(divider, pane.picture_area()):
             return self._link.display.pane(divider.of)
         return pane.frame
 
@@ -120,7 +120,7 @@ class PaneGrid(QWidget):
         turned = (link.display.orientation, link.display.pixel_aspect) != (display.orientation, display.pixel_aspect)
         link.display = display
         link.asked = None
-        if link.live and not self._mouse.dragging:
+        if link.live and not self.mouse.dragging:
             link.live.clear()
             turned = True
         self._empty.setVisible(not display.panes)
@@ -138,12 +138,12 @@ class PaneGrid(QWidget):
         link.keep_only(frame for row in display.rows for frame in row.panes)
         if turned:
             self.refresh()
-        self._mouse.point_again()
+        self.mouse.point_again()
         return changed
 
     def set_tool(self, name: str) -> None:
         """Give the left button of the mouse to a tool."""
-        self._mouse.choose(name)
+        self.mouse.choose(name)
 
     def set_selected(self, key: str) -> None:
         """Mark one pane as selected, "" for none."""
@@ -178,7 +178,7 @@ class PaneGrid(QWidget):
         if camera != self._link.camera:
             self._link.camera = camera
             self.refresh()
-            self._mouse.point_again()
+            self.mouse.point_again()
             self.viewChanged.emit(camera.zoom)
 
     def show_live(self, layer: Layer) -> None:
@@ -270,7 +270,7 @@ class PaneGrid(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: ARG002
         self._place()
-        self._mouse.point_again()
+        self.mouse.point_again()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002
         QPainter(self).fillRect(self.rect(), QColor(theme.IMAGE_BACKGROUND))
@@ -279,6 +279,6 @@ class PaneGrid(QWidget):
         if isinstance(watched, Pane):
             if event.type() == QEvent.Type.MouseButtonPress:
                 self.setFocus(Qt.FocusReason.MouseFocusReason)
-            if self._mouse.handle(watched, event):
+            if self.mouse.handle(watched, event):
                 return True
         return super().eventFilter(watched, event)

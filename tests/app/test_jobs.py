@@ -12,6 +12,7 @@ from PySide6.QtCore import QThread
 
 from app.jobs import LANES, JobRunner
 from engine.core.errors import InputError
+from tests.app.finding import find
 
 
 @pytest.fixture
@@ -219,7 +220,7 @@ def test_a_lane_that_gets_free_does_not_begin_what_is_being_cancelled(qtbot, how
     def and_wait():
         # The lane has all the time it needs to go on before the next job is cancelled.
         stop()
-        runner._pools["gpu"].waitForDone(1000)
+        find(runner, "jobs.gpu").waitForDone(1000)
 
     running.token.cancel = and_wait
     if how == "shutdown":

@@ -14,6 +14,7 @@ from app.processes import TrainingProcess
 from app.settings import folder as settings_folder
 from app.train.controller import CONFIG
 from engine import api
+from tests.app.finding import find
 from tests.app.real import PATIENCE_MS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -81,7 +82,7 @@ def test_pause_and_stop_are_heard_by_the_process(page, qtbot):
     page.form_panel.fields["run.steps"].set_value(100_000)
     page.form.request_start()
     qtbot.waitUntil(lambda: page.train.running and page.train.run.step > 3, timeout=PATIENCE_MS)
-    trained = psutil.Process(page.train._process.pid)
+    trained = psutil.Process(page.train.process.pid)
     assert trained.pid != os.getpid()
     page.panel.pause.click()
     qtbot.waitUntil(lambda: page.panel.state.text().startswith("Paused"), timeout=PATIENCE_MS)
@@ -103,10 +104,10 @@ def test_a_process_that_is_killed_can_go_on(page, qtbot):
     page.form_panel.fields["run.steps"].set_value(30)
     page.form.request_start()
     qtbot.waitUntil(lambda: page.train.running and page.train.run.step >= 8, timeout=PATIENCE_MS)
-    psutil.Process(page.train._process.pid).kill()
+    psutil.Process(page.train.process.pid).kill()
     qtbot.waitUntil(lambda: page.panel.crash.isVisible(), timeout=PATIENCE_MS)
     died = page.train.run.step
-    page.panel.crash._resume.click()
+    find(page.panel, "train.crash.resume").click()
     qtbot.waitUntil(lambda: page.train.running and page.train.run.reason == "steps", timeout=PATIENCE_MS)
     assert died - 3 <= 30 == page.train.run.step
     steps, _ = page.train.run.loss.curve()

@@ -16,6 +16,7 @@ from engine.cli.commands import parser
 from engine.cli.parse import numbers
 from engine.core.requests import OpenOptions, PhantomSettings
 from engine.core.types import KSpaceSeries
+from tests.app.finding import find
 from tests.app.stand_in import images
 
 
@@ -38,7 +39,7 @@ def test_a_file_becomes_a_case_with_everything_that_follows(window, engine, sett
 def test_several_files_become_several_cases(window, qtbot, tmp_path):
     window.files.open([tmp_path / "a.h5", tmp_path / "b.h5"])
     qtbot.waitUntil(lambda: len(window.session.cases) == 2 and settled(window)())
-    assert window.panels.series._list.count() == 2
+    assert find(window, "series.list").count() == 2
 
 
 def test_a_file_that_cannot_be_read_is_told_once_and_nothing_changes(loaded, settings, qtbot, tmp_path):
@@ -94,8 +95,8 @@ def test_images_are_shown_and_simulation_takes_their_place_on_the_list(window, e
     assert [p.key for p in window.review.display.panes] == ["reference"]
     panel = window.panels.series
     assert panel.findChild(QWidget, "series.simulate").isVisibleTo(panel)
-    panel._coils.setValue(4)
-    panel._snr.setValue(25)
+    find(panel, "simulate.coils").setValue(4)
+    find(panel, "simulate.snr").setValue(25)
     panel.findChild(QPushButton, "simulate.start").click()
     qtbot.waitUntil(lambda: isinstance(getattr(window.session.current, "data", None), KSpaceSeries) and settled(window)())
     assert ("simulate", 4, 25.0) in engine.calls
@@ -116,7 +117,7 @@ def test_a_phantom_is_made_with_the_numbers_of_the_dialog(window, engine, qtbot)
 
     window.files.phantom_dialog()
     dialog = next(w for w in QApplication.topLevelWidgets() if isinstance(w, PhantomDialog) and w.isVisible())
-    dialog._numbers["frames"].setValue(6)
+    find(dialog, "phantom.frames").setValue(6)
     dialog.accept()
     qtbot.waitUntil(lambda: window.session.current is not None and settled(window)())
     settings = next(call[1] for call in engine.calls if call[0] == "make_phantom")

@@ -21,6 +21,7 @@ from app.workspaces import WORKSPACES
 from engine.core.records.weights import WeightSource
 from engine.core.requests import OpenOptions
 from engine.phantom.request import PhantomRequest
+from tests.app.finding import find
 from tests.app.stand_in import CATALOGUE
 
 
@@ -48,9 +49,9 @@ def test_axis_letters(letters, problem):
 def test_the_axes_dialog_gives_only_what_was_said(qtbot):
     dialog = opened(qtbot, AxesDialog("a.npz", "the axes are not known (expected 4 letters / found none)", None))
     assert dialog.options() == OpenOptions()
-    dialog._axes.setText("fyx")
-    dialog._key.setText("images")
-    dialog._kind.setCurrentIndex(2)
+    find(dialog, "axes.letters").setText("fyx")
+    find(dialog, "axes.key").setText("images")
+    find(dialog, "axes.kind").setCurrentIndex(2)
     assert dialog.options() == OpenOptions("fyx", "images", kind="molli")
     assert dialog.findChild(QLabel, "axes.explanation").text().startswith("The axes are not known")
     dialog.reject()
@@ -61,7 +62,7 @@ def test_the_axes_dialog_wants_an_answer_and_shows_the_one_before(qtbot):
     accept = dialog.findChild(QPushButton, "axes.accept")
     assert not accept.isEnabled(), "nothing said would be asked again"
     assert dialog.focusWidget().objectName() == "axes.letters"
-    dialog._kind.setCurrentIndex(1)
+    find(dialog, "axes.kind").setCurrentIndex(1)
     assert accept.isEnabled()
     dialog.reject()
     told = OpenOptions("fyx", "images", (100.0, 180.0), "t2prep")
@@ -73,8 +74,8 @@ def test_the_axes_dialog_wants_an_answer_and_shows_the_one_before(qtbot):
 def test_the_phantom_dialog_knows_that_a_scheme_decides_the_frames(qtbot):
     dialog = opened(qtbot, PhantomDialog(None))
     assert dialog.settings().frames == 12
-    dialog._kind.setCurrentIndex(1)
-    assert not dialog._numbers["frames"].isEnabled()
+    find(dialog, "phantom.kind").setCurrentIndex(1)
+    assert not find(dialog, "phantom.frames").isEnabled()
     assert dialog.settings().frames is None
     dialog.reject()
 
@@ -82,7 +83,7 @@ def test_the_phantom_dialog_knows_that_a_scheme_decides_the_frames(qtbot):
 def test_the_phantom_dialog_gives_what_the_engine_takes(qtbot):
     dialog = opened(qtbot, PhantomDialog(None))
     for index in range(3):
-        dialog._kind.setCurrentIndex(index)
+        find(dialog, "phantom.kind").setCurrentIndex(index)
         made = PhantomRequest(**asdict(dialog.settings()))
         assert made.coils == 10
     dialog.reject()

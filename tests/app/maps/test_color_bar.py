@@ -9,6 +9,7 @@ from PySide6.QtTest import QTest
 from app.display.relaxation_colors import to_words
 from app.maps.color_bar import ColorBar, ticks
 from app.maps.layers import Scale
+from tests.app.finding import find
 
 SCALE = Scale("T1", "lipari", (0.0, 2000.0), "T1", "ms", automatic=False)
 
@@ -55,7 +56,7 @@ def test_every_position_has_the_colour_of_its_value(bar):
 
 
 def test_typed_ends_are_told(bar, qtbot):
-    boxes = {name: bar.findChild(type(bar._high), f"maps.scale.{name}") for name in ("high", "low")}
+    boxes = {name: find(bar, f"maps.scale.{name}") for name in ("high", "low")}
     assert boxes["high"].text() == "2000"
     with qtbot.waitSignal(bar.range_changed) as told:
         boxes["high"].setValue(1500.0)

@@ -10,6 +10,7 @@ import pytest
 from PySide6.QtGui import QGuiApplication
 
 from app.display.frames import ERROR
+from tests.app.finding import find
 from tests.app.maps.stand_in import molli
 from tests.app.maps.test_controller import add_result, opened, wait  # noqa: F401
 from tests.app.maps.test_regions import CENTRE, ENDO, draw_all, ring
@@ -43,8 +44,8 @@ def test_ecv_says_what_is_wanted_step_by_step(opened, qtbot):  # noqa: F811
     opened.session.insert(opened.session.new_case(molli(name="post"), "post"))
     wait(qtbot, opened)
     assert panel.hint.text() == "Type the haematocrit."
-    assert panel._haematocrit.text() == "not given", "no usual value is filled in"
-    panel._haematocrit.setValue(42.0)
+    assert find(panel, "maps.ecv.haematocrit").text() == "not given", "no usual value is filled in"
+    find(panel, "maps.ecv.haematocrit").setValue(42.0)
     wait(qtbot, opened)
     assert "Draw the blood pool" in panel.hint.text()
     assert not panel.button.isEnabled()
@@ -55,7 +56,7 @@ def test_ecv_says_what_is_wanted_step_by_step(opened, qtbot):  # noqa: F811
 
 def test_ecv_is_shown_beside_the_maps_with_its_regions(pair, engine, qtbot):
     panel = pair.maps.ecv_panel
-    panel._haematocrit.setValue(42.0)
+    find(panel, "maps.ecv.haematocrit").setValue(42.0)
     wait(qtbot, pair)
     panel.button.click()
     wait(qtbot, pair)
@@ -82,7 +83,7 @@ def test_ecv_is_shown_beside_the_maps_with_its_regions(pair, engine, qtbot):
 
 def test_ecv_goes_when_a_map_it_was_made_from_is_fitted_anew(pair, qtbot):
     panel = pair.maps.ecv_panel
-    panel._haematocrit.setValue(42.0)
+    find(panel, "maps.ecv.haematocrit").setValue(42.0)
     wait(qtbot, pair)
     panel.button.click()
     wait(qtbot, pair)

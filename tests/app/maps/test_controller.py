@@ -20,6 +20,7 @@ from app.display.marks import Mark, MarkKind
 from app.document.state import Changed, Topic
 from engine.core.maps import Reason
 from engine.core.types import Kind, Reconstruction, SamplingMask
+from tests.app.finding import find
 from tests.app.maps.stand_in import SHAPE, TIMES, molli, values_of
 
 
@@ -117,15 +118,15 @@ def test_every_reconstruction_gets_its_map_and_unticked_ones_do_not(opened, engi
 
 def test_models_suit_the_kind(opened, qtbot):
     panel = opened.maps.fit_panel
-    assert [panel._model.itemData(i) for i in range(panel._model.count())] == ["ir3", "molli3"]
+    assert [find(panel, "maps.model").itemData(i) for i in range(find(panel, "maps.model").count())] == ["ir3", "molli3"]
     opened.session.insert(opened.session.new_case(molli(kind=Kind.T2PREP), "t2"))
     wait(qtbot, opened)
-    assert [panel._model.itemData(i) for i in range(panel._model.count())] == ["t2prep2"]
+    assert [find(panel, "maps.model").itemData(i) for i in range(find(panel, "maps.model").count())] == ["t2prep2"]
     assert opened.maps.maps.display.scale.colormap == "navia"
-    assert not panel._efficiency.isEnabled()
+    assert not find(panel, "maps.efficiency").isEnabled()
     opened.session.insert(opened.session.new_case(molli(kind=Kind.UNKNOWN), "unknown"))
     wait(qtbot, opened)
-    assert panel._model.count() == 3
+    assert find(panel, "maps.model").count() == 3
 
 
 def test_changes_fit_again_and_can_be_undone(opened, engine, qtbot):
@@ -189,15 +190,15 @@ def test_times_can_be_edited_one_by_one_for_the_slice_on_screen(opened, engine, 
 
 def test_all_times_can_be_typed_and_a_wrong_number_of_them_is_told(opened, engine, qtbot):
     panel = opened.maps.fit_panel
-    panel._typed.setText("100, 200; 300 400 500 600 700 800")
-    QTest.keyClick(panel._typed, Qt.Key.Key_Return)
+    find(panel, "maps.times.all").setText("100, 200; 300 400 500 600 700 800")
+    QTest.keyClick(find(panel, "maps.times.all"), Qt.Key.Key_Return)
     wait(qtbot, opened)
     np.testing.assert_array_equal(opened.session.current.fit.times_ms[0], np.arange(1, 9) * 100)
-    panel._typed.setText("1, 2, x")
-    QTest.keyClick(panel._typed, Qt.Key.Key_Return)
-    assert panel._typed.property("invalid") is True
-    panel._typed.setText("1, 2, 3")
-    QTest.keyClick(panel._typed, Qt.Key.Key_Return)
+    find(panel, "maps.times.all").setText("1, 2, x")
+    QTest.keyClick(find(panel, "maps.times.all"), Qt.Key.Key_Return)
+    assert find(panel, "maps.times.all").property("invalid") is True
+    find(panel, "maps.times.all").setText("1, 2, 3")
+    QTest.keyClick(find(panel, "maps.times.all"), Qt.Key.Key_Return)
     assert "expected 8 / found 3" in opened.notices.message.text()
 
 

@@ -17,6 +17,7 @@ from app.display.layers import MarksLayer, first
 from app.display.map_state import Drawing, MapTool
 from app.display.marks import MarkKind
 from app.maps.sites_dialog import SitesDialog
+from tests.app.finding import find
 from tests.app.maps.stand_in import molli, values_of
 from tests.app.maps.test_controller import add_result, click, opened, pane_of, spot, wait  # noqa: F401
 
@@ -131,7 +132,7 @@ def test_the_bullseye_follows_the_method_and_the_table_its_clicks(opened, qtbot)
     panel.method_chosen.emit(opened.session.current.results[0].key)
     assert panel.bullseye.values[9] < first[9]
     panel.bullseye.segment_clicked.emit(9)
-    assert panel._table.currentIndex().row() == panel.model.row_of(9)
+    assert find(panel, "maps.regions.table").currentIndex().row() == panel.model.row_of(9)
 
 
 def test_contours_go_to_all_slices_and_to_another_series(opened, engine, qtbot):  # noqa: F811
@@ -161,16 +162,16 @@ def test_numbers_as_csv_with_z_scores(opened, qtbot, tmp_path, monkeypatch):  # 
     draw_all(opened, qtbot)
     regions = opened.maps.regions
     panel = opened.maps.regions_panel
-    assert panel._site.count() == 1, "none is built in"
+    assert find(panel, "maps.regions.site").count() == 1, "none is built in"
     regions.sites_dialog()
     dialog = opened.findChild(SitesDialog)
     dialog.add()
     assert not dialog.buttons.button(QDialogButtonBox.StandardButton.Ok).isEnabled()
     for column, text in enumerate(("T1", "1.5", "ours", "900", "50", "")):
-        dialog._model.item(0, column).setText(text)
+        find(dialog, "sites.table").model().item(0, column).setText(text)
     dialog.accept()
     wait(qtbot, opened)
-    assert panel._site.itemText(1) == "T1, 1.5 T, ours"
+    assert find(panel, "maps.regions.site").itemText(1) == "T1, 1.5 T, ours"
     panel.site_chosen.emit("T1, 1.5 T, ours")
     z = panel.model.data(panel.model.index(1, 5))
     assert z == f"{(regions.measured.means['reference'][7] - 900) / 50:+.1f}"

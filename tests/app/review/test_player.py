@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QLabel, QSlider, QToolButton
 
 from app.review.player import ACQUIRED, EVERY, Player
+from tests.app.finding import find
 
 
 class Clock:
@@ -44,7 +45,7 @@ def frames_of(player):
 def tick(player, clock, seconds, times):
     for _ in range(times):
         clock.now += seconds
-        player._timer.timeout.emit()
+        find(player, "player.clock").timeout.emit()
 
 
 def test_every_frame_in_order_and_round(player, clock):
@@ -78,9 +79,9 @@ def test_real_timer_keeps_the_rate(qtbot, themed):
 
 def test_the_timer_looks_often_enough(player):
     player.play()
-    assert player._timer.interval() == 20  # 25 fps, twice a frame
+    assert find(player, "player.clock").interval() == 20  # 25 fps, twice a frame
     player.set_rate(EVERY, 10.0)
-    assert player._timer.interval() == 100
+    assert find(player, "player.clock").interval() == 100
 
 
 def test_shown_rate_is_measured(player, clock):

@@ -15,6 +15,7 @@ from app.review.method_dialog import MethodDialog
 from app.review.no_weights_dialog import NoWeightsDialog
 from engine.core.errors import InputError
 from engine.core.requests import MaskRequest
+from tests.app.finding import find
 
 
 def tick(window, *names):
@@ -162,8 +163,8 @@ def test_weights_can_be_chosen(loaded, qtbot):
     panel = loaded.panels.methods
     panel.select("net")
     assert panel.findChild(QWidget, "methods.weights").isVisibleTo(panel)
-    panel._weights.setCurrentIndex(1)
-    panel._weights.activated.emit(1)
+    find(panel, "methods.weights").setCurrentIndex(1)
+    find(panel, "methods.weights").activated.emit(1)
     assert panel.model.row_of("net").chosen == "net-b"
     panel.select("cg_sense")
     assert not panel.findChild(QWidget, "methods.weights").isVisibleTo(panel)
@@ -403,7 +404,7 @@ def slow_masks(loaded, engine):
     """Return the window; masks are made when the gate is opened."""
     gate, make = threading.Event(), engine.make_mask
     engine.make_mask = lambda request, shape: (gate.wait(5), make(request, shape))[1]
-    loaded.panels.sampling._acceleration.setValue(4.0)
+    find(loaded, "sampling.acceleration").setValue(4.0)
     tick(loaded, "cg_sense")
     yield loaded, gate
     gate.set()
@@ -413,7 +414,7 @@ def test_reconstruct_pressed_at_once_uses_the_mask_on_the_panel(slow_masks, engi
     window, gate = slow_masks
     button(window).click()
     button(window).click()
-    window.panels.sampling._acceleration.setValue(2.0)
+    find(window, "sampling.acceleration").setValue(2.0)
     qtbot.waitUntil(lambda: not window.sampling.pending)
     gate.set()
     qtbot.waitUntil(lambda: bool(engine.requests) and idle(window)())
@@ -422,8 +423,8 @@ def test_reconstruct_pressed_at_once_uses_the_mask_on_the_panel(slow_masks, engi
 
 def test_nothing_runs_with_a_mask_that_cannot_be_made(loaded, engine, qtbot):
     panel = loaded.panels.sampling
-    panel._acs.setMaximum(100)
-    panel._acs.setValue(99)
+    find(panel, "sampling.acs").setMaximum(100)
+    find(panel, "sampling.acs").setValue(99)
     tick(loaded, "cg_sense")
     button(loaded).click()
     qtbot.waitUntil(idle(loaded))

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QDoubleSpinBox, QLabel, QSlider, QSpinBox
 
 from engine.core.requests import MaskRequest
 from engine.core.types import SamplingMask
+from tests.app.finding import find
 from tests.app.stand_in import images, kspace
 
 
@@ -45,13 +46,13 @@ def test_a_mask_that_cannot_be_made_leaves_the_old_one_and_says_why(loaded, qtbo
     loaded.errors.shown.connect(shown.append)
     old = loaded.session.current.mask
     panel = loaded.panels.sampling
-    panel._acs.setMaximum(100)
-    panel._acs.setValue(99)
+    find(panel, "sampling.acs").setMaximum(100)
+    find(panel, "sampling.acs").setValue(99)
     qtbot.waitUntil(settled(loaded))
     assert loaded.session.current.mask is old
     assert "99 ACS lines do not fit" in shown[0].message
     assert "99 ACS lines do not fit" in panel.findChild(QLabel, "sampling.note").text()
-    panel._acs.setValue(8)
+    find(panel, "sampling.acs").setValue(8)
     qtbot.waitUntil(settled(loaded))
     assert loaded.session.current.mask is not old
     assert panel.findChild(QLabel, "sampling.note").isHidden()
@@ -103,18 +104,18 @@ def test_a_mask_file_is_used_and_named(loaded, qtbot):
     assert loaded.session.current.mask.pattern == "file"
     assert loaded.session.current.mask_file == "half.npz"
     panel = loaded.panels.sampling
-    assert panel._pattern.currentText() == "File: half.npz"
-    assert not panel._slider.isEnabled(), "the file's mask has no slider"
+    assert find(panel, "sampling.pattern").currentText() == "File: half.npz"
+    assert not find(panel, "sampling.acceleration.slider").isEnabled(), "the file's mask has no slider"
     session = loaded.session
     second = session.new_case(kspace(name="two"), "two")
     session.insert(second)
     loaded.sampling.set_request(MaskRequest("gaussian", 6.0, 4, 1))
     qtbot.waitUntil(lambda: settled(loaded)() and session.find(second.key).mask is not None)
-    assert panel._slider.isEnabled()
+    assert find(panel, "sampling.acceleration.slider").isEnabled()
     session.select(case.key)
     qtbot.waitUntil(settled(loaded))
-    assert panel._pattern.currentText() == "File: half.npz"
-    assert not panel._slider.isEnabled()
+    assert find(panel, "sampling.pattern").currentText() == "File: half.npz"
+    assert not find(panel, "sampling.acceleration.slider").isEnabled()
 
 
 def test_a_mask_file_of_another_shape_is_refused(loaded, engine, qtbot):

@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 
 from app.dialogs.closing import ClosingDialog
 from app.train.panel import CONTINUE, PAUSE
+from tests.app.finding import find
 from tests.app.train.stand_in import FakeProcess, run_record
 
 FOLDER = "/runs/net"
@@ -34,14 +35,14 @@ FOLDER = "/runs/net"
 def page(window, qtbot):
     window.show_workspace("train")
     page = window.train
-    page.train._make = FakeProcess
+    page.train.make_process = FakeProcess
     qtbot.waitUntil(lambda: bool(page.form_panel.fields))
     settle(page, qtbot)
     return page
 
 
 def settle(page, qtbot):
-    qtbot.waitUntil(lambda: page.form._checked is not None and not page.form._check_timer.isActive())
+    qtbot.waitUntil(lambda: page.form.settled)
 
 
 def field(page, name):
@@ -51,7 +52,7 @@ def field(page, name):
 def begin(page, qtbot):
     page.form_panel.button.click()
     qtbot.waitUntil(lambda: page.train.running)
-    process = page.train._process
+    process = page.train.process
     process.tell("start", folder=FOLDER, network="net", step=0, steps=100, parameters=1000, device="CPU")
     return process
 
@@ -262,7 +263,7 @@ def test_pause_stop_and_discard_are_three_things(page, qtbot, engine):
 def test_a_run_that_has_not_begun_is_simply_ended(page, qtbot, engine, window):
     page.form_panel.button.click()
     qtbot.waitUntil(lambda: page.train.running)
-    process = page.train._process
+    process = page.train.process
     page.panel.stop.click()
     assert process.killed
     assert not page.train.running
@@ -272,7 +273,7 @@ def test_a_run_that_has_not_begun_is_simply_ended(page, qtbot, engine, window):
 
 def test_a_discarded_run_that_does_not_answer_is_ended(page, qtbot):
     process = begin(page, qtbot)
-    page.train._patience.setInterval(50)
+    find(page.train, "train.patience").setInterval(50)
     page.train.discard()
     qtbot.waitUntil(lambda: process.killed)
     assert not page.train.running
@@ -289,17 +290,17 @@ def test_a_crash_is_told_with_its_last_words_and_offers_to_go_on(page, qtbot):
     assert page.panel.crash.isVisible()
     assert "ended unexpectedly at step 40" in page.panel.crash.message.text()
     assert page.panel.crash.lines.text() == "Traceback\nMemoryError"
-    page.panel.crash._resume.click()
+    find(page.panel, "train.crash.resume").click()
     assert page.train.running
-    assert page.train._process.arguments == ["--resume", FOLDER, "--events", "-"]
+    assert page.train.process.arguments == ["--resume", FOLDER, "--events", "-"]
     assert page.panel.crash.isHidden()
-    page.train._process.ended.emit(0)
+    page.train.process.ended.emit(0)
 
 
 def test_a_refusal_is_an_error_with_its_hint_and_no_crash(page, qtbot, window):
     page.form_panel.button.click()
     qtbot.waitUntil(lambda: page.train.running)
-    process = page.train._process
+    process = page.train.process
     process.lines += ["error: nothing to train on", "hint: Name a folder."]
     process.ended.emit(2)
     notice = window.errors.log[-1][1]
@@ -313,7 +314,7 @@ def test_what_was_on_when_the_program_died_is_offered(make_window, engine, setti
     settings.set("train/active", FOLDER)
     window = make_window()
     window.show_workspace("train")
-    window.train.train._make = FakeProcess
+    window.train.train.make_process = FakeProcess
     qtbot.waitUntil(lambda: window.train.panel.crash.isVisible())
     assert "at step 40 of 60" in window.train.panel.crash.message.text()
     window.train.panel.crash.dismissed.emit()
@@ -397,9 +398,9 @@ def test_only_what_is_not_finished_can_go_on(listed, qtbot):
     assert listed.runs_panel.resume.isEnabled()
     listed.runs_panel.resume.click()
     qtbot.waitUntil(lambda: listed.train.running)
-    assert listed.train._process.arguments[:2] == ["--resume", "/runs/a"]
+    assert listed.train.process.arguments[:2] == ["--resume", "/runs/a"]
     assert len(listed.train.run.loss) == 40
-    listed.train._process.ended.emit(0)
+    listed.train.process.ended.emit(0)
 
 
 def test_the_settings_of_a_run_fill_the_form(listed, qtbot):
@@ -457,4 +458,4 @@ def test_nothing_is_clipped_at_1366_by_768_and_every_control_has_a_name(listed, 
         and not (widget.accessibleName() or (isinstance(widget, QAbstractButton) and widget.text()))
     ]
     assert nameless == []
-    listed.train._process.ended.emit(0)
+    listed.train.process.ended.emit(0)

@@ -45,7 +45,7 @@ def test_every_tool_survives_click_and_drag_in_every_row(grid, told, name):
         QTest.mouseClick(pane, Qt.MouseButton.LeftButton, pos=at)
         drag(pane, at, at + QPoint(15, -12))
         QTest.mouseDClick(pane, Qt.MouseButton.LeftButton, pos=at)
-        assert not grid._mouse.dragging
+        assert not grid.mouse.dragging
 
 
 def test_the_left_button_can_drag_the_window(grid, told, data):
