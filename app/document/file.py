@@ -41,9 +41,16 @@ def write(session: SavedSession, path: str | Path) -> None:
     OutputError
         When the disk is full, the folder is not writable, or the like.
     """
-    text = msgspec.json.format(msgspec.json.encode(session), indent=1)
+    text = msgspec.json.format(msgspec.json.encode(session, enc_hook=_plain), indent=1)
     with replacing(path) as temporary:
         temporary.write_bytes(text)
+
+
+def _plain(value: object) -> object:
+    """Return a number of NumPy as Python's: positions and ranges that were computed come as such."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"a session cannot hold a {type(value).__name__}")
 
 
 def read(path: str | Path) -> SavedSession:

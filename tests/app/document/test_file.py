@@ -97,6 +97,16 @@ def test_what_was_written_is_read_back(case, tmp_path):
     assert (pending.options, pending.weights, pending.weights_sha256) == ({"weight": 3e-7, "deep": True}, "net-a", "ab" * 32)
 
 
+def test_numbers_of_numpy_are_written_as_numbers(case, tmp_path):
+    """What the window computes (contours, ranges) may come as NumPy's scalars, whatever their type says."""
+    drawing = Drawing(endo=((np.float64(1.5), np.float32(2.5)), (np.int64(3), 4.0)), insertion=(np.float64(9.0), 9.0))
+    made = replace(case, drawings={np.int64(1): drawing}, map_view=MapView(ranges={"T1": (np.float64(200.0), np.float32(1800.0))}))
+    write(session_of(made), tmp_path / "a.myoscope")
+    (saved,) = read(tmp_path / "a.myoscope").cases
+    assert saved.drawings == {1: Drawing(endo=((1.5, 2.5), (3.0, 4.0)), insertion=(9.0, 9.0))}
+    assert saved.map_view.ranges == {"T1": (200.0, 1800.0)}
+
+
 def test_positions_outside_the_series_are_brought_inside(case):
     saved = session_of(replace(case, view=ViewState(99, -4, window=(2.0, 1.0)), map_view=MapView(pixel=(500, 2)))).cases[0]
     back = bare_case(saved, case.data, case.origin, [case.mask])
