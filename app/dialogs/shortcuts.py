@@ -7,7 +7,8 @@ from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from app import theme
-from app.actions import ACTIONS, GESTURES, MENUS, ActionSpec
+from app.action_table.spec import ActionSpec
+from app.actions import ACTIONS, GESTURES, MENUS
 from app.dialogs.base import without_icons
 from app.panels.parts import NORMAL, WIDE, label
 
