@@ -51,13 +51,14 @@ MENUS: Final[dict[str, tuple[str | None, ...]]] = {
 
 #: Keys that are no actions: held, or done with the mouse.
 GESTURES: Final[tuple[tuple[str, str], ...]] = (
-    ("F (hold)", "Flip the selected pane with the reference, in place"),
-    ("Click on a map", "Curve of the pixel; with a drawing tool: a point"),
+    ("F (hold)", "Flip the selected pane with the reference"),
+    ("Click on a map", "Curve of the pixel, or a point drawn"),
     ("Wheel", "Frames; with Shift slices"),
-    ("Ctrl + wheel", "Zoom about the cursor: all panes together"),
-    ("Drag", "Pan, or what was chosen; a line, the divider and points move"),
+    ("Ctrl + wheel", "Zoom all panes about the cursor"),
+    ("Drag", "Pan, or the tool that was chosen"),
+    ("Drag a line or point", "Move it; so with the divider"),
     ("Right drag", "Window: right widens, down darkens"),
-    ("Double click", "Whole image again; right: window again"),
+    ("Double click", "Whole image; right: automatic window"),
 )
 
 

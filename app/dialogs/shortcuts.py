@@ -14,6 +14,7 @@ from app.panels.parts import NORMAL, WIDE, label
 
 SECTIONS = {key: title.replace("&", "") for title, keys in MENUS.items() for key in keys if key}
 _COLUMNS = 3
+_STANDS_OUT = 1.25  # times the height that columns would have if sections could be cut
 
 
 def sheet(workspace: str = "") -> dict[str, list[tuple[str, str]]]:
@@ -28,7 +29,9 @@ def sheet(workspace: str = "") -> dict[str, list[tuple[str, str]]]:
 
 def _keys(spec: ActionSpec) -> str:
     native = QKeySequence.SequenceFormat.NativeText
-    return " or ".join(QKeySequence(keys).toString(native) for keys in spec.shortcuts[:2])
+    # Enter of the number pad is Return to whoever reads.
+    names = dict.fromkeys(QKeySequence(keys).toString(native).replace("Enter", "Return") for keys in spec.shortcuts[:2])
+    return " or ".join(names)
 
 
 class ShortcutsDialog(QDialog):
@@ -44,9 +47,10 @@ class ShortcutsDialog(QDialog):
         grid.setVerticalSpacing(2)
         sections = list(sheet(workspace).items())
         total = sum(len(lines) + 2 for _, lines in sections)
-        column, line, taken = 0, 0, 0
+        column, line = 0, 0
         for title, lines in sections:
-            if column + 1 < _COLUMNS and taken >= total / _COLUMNS:
+            # Whole sections, in their order: a new column where one would stand out below the others.
+            if line and column + 1 < _COLUMNS and line + len(lines) + 2 > _STANDS_OUT * total / _COLUMNS:
                 column, line = column + 1, 0
             head = label(title, f"shortcuts.{title.lower().replace(' ', '_')}", "heading")
             grid.addWidget(head, line, 2 * column, 1, 2)
@@ -58,7 +62,6 @@ class ShortcutsDialog(QDialog):
             line += len(lines) + 1
             grid.setRowMinimumHeight(line, NORMAL)
             line += 1
-            taken += len(lines) + 2
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         without_icons(buttons)
         buttons.rejected.connect(self.reject)
