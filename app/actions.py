@@ -56,7 +56,7 @@ GESTURES: Final[tuple[tuple[str, str], ...]] = (
     ("Wheel", "Frames; with Shift slices"),
     ("Ctrl + wheel", "Zoom all panes about the cursor"),
     ("Drag", "Pan, or the tool that was chosen"),
-    ("Drag a line or point", "Move it; so with the divider"),
+    ("Drag a line", "Move it; so with points, the divider"),
     ("Right drag", "Window: right widens, down darkens"),
     ("Double click", "Whole image; right: automatic window"),
 )
