@@ -26,8 +26,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+# Tests by all cores, each taking from the other what is left.
+SHARED_OUT = ["-n", "auto", "--dist", "worksteal"]
 # What the quick loop leaves out: tests that take seconds each, and those that need a display of their own.
-QUICK = ["-m", "not slow and not display", "-n", "auto", "--dist", "worksteal", "-q"]
+QUICK = ["-m", "not slow and not display", *SHARED_OUT, "-q"]
 VENV = ROOT / ".venv"
 CONSTRAINTS = ROOT / "packaging" / "constraints.txt"
 WINDOWS = os.name == "nt"
@@ -218,7 +220,8 @@ def steps(python: str) -> list[tuple[str, list[str]]]:
             "window, command line and bundle tests (offscreen; real windows under Xvfb)",
             [*pytest, "tests/app", "tests/integration", "tests/bundle"],
         ),
-        ("engine tests (Qt blocked)", [*pytest, "tests/engine"]),
+        # They know no window and no display: each core takes its share. The last step, for its closing line is pytest's.
+        ("engine tests (Qt blocked)", [*pytest, *SHARED_OUT, "tests/engine"]),
     ]
 
 
@@ -250,7 +253,8 @@ def test(arguments: list[str]) -> int:
             if last and failed:
                 say(f"FAILED before this step: {', '.join(failed)}")
             say(f"== {title}")
-            variables = {**environment, "MYOSCOPE_BLOCK_QT": "1"} if last else environment
+            # One thread each where cores share tests out: those that share one test wait for each other more than they help.
+            variables = {**environment, "MYOSCOPE_BLOCK_QT": "1", "OMP_NUM_THREADS": "1"} if last else environment
             code = subprocess.run(command, check=False, cwd=ROOT, env=variables).returncode
             if code:
                 failed.append(title)
