@@ -116,18 +116,20 @@ def test_what_was_finished_before_cancelling_is_kept(series, mask, stop_after):
         assert sorted(event.result.provenance["slices"]) == list(event.result.slices)
 
 
-def test_a_reporter_cancels_inside_a_slice(series, mask):
-    """The token is set while the second slice is worked on: the first one stays."""
-    token = CancelToken()
+def test_a_run_is_cancelled_inside_a_slice(series, mask, monkeypatch):
+    """The token is set when the second slice has begun: the method stops at its own next check, and the first slice stays."""
+    token, work = CancelToken(), plan.reconstruct_slice
 
-    def sink(progress):
-        if progress.fraction > 0.3:
+    def told_to_stop(built, measured, *rest):
+        if measured.index == 1:
             token.cancel()
+        return work(built, measured, *rest)
 
+    monkeypatch.setattr(plan, "reconstruct_slice", told_to_stop)
     found = []
     with pytest.raises(Cancelled):
-        run(RunRequest(series, METHODS[1:2], mask), Reporter(sink, token), found.append)
-    assert 0 < len(ends(found)[0].result.slices) < SLICES
+        run(RunRequest(series, METHODS[1:2], mask), Reporter(token=token), found.append)
+    assert ends(found)[0].result.slices == (0,)
 
 
 def test_provenance_is_flat_however_often_slices_are_added(series, mask):
