@@ -104,10 +104,10 @@ def run(request: RunRequest, report: Reporter, tell: Tell) -> None:
         going.prepare(index, method)
     try:
         for position, slice_index in enumerate(slices):
-            words = f"slice {slice_index + 1}: " if len(slices) > 1 else ""
-            going.work(slice_index, report.part(position / len(slices), 1 / len(slices), words))
             if not going.lines:
                 break
+            words = f"slice {slice_index + 1}: " if len(slices) > 1 else ""
+            going.work(slice_index, report.part(position / len(slices), 1 / len(slices), words))
         report.step(1, 1, "done")
     finally:
         going.finish()

@@ -182,6 +182,11 @@ def test_a_method_that_fails_does_not_stop_the_others(series, mask):
     assert {index: event.result.slices for index, event in ends(found).items()} == {0: (0, 1, 2, 3), 3: (0, 1, 2, 3)}
 
 
+def test_a_run_whose_methods_all_fail_ends_with_their_errors_only(series, mask):
+    found = told(RunRequest(series, (MethodRequest("no_such"), MethodRequest("cg_sense", weights="none")), mask))
+    assert [type(event) for event in found] == [MethodFailed, MethodFailed]
+
+
 def test_a_method_that_fails_on_the_way_keeps_its_slices(series, mask, monkeypatch):
     work = plan.reconstruct_slice
 
