@@ -71,7 +71,7 @@ def reference(
     report: Reporter | None = None,
 ) -> Complex:
     """Return the fully sampled, coil-combined image complex64 (slice, frame, y, x) of a fully sampled series."""
-    from engine.reconstruction.reconstruct import reference_image
+    from engine.reconstruction.inputs import reference_image
 
     return reference_image(series, slices, frames, report or silent())
 

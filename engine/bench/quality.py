@@ -41,8 +41,8 @@ from engine.phantom.request import PhantomRequest
 from engine.phantom.simulate import simulate
 from engine.phantom.tissues import Structure
 from engine.physics.scaling import scale_of
+from engine.reconstruction.inputs import coil_maps, reference_image
 from engine.reconstruction.plan import reconstruct
-from engine.reconstruction.reconstruct import coil_maps, reference_image
 from engine.reconstruction.weights import make_config
 from engine.relaxometry.fit import fit_maps
 from engine.sampling import make_mask

@@ -23,9 +23,9 @@ from engine.core.requests import MethodFailed, MethodRequest, ReconRequest, RunR
 from engine.core.types import Complex, Reconstruction, SamplingMask, Score
 from engine.evaluation.score import over_slices, score_slice
 from engine.reconstruction.build import Built, build, check_serves
+from engine.reconstruction.inputs import effective_mask, indices_of, reference_image, select_frames
 from engine.reconstruction.judgement import reasons, worse_than_zero_filling
 from engine.reconstruction.memory import check_fits
-from engine.reconstruction.reconstruct import effective_mask, indices_of, reference_image, select_frames
 from engine.reconstruction.record import Spent, finished, series_notes
 from engine.reconstruction.reference_sequence import check_reference_sequence
 from engine.reconstruction.slice import Measured, measure, reconstruct_slice

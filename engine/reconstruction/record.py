@@ -18,9 +18,9 @@ from engine.core.records.values import listed, number, tabled
 from engine.core.requests import MethodRequest, RunRequest
 from engine.core.types import Complex, KSpaceSeries, Reconstruction, SamplingMask
 from engine.reconstruction.build import Built
+from engine.reconstruction.inputs import COIL_MAPS_METHOD, REFERENCE_ACS, calibration_acs
 from engine.reconstruction.judgement import gathered
 from engine.reconstruction.precision import note as precision_note
-from engine.reconstruction.reconstruct import COIL_MAPS_METHOD, REFERENCE_ACS, calibration_acs
 from engine.reconstruction.reference_sequence import note as sequence_note
 from engine.reconstruction.reference_sequence import record as sequence_record
 

@@ -19,9 +19,9 @@ from engine.models import ReconInput
 from engine.physics.scaling import find_scale
 from engine.physics.soft_sense import sense_operator
 from engine.reconstruction.build import Built, check_finite
+from engine.reconstruction.inputs import acs_lines, coil_maps, fully_sampled, select_frames
 from engine.reconstruction.judgement import notes_of_maps, reasons, unexplained
 from engine.reconstruction.precision import autocast
-from engine.reconstruction.reconstruct import acs_lines, coil_maps, fully_sampled, select_frames
 from engine.reconstruction.reference_sequence import reference_sequence
 from engine.reconstruction.stages import StageRecorder
 

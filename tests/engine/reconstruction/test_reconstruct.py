@@ -15,9 +15,9 @@ from engine.core.types import Acquisition, ArrayReader, KSpaceSeries, SamplingMa
 from engine.physics.fourier import fft2c
 from engine.physics.operator import SenseOperator
 from engine.reconstruction.cache import Cache
+from engine.reconstruction.inputs import effective_mask, reference_image
 from engine.reconstruction.plan import reconstruct
 from engine.reconstruction.preview import preview
-from engine.reconstruction.reconstruct import effective_mask, reference_image
 from engine.reconstruction.stages import StageRecorder
 from engine.sampling import make_mask
 

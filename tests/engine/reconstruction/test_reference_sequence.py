@@ -15,8 +15,8 @@ from engine.core.types import Acquisition, ArrayReader, ImageSeries, KSpaceSerie
 from engine.models import MODELS, ModelSpec
 from engine.models.ima import Ima, ImaConfig
 from engine.physics.fourier import fft2c, ifft2c
+from engine.reconstruction.inputs import reference_image
 from engine.reconstruction.plan import reconstruct
-from engine.reconstruction.reconstruct import reference_image
 from engine.sampling import make_mask
 from tests.engine.tensors import relative
 
